@@ -1,0 +1,1 @@
+"""Grids, layouts, operators, exchanges and the contracts of everything that is coupled."""

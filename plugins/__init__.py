@@ -1,0 +1,1 @@
+"""Everything that a run config enables by name: models, policies, solvers, filters, operators."""

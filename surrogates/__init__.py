@@ -1,0 +1,1 @@
+"""Networks that stand in for expensive model calls, their training and their checkpoints."""

@@ -1,0 +1,1 @@
+"""Trained surrogates in place of expensive model calls inside data-assimilation loops."""
