@@ -5,6 +5,9 @@ This is a leaf module: it imports nothing of the project, so every layer can rai
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class TradewindError(Exception):
     """Base of all errors that a user can mend; the command line exits with `exit_code`.
@@ -78,3 +81,12 @@ class NotDifferentiableError(TradewindError, TypeError):
 
 class RankError(TradewindError, RuntimeError):
     """Another rank failed; all ranks raise together and the first failing rank is named."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a hint that names the nearest of `known`, or else all of them."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return "known: " + ", ".join(names) if names else "none is known"

@@ -1,0 +1,249 @@
+"""What plugins have registered: descriptors, torch-free until something is built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from importlib import import_module
+from operator import attrgetter
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tradewind.errors import PluginError, TradewindError, did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+NO_OPTIONS = "tradewind.plugins.options:Options"
+
+
+class Role(StrEnum):
+    """What a registered name can be asked for."""
+
+    COMPONENT = "component"
+    SURROGATE = "surrogate"
+    POLICY = "policy"
+    SOLVER = "solver"
+    FILTER = "filter"
+    OBSERVATION_OPERATOR = "observation operator"
+
+    @property
+    def hook(self) -> str:
+        """Name of the hook that registers this role."""
+        return "tradewind_register_" + self.name.lower()
+
+
+class StandsIn(StrEnum):
+    """What a surrogate answers in place of its component."""
+
+    STEP = "step"
+    WINDOW = "window"
+    LINEARIZATION = "linearization"
+    PARAMETERS = "parameters"
+
+
+class Register(Protocol):
+    """What a plugin calls to register a component, solver, filter or observation operator."""
+
+    def __call__(self, name: str, *, factory: str, summary: str, options: str = NO_OPTIONS) -> None:
+        """Register `name`; `factory` and `options` are ``"package.module:Name"``."""
+
+
+class RegisterSurrogate(Protocol):
+    """What a plugin calls to register a surrogate."""
+
+    def __call__(
+        self,
+        name: str,
+        *,
+        factory: str,
+        summary: str,
+        stands_in_for: str,
+        component: str,
+        options: str = NO_OPTIONS,
+    ) -> None:
+        """Register `name`, which stands in for a step, window, … of the kind of `component`."""
+
+
+class RegisterPolicy(Protocol):
+    """What a plugin calls to register a policy."""
+
+    def __call__(
+        self, name: str, *, factory: str, summary: str, order: int, options: str = NO_OPTIONS
+    ) -> None:
+        """Register `name`; policies of lower `order` wrap those of higher."""
+
+
+class Blame:
+    """Context in which whatever foreign code raises becomes an error that names its plugin.
+
+    Parameters
+    ----------
+    plugin
+        Name of the plugin whose code runs.
+    doing
+        What it was doing, as in ``"cannot be imported"``.
+    hint
+        What to do about it.
+    """
+
+    def __init__(self, plugin: str, doing: str, hint: str = "") -> None:
+        self.plugin, self.doing, self.hint = plugin, doing, hint
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, TradewindError) or not isinstance(error, Exception | SystemExit):
+            return
+        cause = f"{type(error).__name__}: {error}"
+        raise PluginError(
+            f"{self.doing}: {cause}", where=f"plugin {self.plugin!r}", hint=self.hint
+        ) from error
+
+
+def resolve(path: str, plugin: str) -> Any:
+    """Import what ``"package.module:Name"`` names.
+
+    Raises
+    ------
+    PluginError
+        When the path is not of that form, or the import fails; names `plugin`.
+    """
+    module, _, name = path.partition(":")
+    if not (module and name):
+        raise PluginError(f"{path!r} is not of the form 'package.module:Name'", where=f"plugin {plugin!r}")
+    with Blame(plugin, f"{path!r} cannot be imported", "install what it needs, or mend the plugin"):
+        return attrgetter(name)(import_module(module))
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """One registered name, with paths to its options model and its factory.
+
+    Attributes
+    ----------
+    plugin
+        Name of the plugin that registered it.
+    stands_in_for
+        Surrogates only: what it answers in place of its component.
+    component
+        Surrogates only: the kind of component (its registered name) that it stands in for.
+    order
+        Policies only: those of lower order wrap those of higher.
+    """
+
+    name: str
+    role: Role
+    plugin: str
+    factory: str
+    summary: str
+    options: str = NO_OPTIONS
+    stands_in_for: StandsIn | None = None
+    component: str = ""
+    order: int = 0
+
+    def options_model(self) -> type[BaseModel]:
+        """Import and return the pydantic model that validates the ``options:`` of a run config.
+
+        Raises
+        ------
+        PluginError
+            When it cannot be imported.
+        """
+        model: type[BaseModel] = resolve(self.options, self.plugin)
+        return model
+
+    def build(self, *arguments: Any, **keywords: Any) -> Any:
+        """Import the factory, call it and return what it makes.
+
+        Raises
+        ------
+        PluginError
+            When the factory cannot be imported; its own errors pass unchanged.
+        """
+        return resolve(self.factory, self.plugin)(*arguments, **keywords)
+
+
+@dataclass
+class Registry:
+    """All descriptors of one run, by role and name."""
+
+    _known: dict[tuple[Role, str], Descriptor] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Descriptor]:
+        return iter(sorted(self._known.values(), key=lambda d: (d.role.value, d.name)))
+
+    def add(self, descriptor: Descriptor) -> None:
+        """Take `descriptor` in.
+
+        Raises
+        ------
+        PluginError
+            When another plugin (or the same, twice) has registered the name in that role.
+        """
+        key = descriptor.role, descriptor.name
+        if key in self._known:
+            both = f"{self._known[key].plugin!r} and by {descriptor.plugin!r}"
+            raise PluginError(
+                f"{descriptor.role} {descriptor.name!r} is registered by plugin {both}",
+                hint="remove one of them from `plugins:`",
+            )
+        self._known[key] = descriptor
+
+    def names(self, role: Role) -> tuple[str, ...]:
+        """Return the names registered in `role`, sorted."""
+        return tuple(d.name for d in self if d.role is role)
+
+    def find(self, role: Role, name: str) -> Descriptor:
+        """Return the descriptor of `name` in `role`.
+
+        Raises
+        ------
+        PluginError
+            When there is none; names the nearest.
+        """
+        found = self._known.get((role, name))
+        if found is None:
+            raise PluginError(f"no {role} is called {name!r}", hint=did_you_mean(name, self.names(role)))
+        return found
+
+
+@dataclass(frozen=True)
+class Registrar:
+    """The ``register`` argument of a registration hook, which knows its plugin and role."""
+
+    registry: Registry
+    role: Role
+    plugin: str
+
+    def __call__(self, name: str, **declared: Any) -> None:
+        """Check what a plugin declares and add it to the registry.
+
+        Raises
+        ------
+        PluginError
+            On a wrong or missing keyword, or a name that is taken.
+        """
+        where = f"registering {self.role} {name!r} failed"
+        with Blame(self.plugin, where, "see the protocols in tradewind.plugins.registry"):
+            checked = _CHECKS.get(self.role, _plain)(**declared)
+            self.registry.add(Descriptor(name=name, role=self.role, plugin=self.plugin, **checked))
+
+
+def _plain(*, factory: str, summary: str, options: str = NO_OPTIONS) -> dict[str, Any]:
+    return {"factory": factory, "summary": summary, "options": options}
+
+
+def _surrogate(*, stands_in_for: str, component: str, **plain: str) -> dict[str, Any]:
+    return {**_plain(**plain), "stands_in_for": StandsIn(stands_in_for), "component": component}
+
+
+def _policy(*, order: int, **plain: str) -> dict[str, Any]:
+    return {**_plain(**plain), "order": int(order)}
+
+
+_CHECKS: dict[Role, Callable[..., dict[str, Any]]] = {Role.SURROGATE: _surrogate, Role.POLICY: _policy}
