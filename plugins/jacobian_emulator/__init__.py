@@ -1,0 +1,1 @@
+"""The Jacobian emulator: one network evaluation per column of the transport's Jacobian."""

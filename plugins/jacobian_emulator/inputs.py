@@ -1,0 +1,87 @@
+"""What the network sees: the model's own winds and pressure in a window around a source.
+
+Thirteen channels: eastward and northward wind in three layers, averaged over the first and over the
+second half of the window, and surface pressure at its middle (Pan & Zhang's 3 levels x 2 components
+x 2 times + pressure). The winds are those that move tracer in the model, after its pressure fixer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from tradewind.plugins.transport.domain import GRAVITY
+from tradewind.plugins.transport.massflux import Flow, FlowSource
+from tradewind.plugins.transport.windows import Cell
+
+CHANNELS = 13
+
+
+@dataclass(frozen=True)
+class InputWindows:
+    """Cuts the channels of windows of ``2 * half + 1`` cells from the flows of a model.
+
+    Attributes
+    ----------
+    layers
+        Indices of the three layers, from the ground upwards.
+    """
+
+    flows: FlowSource
+    half: int
+    length: timedelta
+    layers: tuple[int, int, int] = (0, 2, 4)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "channels", lru_cache(maxsize=4)(self.channels))
+
+    def __call__(self, cells: Sequence[Cell], end: datetime) -> Tensor:
+        """Return the channels around `cells`, shape ``(source, 13, window, window)``, m s-1 and Pa."""
+        whole, width = self.channels(end), 2 * self.half + 1
+        return torch.stack(
+            [whole[:, r - self.half :, c - self.half :][:, :width, :width] for r, c in cells]
+        ).float()
+
+    def latitude(self, cells: Sequence[Cell]) -> Tensor:
+        """Return the latitudes of the cells, degrees, shape ``(source,)``."""
+        return self.flows.domain.lat[[r for r, _ in cells]].float()
+
+    def channels(self, end: datetime) -> Tensor:
+        """Return the channels on the whole domain, shape ``(13, lat, lon)``."""
+        half = self.length / 2
+        first = self._mean_wind(end - self.length, end - half)
+        second = self._mean_wind(end - half, end)
+        middle = end - half
+        pressure = surface_pressure(self.flows.at(middle), middle, self.flows)
+        return torch.cat([first, second, pressure[None]])
+
+    def _mean_wind(self, start: datetime, stop: datetime) -> Tensor:
+        """Return the mean of the winds at both ends and in the middle (Simpson), shape ``(6, lat, lon)``."""
+        middle = start + (stop - start) / 2
+        winds = [self._wind(t) for t in (start, middle, stop)]
+        return (winds[0] + 4.0 * winds[1] + winds[2]) / 6.0
+
+    def _wind(self, time: datetime) -> Tensor:
+        u, v = cell_winds(self.flows.at(time), time, self.flows)
+        return torch.stack([part[layer] for layer in self.layers for part in (u, v)])
+
+
+def cell_winds(flow: Flow, time: datetime, flows: FlowSource) -> tuple[Tensor, Tensor]:
+    """Return the winds in the cells' middles that the fluxes stand for, m s-1, ``(layer, lat, lon)``."""
+    domain = flows.domain
+    east, north, _ = flow.at(time)
+    per_metre = flow.air_at(time) / domain.area
+    width = 0.5 * (domain.face_width[1:] + domain.face_width[:-1])
+    u = 0.5 * (east[..., 1:] + east[..., :-1]) / (per_metre * domain.face_height)
+    v = 0.5 * (north[..., 1:, :] + north[..., :-1, :]) / (per_metre * width)
+    return u, v
+
+
+def surface_pressure(flow: Flow, time: datetime, flows: FlowSource) -> Tensor:
+    """Return the surface pressure, Pa, shape ``(lat, lon)``."""
+    return flow.air_at(time).sum(-3) * GRAVITY / flows.domain.area

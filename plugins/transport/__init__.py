@@ -1,0 +1,1 @@
+"""The reference transport model: multi-layer, flux-form, positive, mass-conserving."""
