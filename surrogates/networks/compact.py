@@ -84,7 +84,7 @@ class CompactNetwork(WindowNetwork):
         cells = torch.log(inside + FLOOR).flatten(1) + self.correction(field).flatten(1)
         outside = torch.log(left + FLOOR) + self.left(summary)
         shares = torch.softmax(torch.cat([cells, outside], dim=1), dim=1)
-        return shares[:, :-1].unflatten(1, (WINDOW, WINDOW))
+        return shares[:, :-1].reshape(-1, WINDOW, WINDOW)
 
     def _plumes(self, guesses: torch.Tensor) -> torch.Tensor:
         # logarithms, brought to about -1 ... 1, show the faint end of a plume as well as its core

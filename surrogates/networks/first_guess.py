@@ -50,7 +50,7 @@ def blended_winds(x: torch.Tensor, latitude: torch.Tensor, blends: torch.Tensor)
     torch.Tensor
         Shape ``(time, sample, blend, 2, 41, 41)``.
     """
-    winds = x[:, : TIMES * LEVELS * 2].unflatten(1, (TIMES, LEVELS, 2))
+    winds = x[:, : TIMES * LEVELS * 2].reshape(-1, TIMES, LEVELS, 2, WINDOW, WINDOW)
     mixed = torch.einsum("bl,ntlcij->tnbcij", blends.to(x.dtype), winds)
     return mixed * cells_per_second(latitude)[None, :, None]
 
@@ -150,9 +150,8 @@ class FirstGuess(nn.Module):
 
     def splat(self, ends: torch.Tensor, paths: torch.Tensor) -> torch.Tensor:
         """Spread particles, shape ``(sample, blend, particle, 2)``, onto the window's cells."""
-        variance = self.log_start.exp()[..., None] + self.log_growth.exp()[..., None] * paths[..., None, :]
-        variance = variance[..., 0, :]
-        split = (self.ages, self.particles // self.ages)
-        east = cell_shares(ends[..., 0], variance[..., 0]).unflatten(2, split)
-        north = cell_shares(ends[..., 1], variance[..., 1]).unflatten(2, split)
-        return (north.transpose(-1, -2) @ east).flatten(1, 2) / self.particles
+        variance = self.log_start.exp() + self.log_growth.exp() * paths
+        grouped = (len(ends), self.maps, self.particles // self.ages, WINDOW)
+        east = cell_shares(ends[..., 0], variance[..., 0]).reshape(grouped)
+        north = cell_shares(ends[..., 1], variance[..., 1]).reshape(grouped)
+        return torch.matmul(north.transpose(-1, -2), east) / self.particles

@@ -1,0 +1,325 @@
+"""Checkpoints: the weights of a network and all that is needed to trust them, in one safetensors file.
+
+Nothing in a checkpoint is ever executed: tensors are plain numbers, the header is JSON, and the network is
+built by a constructor of ours that the header names. Reading the header alone loads neither torch nor the
+tensors.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tradewind.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import torch
+
+    from tradewind.surrogates.networks import WindowNetwork
+
+FORMAT = 1
+ENTRY = "tradewind"
+LENGTH_BYTES = 8
+LONGEST_HEADER = 16 * 2**20
+RETRAIN = "train it again, or ask for another copy of the file"
+
+
+class Quantity(BaseModel):
+    """One input or output of a network."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    units: str
+    description: str = ""
+
+
+class Scales(BaseModel):
+    """The normalisation, as plain numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mean: tuple[float, ...]
+    scale: tuple[float, ...]
+    output_scale: float = Field(1.0, gt=0)
+
+
+class Bounds(BaseModel):
+    """The domain of validity, as plain numbers (see `tradewind.surrogates.domain.Domain`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+    centre: tuple[float, ...]
+    whitening: tuple[tuple[float, ...], ...]
+    distance: float = Field(gt=0)
+
+
+class ErrorModel(BaseModel):
+    """Variance of the error of one cell's fraction: ``floor**2 + (relative * fraction)**2``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    floor: float = Field(ge=0)
+    relative: float = Field(ge=0)
+
+
+class CheckpointHeader(BaseModel):
+    """All that a checkpoint says about its network.
+
+    Attributes
+    ----------
+    format
+        Version of this layout.
+    network, options
+        Kind of network and its constructor's options.
+    parameters
+        Number of trainable parameters.
+    inputs, outputs
+        Channels with their units, in order.
+    normalisation
+        Scales, fitted on the training set only.
+    training_period
+        Date range (ISO 8601) of the weather trained on.
+    provenance
+        Where the samples come from: names, hashes and the training plan.
+    code_version
+        Version of this package that wrote the file.
+    seed
+        Of the training.
+    scores
+        Scores on the held-out set, by name.
+    domain
+        Where the network may be used; absent when it was not fitted.
+    error
+        How far it may be wrong; absent when it was not fitted.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = 1
+    network: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    parameters: int = Field(gt=0)
+    inputs: tuple[Quantity, ...]
+    outputs: tuple[Quantity, ...]
+    normalisation: Scales
+    training_period: tuple[str, str]
+    provenance: dict[str, Any] = Field(default_factory=dict)
+    code_version: str
+    seed: int
+    scores: dict[str, float] = Field(default_factory=dict)
+    domain: Bounds | None = None
+    error: ErrorModel | None = None
+
+
+def save_checkpoint(path: Path, network: WindowNetwork, header: CheckpointHeader) -> None:
+    """Write `network` and `header` to `path`, which is replaced only once the new file is complete.
+
+    Raises
+    ------
+    CheckpointError
+        When the header does not describe this network, a weight is not finite, or the folder cannot be
+        written.
+    """
+    from safetensors.torch import save
+
+    path = Path(path)
+    _check_describes(network, header, path)
+    tensors = {name: values.detach().contiguous() for name, values in network.state_dict().items()}
+    _check_finite(tensors, path)
+    # JSON has no NaN, so a score that is not a number stops here rather than in somebody's parser
+    text = json.dumps(header.model_dump(mode="json"), allow_nan=False)
+    replace_file(path, save(tensors, metadata={ENTRY: text}))
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write `content` beside `path`, then put it in its place in one step.
+
+    Raises
+    ------
+    CheckpointError
+        When the folder cannot be written.
+    """
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise CheckpointError(f"cannot be written: {error.strerror}", where=str(path)) from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        raise CheckpointError(f"cannot be written: {error.strerror}", where=str(path)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_header(path: Path) -> CheckpointHeader:
+    """Return the header alone, without loading torch or reading the tensors.
+
+    Raises
+    ------
+    CheckpointError
+        When the file is missing, truncated, of another kind or of another version.
+    """
+    path = Path(path)
+    table = _read_table(path)
+    entry = table.get("__metadata__", {}).get(ENTRY)
+    if entry is None:
+        raise CheckpointError(
+            "is not a checkpoint of tradewind", where=str(path), hint=f"no {ENTRY!r} header"
+        )
+    _check_length(path, table)
+    return _parse(entry, path)
+
+
+def load_checkpoint(
+    path: Path, known: Mapping[str, type[WindowNetwork]] | None = None
+) -> tuple[WindowNetwork, CheckpointHeader]:
+    """Return the network with its weights, in evaluation mode, and the header.
+
+    Parameters
+    ----------
+    known
+        Kinds of networks that may be built; the built-in ones by default.
+
+    Raises
+    ------
+    CheckpointError
+        When the file cannot be read, names another kind of network, or its tensors do not fit.
+    """
+    path = Path(path)
+    header = read_header(path)
+    network = _build(header, path, known)
+    tensors = _read_tensors(path)
+    _check_keys(network, tensors, path)
+    _check_finite(tensors, path)
+    network.load_state_dict(tensors)
+    _check_describes(network, header, path)
+    return network.eval(), header
+
+
+def _read_table(path: Path) -> dict[str, Any]:
+    """Return the JSON table that a safetensors file begins with (8 bytes of length, then text)."""
+    try:
+        with path.open("rb") as file:
+            length = _table_length(file.read(LENGTH_BYTES), path)
+            text = file.read(length)
+    except OSError as error:
+        raise CheckpointError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    if len(text) < length:
+        raise CheckpointError("is truncated within its header", where=str(path), hint=RETRAIN)
+    try:
+        table = json.loads(text)
+    except ValueError as error:
+        raise CheckpointError("is no safetensors file", where=str(path), hint=RETRAIN) from error
+    if not isinstance(table, dict):
+        raise CheckpointError("is no safetensors file", where=str(path), hint=RETRAIN)
+    return table
+
+
+def _table_length(first: bytes, path: Path) -> int:
+    if len(first) < LENGTH_BYTES:
+        raise CheckpointError("is truncated within its header", where=str(path), hint=RETRAIN)
+    (length,) = struct.unpack("<Q", first)
+    if length > LONGEST_HEADER:
+        raise CheckpointError("is no safetensors file", where=str(path), hint=RETRAIN)
+    return int(length)
+
+
+def _check_length(path: Path, table: Mapping[str, Any]) -> None:
+    ends = [entry["data_offsets"][1] for name, entry in table.items() if name != "__metadata__"]
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(LENGTH_BYTES))
+    expected = LENGTH_BYTES + length + max(ends, default=0)
+    found = path.stat().st_size
+    if found != expected:
+        raise CheckpointError(
+            f"is truncated or padded: {found} bytes, expected {expected}", where=str(path), hint=RETRAIN
+        )
+
+
+def _parse(entry: str, path: Path) -> CheckpointHeader:
+    try:
+        values = json.loads(entry)
+        version = values.get("format") if isinstance(values, dict) else None
+        if version != FORMAT:
+            raise CheckpointError(
+                f"has format {version!r}, this version reads {FORMAT}", where=str(path), hint=RETRAIN
+            )
+        return CheckpointHeader.model_validate(values)
+    except ValidationError as error:
+        raise CheckpointError(f"has a faulty header: {_first_fault(error)}", where=str(path)) from error
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"has a faulty header: {error}", where=str(path)) from error
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+
+
+def _build(
+    header: CheckpointHeader, path: Path, known: Mapping[str, type[WindowNetwork]] | None
+) -> WindowNetwork:
+    from tradewind.errors import DataError, SpecError
+    from tradewind.surrogates.networks import NETWORKS, build_network
+    from tradewind.surrogates.normalisation import Normalisation
+
+    try:
+        scales = Normalisation(**header.normalisation.model_dump())
+        return build_network(header.network, header.options, scales, known or NETWORKS)
+    except (CheckpointError, DataError, SpecError) as error:
+        raise CheckpointError(str(error), where=str(path), hint=RETRAIN) from error
+
+
+def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"has damaged tensors: {error}", where=str(path), hint=RETRAIN) from error
+
+
+def _check_keys(network: WindowNetwork, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    wanted = {name: tuple(values.shape) for name, values in network.state_dict().items()}
+    found = {name: tuple(values.shape) for name, values in tensors.items()}
+    wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+    if wrong:
+        name = wrong[0]
+        what = f"tensor {name!r} has shape {found.get(name, 'none')}, expected {wanted.get(name, 'none')}"
+        raise CheckpointError(what, where=str(path), hint="made for another network?")
+
+
+def _check_finite(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    for name, values in tensors.items():
+        if not bool(values.isfinite().all()):
+            raise CheckpointError(f"tensor {name!r} holds values that are not finite", where=str(path))
+
+
+def _check_describes(network: WindowNetwork, header: CheckpointHeader, path: Path) -> None:
+    from tradewind.surrogates.networks import parameter_count
+
+    if header.network != network.name:
+        raise CheckpointError(
+            f"the header names the network {header.network!r}, the weights are of {network.name!r}",
+            where=str(path),
+        )
+    count = parameter_count(network)
+    if header.parameters != count:
+        raise CheckpointError(
+            f"the header says {header.parameters} parameters, the network has {count}", where=str(path)
+        )
