@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
@@ -228,22 +228,36 @@ class Registrar:
         PluginError
             On a wrong or missing keyword, or a name that is taken.
         """
-        where = f"registering {self.role} {name!r} failed"
-        with Blame(self.plugin, where, "see the protocols in tradewind.plugins.registry"):
-            checked = _CHECKS.get(self.role, _plain)(**declared)
-            self.registry.add(Descriptor(name=name, role=self.role, plugin=self.plugin, **checked))
+        for key, fault in self._faults(declared):
+            raise PluginError(
+                f"registering {self.role} {name!r}: {key!r} {fault}",
+                where=f"plugin {self.plugin!r}",
+                hint=f"give {', '.join(_REQUIRED[self.role])}, and options where there are any",
+            )
+        if "stands_in_for" in declared:
+            declared["stands_in_for"] = StandsIn(declared["stands_in_for"])
+        self.registry.add(Descriptor(name=name, role=self.role, plugin=self.plugin, **declared))
+
+    def _faults(self, declared: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+        required = _REQUIRED[self.role]
+        yield from ((key, "is missing") for key in required if key not in declared)
+        for key, value in declared.items():
+            if key not in (*required, "options"):
+                yield key, f"is unknown, {did_you_mean(key, (*required, 'options'))}"
+            elif key in {"factory", "options"} and not _is_path(value):
+                yield key, f"is {value!r}, not a string such as 'package.module:Name'"
+            elif key == "stands_in_for" and value not in set(StandsIn):
+                yield key, f"is {value!r}, not one of {', '.join(StandsIn)}"
+            elif key == "order" and type(value) is not int:
+                yield key, f"is {value!r}, not an integer"
 
 
-def _plain(*, factory: str, summary: str, options: str = NO_OPTIONS) -> dict[str, Any]:
-    return {"factory": factory, "summary": summary, "options": options}
+_PLAIN = ("factory", "summary")
+_REQUIRED = dict.fromkeys(Role, _PLAIN) | {
+    Role.SURROGATE: (*_PLAIN, "stands_in_for", "component"),
+    Role.POLICY: (*_PLAIN, "order"),
+}
 
 
-def _surrogate(*, stands_in_for: str, component: str, **plain: str) -> dict[str, Any]:
-    return {**_plain(**plain), "stands_in_for": StandsIn(stands_in_for), "component": component}
-
-
-def _policy(*, order: int, **plain: str) -> dict[str, Any]:
-    return {**_plain(**plain), "order": int(order)}
-
-
-_CHECKS: dict[Role, Callable[..., dict[str, Any]]] = {Role.SURROGATE: _surrogate, Role.POLICY: _policy}
+def _is_path(value: object) -> bool:
+    return isinstance(value, str) and all(value.partition(":"))
