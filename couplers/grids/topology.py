@@ -1,0 +1,104 @@
+"""Which cells touch which."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from tradewind.errors import GridError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from tradewind.couplers.grids.grid import Grid
+
+    Cells: TypeAlias = NDArray[np.int64]
+    Array: TypeAlias = NDArray[np.float64]
+
+
+def padded_faces(faces: ArrayLike, nodes: int) -> Cells:
+    """Return faces ``(n, nv)`` in which negative entries repeat the last corner before them."""
+    out = np.array(faces, dtype=np.int64)
+    if out.ndim != 2 or out.shape[1] < 3 or (out[:, :3] < 0).any():
+        raise GridError(f"faces of shape {out.shape} need at least three corners each", where="mesh")
+    if out.max() >= nodes:
+        raise GridError(
+            f"a face names node {out.max()} of {nodes}", where="mesh", hint="indices count from 0"
+        )
+    for k in range(3, out.shape[1]):
+        out[:, k] = np.where(out[:, k] < 0, out[:, k - 1], out[:, k])
+    return out
+
+
+def mean_of_distinct(corners: Array) -> Array:
+    """Return unit vectors of the mean corner of each polygon ``(n, nv, 3)``, repeated corners once."""
+    fresh = np.any(corners != np.roll(corners, 1, axis=1), axis=-1)
+    mean = (corners * fresh[..., None]).sum(axis=1)
+    return mean / np.linalg.norm(mean, axis=-1, keepdims=True)
+
+
+def periodic(grid: Grid) -> bool:
+    """Return whether the columns of a structured grid close around the globe."""
+    if len(grid.shape) != 2 or grid.shape[1] < 3:
+        return False
+    index = np.arange(grid.size).reshape(grid.shape)
+    first, last = index[:, 0], index[:, -1]
+    if grid.lon_corners is not None:
+        return bool(_share_side(grid.corners[first], grid.corners[last]).all())
+    gap = _chord(grid.centres[first], grid.centres[last])
+    step = _chord(grid.centres[first], grid.centres[index[:, 1]])
+    return bool((gap <= 1.5 * step).all())
+
+
+def _share_side(a: Array, b: Array) -> NDArray[np.bool_]:
+    near = _chord(a[:, :, None], b[:, None]) < 1e-9
+    return np.asarray(near.any(axis=2).sum(axis=1) >= 2)
+
+
+def _chord(a: Array, b: Array) -> Array:
+    return np.sqrt(((a - b) ** 2).sum(axis=-1))
+
+
+def neighbours(grid: Grid, cells: Cells) -> Cells:
+    """Return `cells` and all cells that share a corner with them, sorted.
+
+    Rows and columns decide on structured grids (closed around the globe where periodic, open at the
+    poles); shared corners on meshes.
+    """
+    if len(grid.shape) == 2:
+        return _structured(grid, cells)
+    if grid.lon_corners is None:
+        raise GridError("points have no neighbours", where=repr(grid), hint="ask for no halo")
+    node = _node_numbers(grid.corners)
+    touched = np.isin(node, node[cells])
+    return np.flatnonzero(touched.any(axis=1)).astype(np.int64)
+
+
+def _structured(grid: Grid, cells: Cells) -> Cells:
+    ny, nx = grid.shape
+    wanted = np.zeros((ny, nx), dtype=bool)
+    row, column = np.divmod(cells, nx)
+    for up in (-1, 0, 1):
+        for right in (-1, 0, 1):
+            y, x = row + up, column + right
+            x = x % nx if grid.periodic else x
+            inside = (y >= 0) & (y < ny) & (x >= 0) & (x < nx)
+            wanted[y[inside], x[inside]] = True
+    return np.flatnonzero(wanted).astype(np.int64)
+
+
+def _node_numbers(corners: Array) -> Cells:
+    flat = np.round(corners.reshape(-1, 3), 10) + 0.0
+    _, number = np.unique(flat, axis=0, return_inverse=True)
+    return number.reshape(corners.shape[:2])
+
+
+def centre_quads(grid: Grid) -> Cells:
+    """Return the centres ``(n, 4)`` that span the quadrilaterals between neighbouring rows and columns."""
+    ny, nx = grid.shape
+    index = np.arange(grid.size).reshape(ny, nx)
+    if grid.periodic:
+        index = np.concatenate([index, index[:, :1]], axis=1)
+    around = [index[:-1, :-1], index[:-1, 1:], index[1:, 1:], index[1:, :-1]]
+    return np.stack(around, axis=-1).reshape(-1, 4)

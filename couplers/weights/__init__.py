@@ -1,0 +1,1 @@
+"""Native generators of regridding weights."""
