@@ -1,0 +1,123 @@
+"""Covariances of errors: what a prior, an observation or a surrogate is unsure of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from tradewind.errors import DataError
+
+
+class Covariance(Protocol):
+    """A symmetric positive definite matrix of shape ``(n, n)``, by its actions."""
+
+    @property
+    def size(self) -> int:
+        """Length n."""
+
+    def apply(self, x: Tensor) -> Tensor:
+        """Return ``C x`` over the last axis, shape ``(..., n)``."""
+
+    def solve(self, x: Tensor) -> Tensor:
+        """Return ``C⁻¹ x`` over the last axis, shape ``(..., n)``."""
+
+    def sqrt(self, x: Tensor) -> Tensor:
+        """Return ``L x`` with ``L Lᵀ = C``, shape ``(..., n)``."""
+
+    def diagonal(self) -> Tensor:
+        """Return the variances, shape ``(n,)``."""
+
+
+@dataclass(frozen=True)
+class DiagonalCovariance:
+    """Errors that know nothing of each other.
+
+    Attributes
+    ----------
+    variance
+        Shape ``(n,)``, positive.
+
+    Raises
+    ------
+    DataError
+        When a variance is not positive and finite.
+    """
+
+    variance: Tensor
+
+    def __post_init__(self) -> None:
+        bad = ~(torch.isfinite(self.variance) & (self.variance > 0))
+        if bool(bad.any()):
+            first = int(bad.nonzero()[0, 0])
+            raise DataError(
+                f"variance {first} is {float(self.variance[first])}", where="covariance", hint="variances are positive"
+            )
+
+    @property
+    def size(self) -> int:
+        """Length n."""
+        return len(self.variance)
+
+    def apply(self, x: Tensor) -> Tensor:
+        """Return ``C x``."""
+        return self.variance * x
+
+    def solve(self, x: Tensor) -> Tensor:
+        """Return ``C⁻¹ x``."""
+        return x / self.variance
+
+    def sqrt(self, x: Tensor) -> Tensor:
+        """Return ``L x``."""
+        return self.variance.sqrt() * x
+
+    def diagonal(self) -> Tensor:
+        """Return the variances."""
+        return self.variance
+
+
+class DenseCovariance:
+    """A full matrix, factorised once by Cholesky.
+
+    Parameters
+    ----------
+    matrix
+        Symmetric positive definite, shape ``(n, n)``, float64.
+
+    Raises
+    ------
+    DataError
+        When the matrix is not symmetric positive definite.
+    """
+
+    def __init__(self, matrix: Tensor) -> None:
+        if matrix.ndim != 2 or not torch.allclose(matrix, matrix.T, rtol=1e-10, atol=0.0):
+            raise DataError("the matrix is not symmetric", where="covariance")
+        self.matrix = matrix
+        factor, info = torch.linalg.cholesky_ex(matrix)
+        if int(info):
+            raise DataError(f"the matrix is not positive definite (minor {int(info)})", where="covariance")
+        self._factor = factor
+
+    @property
+    def size(self) -> int:
+        """Length n."""
+        return len(self.matrix)
+
+    def apply(self, x: Tensor) -> Tensor:
+        """Return ``C x``."""
+        return x @ self.matrix
+
+    def solve(self, x: Tensor) -> Tensor:
+        """Return ``C⁻¹ x``."""
+        return torch.cholesky_solve(x.unsqueeze(-1), self._factor).squeeze(-1)
+
+    def sqrt(self, x: Tensor) -> Tensor:
+        """Return ``L x``."""
+        return x @ self._factor.T
+
+    def diagonal(self) -> Tensor:
+        """Return the variances."""
+        return self.matrix.diagonal()
