@@ -14,6 +14,7 @@ from tradewind.surrogates.early_stopping import EarlyStopping
 from tradewind.surrogates.evaluation import evaluate_in_blocks
 from tradewind.surrogates.losses import Loss, RelativeL2
 from tradewind.surrogates.networks.base import WindowNetwork
+from tradewind.surrogates.progress import Epoch, Progress
 
 Augmentation = Callable[[Samples, torch.Generator], Samples]
 WeightState = Mapping[str, torch.Tensor]
@@ -91,15 +92,6 @@ class TrainingPlan:
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """One line of the history: mean losses over the training and the validation set."""
-
-    number: int
-    train_loss: float
-    validation_loss: float
-
-
-@dataclass(frozen=True)
 class TrainingResult:
     """What a training gives; the network itself is left in its best state.
 
@@ -117,25 +109,6 @@ class TrainingResult:
     best_epoch: int
     best_score: float
     best_state: WeightState
-
-
-class Progress:
-    """Told of a training's course; this one says nothing (see `tradewind.surrogates.progress`)."""
-
-    def started(self, epochs: int, batches: int) -> None:
-        """Training starts."""
-
-    def batch(self, loss: float) -> None:
-        """One batch is done."""
-
-    def epoch(self, line: Epoch, best: float) -> None:
-        """One epoch is done and scored."""
-
-    def improved(self, network: WindowNetwork, line: Epoch) -> None:
-        """Take note that the network is better than ever: the place to write a checkpoint."""
-
-    def finished(self) -> None:
-        """Training is over, well or not."""
 
 
 def train(

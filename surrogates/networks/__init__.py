@@ -7,7 +7,14 @@ from types import MappingProxyType
 from typing import Any
 
 from tradewind.errors import CheckpointError
-from tradewind.surrogates.networks.base import CHANNELS, WINDOW, WindowNetwork, check_inputs, parameter_count
+from tradewind.surrogates.networks.base import (
+    CHANNELS,
+    WINDOW,
+    WindowNetwork,
+    channel_names,
+    check_inputs,
+    parameter_count,
+)
 from tradewind.surrogates.networks.compact import CompactNetwork
 from tradewind.surrogates.networks.published import PublishedNetwork
 from tradewind.surrogates.normalisation import Normalisation
@@ -20,6 +27,7 @@ __all__ = [
     "PublishedNetwork",
     "WindowNetwork",
     "build_network",
+    "channel_names",
     "check_inputs",
     "parameter_count",
 ]

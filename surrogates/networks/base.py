@@ -70,6 +70,17 @@ class WindowNetwork(nn.Module, ABC):
         return (x - self.mean) / self.scale
 
 
+def channel_names() -> tuple[str, ...]:
+    """Return the names of the 13 input channels, in order."""
+    winds = (
+        f"{wind}_{level}_{half}_half"
+        for half in ("first", "second")
+        for level in ("low", "middle", "high")
+        for wind in ("eastward_wind", "northward_wind")
+    )
+    return (*winds, "surface_air_pressure")
+
+
 def parameter_count(network: nn.Module) -> int:
     """Return the number of trainable parameters."""
     return sum(p.numel() for p in network.parameters())
