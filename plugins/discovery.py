@@ -113,12 +113,11 @@ def pick(name: str, known: Sequence[Installed]) -> Installed:
         nearest = did_you_mean(name, [e.name for e in known])
         raise PluginError(
             f"no plugin {name!r} is installed",
-            where="plugins",
             hint=f"{nearest}; or install the package that brings it",
         )
     if len(found) > 1:
         brought = ", ".join(e.distribution for e in found)
-        raise PluginError(f"plugin {name!r} is brought by several distributions: {brought}", where="plugins")
+        raise PluginError(f"plugin {name!r} is brought by several distributions: {brought}")
     return found[0]
 
 

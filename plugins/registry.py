@@ -152,10 +152,18 @@ class Descriptor:
         Raises
         ------
         PluginError
-            When it cannot be imported.
+            When it cannot be imported, or is no such model.
         """
-        model: type[BaseModel] = resolve(self.options, self.plugin)
-        return model
+        from pydantic import BaseModel
+
+        model = resolve(self.options, self.plugin)
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            return model
+        raise PluginError(
+            f"{self.options!r} is no pydantic model",
+            where=f"plugin {self.plugin!r}, {self.role} {self.name!r}",
+            hint="derive it from tradewind.plugins.options.Options",
+        )
 
     def build(self, *arguments: Any, **keywords: Any) -> Any:
         """Import the factory, call it and return what it makes.

@@ -1,0 +1,105 @@
+"""The plugins that a run config chooses by name, and the settings that it gives to each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from tradewind.config.faults import Fault, faults_of
+from tradewind.config.source import Key
+from tradewind.config.structure import entries
+from tradewind.errors import PluginError
+from tradewind.plugins.manager import PluginManager
+from tradewind.plugins.options import FOLDER
+from tradewind.plugins.registry import Descriptor, Role
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A name in the config, the roles that it may have, and where it and its settings stand."""
+
+    roles: tuple[Role, ...]
+    section: dict[str, Any]
+    at: tuple[Key, ...]
+    name_key: str
+    options_key: str = "options"
+
+    @property
+    def name(self) -> str | None:
+        """The name as written; None where there is none that could be looked up."""
+        name = self.section.get(self.name_key)
+        return name if isinstance(name, str) else None
+
+
+def choices(data: Mapping[str, Any]) -> Iterator[Choice]:
+    """Yield every choice of a plugin in the settings `data`, whatever else is wrong with them."""
+    components = data.get("components")
+    for name, section in components.items() if isinstance(components, dict) else ():
+        if isinstance(section, dict):
+            yield from _of_component(section, ("components", name))
+    for key, name_key, roles in (
+        ("observations", "operator", (Role.OBSERVATION_OPERATOR,)),
+        ("solve", "method", (Role.SOLVER, Role.FILTER)),
+    ):
+        section = data.get(key)
+        if isinstance(section, dict):
+            yield Choice(roles, section, (key,), name_key)
+
+
+def _of_component(section: dict[str, Any], at: tuple[Key, ...]) -> Iterator[Choice]:
+    yield Choice((Role.COMPONENT,), section, at, "plugin")
+    yield Choice((Role.SURROGATE,), section, at, "surrogate", "surrogate_options")
+    policies = section.get("policies")
+    if isinstance(policies, list):
+        policies[:] = [{"policy": p} if isinstance(p, str) else p for p in policies]
+    for i, policy in entries(policies):
+        yield Choice((Role.POLICY,), policy, (*at, "policies", i), "policy")
+
+
+def validate_choices(data: Mapping[str, Any], manager: PluginManager, folder: Path) -> Iterator[Fault]:
+    """Replace settings of plugins in `data`, in place, by their validated models; yield the faults.
+
+    Parameters
+    ----------
+    folder
+        What relative paths in the settings are relative to.
+    """
+    for choice in choices(data):
+        if choice.name is None:
+            continue
+        try:
+            descriptor = _find(choice, choice.name, manager)
+            yield from _mismatch(choice, descriptor)
+            yield from _validate(choice, descriptor, folder)
+        except PluginError as error:
+            yield Fault((*choice.at, choice.name_key), str(error))
+
+
+def _find(choice: Choice, name: str, manager: PluginManager) -> Descriptor:
+    known = [d for role in choice.roles for d in manager.available(role) if d.name == name]
+    return known[0] if known else manager.descriptor(choice.roles[0], name)
+
+
+def _mismatch(choice: Choice, descriptor: Descriptor) -> Iterator[Fault]:
+    model = choice.section.get("plugin")
+    if descriptor.role is Role.SURROGATE and model != descriptor.component:
+        what = f"{descriptor.name!r} stands in for {descriptor.component!r}, not for {model!r}"
+        yield Fault((*choice.at, choice.name_key), what)
+
+
+def _validate(choice: Choice, descriptor: Descriptor, folder: Path) -> Iterator[Fault]:
+    settings = choice.section.get(choice.options_key)
+    settings = {} if settings is None else settings
+    if not isinstance(settings, dict):
+        return  # reported where the type is checked
+    model = descriptor.options_model()
+    try:
+        validated = model.model_validate(settings, context={FOLDER: folder})
+    except ValidationError as error:
+        yield from faults_of(error, model, (*choice.at, choice.options_key))
+    else:
+        choice.section[choice.options_key] = validated

@@ -1,0 +1,107 @@
+"""From a file to a run config, with everything that is wrong with it reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from tradewind.config import overrides as override
+from tradewind.config.choices import validate_choices
+from tradewind.config.faults import Fault, config_error, faults_of
+from tradewind.config.models import SOURCE, RunConfig
+from tradewind.config.source import ConfigSource, parse, read_text
+from tradewind.config.structure import structure_faults
+from tradewind.couplers.parallel import as_communicator
+from tradewind.errors import PluginError
+from tradewind.plugins.discovery import on_root
+from tradewind.plugins.manager import PluginManager
+from tradewind.plugins.options import FOLDER
+
+
+class Written(NamedTuple):
+    """A run config as written: plain values, where they stand, and faults found so far."""
+
+    data: dict[str, Any]
+    source: ConfigSource
+    faults: list[Fault]
+
+
+def load_config(path: Path | str, overrides: Sequence[str] = (), comm: object | None = None) -> RunConfig:
+    """Read a run config and check its structure; no plugin is loaded, their options stay as written.
+
+    Parameters
+    ----------
+    path
+        A YAML 1.2 file.
+    overrides
+        Settings that replace those of the file, such as ``"components.transport.run_as=reference"``.
+    comm
+        An mpi4py communicator, whose rank 0 reads the file; None stands for a serial run.
+
+    Raises
+    ------
+    ConfigError
+        With everything that is wrong in ``faults``.
+    """
+    return _finish(_read(path, overrides, comm))
+
+
+def open_config(
+    path: Path | str, overrides: Sequence[str] = (), comm: object | None = None
+) -> tuple[RunConfig, PluginManager]:
+    """Read a run config, load the plugins that it names, and validate their options too.
+
+    In the config returned, ``options`` and ``surrogate_options`` are instances of the options models that
+    the plugins registered. Parameters are those of `load_config`.
+
+    Raises
+    ------
+    ConfigError
+        With everything that is wrong in ``faults``, in the order of the lines.
+    """
+    written = _read(path, overrides, comm)
+    data = deepcopy(written.data)
+    try:
+        manager = _load_plugins(written, comm)
+    except PluginError as error:
+        fault = Fault(("plugins",), str(error))
+        _finish(written._replace(faults=[*written.faults, fault]))
+        raise
+    found = list(validate_choices(data, manager, written.source.folder))
+    return _finish(Written(data, written.source, [*written.faults, *found])), manager
+
+
+def _read(path: Path | str, overrides: Sequence[str], comm: object | None) -> Written:
+    file = Path(path)
+    text = on_root(as_communicator(comm), lambda: read_text(file))
+    return Written(*override.apply(*parse(text, file), overrides))
+
+
+def _finish(written: Written) -> RunConfig:
+    config, faults = _validate(written)
+    faults = [*written.faults, *structure_faults(written.data), *faults]
+    if config is None or faults:
+        raise config_error(faults, written.source)
+    return config
+
+
+def _validate(written: Written) -> tuple[RunConfig | None, list[Fault]]:
+    try:
+        return RunConfig.model_validate(written.data, context=_context(written.source)), []
+    except ValidationError as error:
+        return None, list(faults_of(error, RunConfig))
+
+
+def _context(source: ConfigSource) -> Mapping[str, Any]:
+    return {FOLDER: source.folder, SOURCE: source}
+
+
+def _load_plugins(written: Written, comm: object | None) -> PluginManager:
+    plugins = written.data.get("plugins")
+    named = [p for p in plugins if isinstance(p, str)] if isinstance(plugins, list) else []
+    files = [written.source.folder / p for p in named if p.endswith(".py")]
+    return PluginManager.load([p for p in named if not p.endswith(".py")], files, comm)

@@ -1,0 +1,71 @@
+"""Checks across sections: what one names, another must hold.
+
+They look at the settings as written, so that a fault in one section does not hide those of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tradewind.config.faults import Fault
+from tradewind.config.source import Key
+from tradewind.config.values import Endpoint
+from tradewind.errors import did_you_mean
+
+
+def structure_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield what does not fit together in the settings `data`."""
+    components = data.get("components")
+    names = [str(name) for name in components] if isinstance(components, dict) else []
+    for path, endpoint in _endpoints(data):
+        if endpoint.component not in names:
+            nearest = did_you_mean(endpoint.component, names)
+            yield Fault(path, f"there is no component {endpoint.component!r}, {nearest}")
+    yield from _doubly_fed(data)
+    yield from _incomplete(data)
+
+
+def entries(section: object) -> list[tuple[int, dict[str, Any]]]:
+    """Return the mappings in a list, with their positions; nothing of what is not a list."""
+    items = section if isinstance(section, list) else []
+    return [(i, item) for i, item in enumerate(items) if isinstance(item, dict)]
+
+
+def _endpoints(data: Mapping[str, Any]) -> Iterator[tuple[tuple[Key, ...], Endpoint]]:
+    places: list[tuple[tuple[Key, ...], object]] = [
+        (("exchanges", i, end), item.get(end))
+        for i, item in entries(data.get("exchanges"))
+        for end in ("from", "to")
+    ]
+    for section, key in (("observations", "of"), ("control", "field")):
+        found = data.get(section)
+        places.append(((section, key), found.get(key) if isinstance(found, dict) else None))
+    for path, text in places:
+        endpoint = _endpoint(text)
+        if endpoint is not None:
+            yield path, endpoint
+
+
+def _endpoint(text: object) -> Endpoint | None:
+    try:
+        return Endpoint.parse(text)
+    except ValueError:
+        return None  # reported where the type is checked
+
+
+def _doubly_fed(data: Mapping[str, Any]) -> Iterator[Fault]:
+    fed: dict[str, object] = {}
+    for i, item in entries(data.get("exchanges")):
+        target = str(item.get("to"))
+        if target in fed and "to" in item:
+            yield Fault(("exchanges", i, "to"), f"the import {target!r} already comes from {fed[target]!r}")
+        fed.setdefault(target, item.get("from"))
+
+
+def _incomplete(data: Mapping[str, Any]) -> Iterator[Fault]:
+    if data.get("solve") is None:
+        return
+    for section in ("observations", "control"):
+        if data.get(section) is None:
+            yield Fault(("solve",), f"a method needs the section `{section}:`")
