@@ -70,6 +70,9 @@ class Spec:
     differentiable
         False when the component has no adjoint: methods that need gradients are then refused by
         ``tradewind check``.
+    linear
+        True when exports and new state are linear in state and imports, parameters held: then a window's
+        answer is a superposition of sensitivities.
     step_seconds
         Length of the component's own step; a coupling interval is a whole number of these.
     """
@@ -79,6 +82,7 @@ class Spec:
     state: tuple[Variable, ...] = ()
     parameters: tuple[Variable, ...] = ()
     differentiable: bool = True
+    linear: bool = False
     step_seconds: float | None = None
 
     def variable(self, role: str, name: str) -> Variable:

@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from tradewind.couplers.grids import Grid
 from tradewind.errors import GridError
 
 EARTH_RADIUS = 6_371_000.0
@@ -101,10 +102,15 @@ class Domain:
         return -SCALE_HEIGHT * torch.log(self.middle)
 
     @cached_property
+    def grid(self) -> Grid:
+        """The cells as a grid."""
+        return Grid.latlon(self.lat.numpy(), self.lon.numpy())
+
+    @cached_property
     def area(self) -> Tensor:
-        """Cell areas between parallels, m2, shape ``(lat, 1)``."""
-        sines = torch.sin(torch.deg2rad(self.lat_edges))
-        return (EARTH_RADIUS**2 * math.radians(self.spacing) * (sines[1:] - sines[:-1]))[:, None]
+        """Cell areas, m2, shape ``(lat, 1)``: those of the grid, so that budgets close across exchanges."""
+        steradian = torch.from_numpy(self.grid.area).reshape(self.shape)
+        return EARTH_RADIUS**2 * steradian[:, :1]
 
     @property
     def face_height(self) -> float:

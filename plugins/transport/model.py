@@ -1,0 +1,126 @@
+"""The transport model as a component: surface flux in, column mixing ratio out."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from tradewind.couplers.clock import Clock
+from tradewind.couplers.component import Interval
+from tradewind.couplers.fields import Fields, Kind, Layouts, Spec, State, Variable
+from tradewind.errors import SpecError
+from tradewind.plugins.transport.advection import Scheme, Upwind, VanLeer
+from tradewind.plugins.transport.domain import Domain
+from tradewind.plugins.transport.massflux import FlowSource
+from tradewind.plugins.transport.mixing import Mixing
+from tradewind.plugins.transport.options import TransportOptions
+from tradewind.plugins.transport.solver import Solver
+from tradewind.plugins.transport.weather import Weather
+
+FLUX, COLUMN, TRACER = "methane_flux", "methane_column", "methane_mass"
+AIR_OVER_METHANE = 28.9644 / 16.0425
+PPB = 1e9
+SCHEMES: dict[str, type[Upwind] | type[VanLeer]] = {"upwind": Upwind, "van_leer": VanLeer}
+
+
+class Transport:
+    """Multi-layer transport of methane emitted at the ground, driven by winds from a file.
+
+    The tracer is what was emitted within the run: air flows in clean through the sides. Its mass is
+    conserved to rounding but for what leaves through them.
+
+    Parameters
+    ----------
+    options
+        Settings; the weather is read when it is first needed.
+    """
+
+    def __init__(self, options: TransportOptions) -> None:
+        self.options = options
+        region = options.region
+        self.domain = Domain(
+            region.west, region.east, region.south, region.north, options.spacing, tuple(options.layers)
+        )
+
+    @cached_property
+    def flows(self) -> FlowSource:
+        """The air, interval by interval."""
+        return FlowSource(Weather.read(self.options.weather), self.domain)
+
+    @cached_property
+    def solver(self) -> Solver:
+        """What advances the tracer."""
+        layer = self.options.boundary_layer
+        scheme: Scheme = SCHEMES[self.options.scheme]()
+        mixing = Mixing(layer.depth, layer.inside, layer.above)
+        return Solver(self.domain, scheme, mixing, self.options.substep)
+
+    def describe(self) -> Spec:
+        """Return the spec; reads no weather."""
+        grid = self.domain.grid
+        return Spec(
+            imports=(Variable(FLUX, "kg m-2 s-1", grid, Kind.FLUX_INTENSIVE, cell_methods="time: mean"),),
+            exports=(Variable(COLUMN, "1e-9", grid, Kind.STATE_INTENSIVE),),
+            state=(Variable(TRACER, "kg", grid, Kind.STATE_EXTENSIVE, extra=(("layer", self.domain.layers),)),),
+            linear=SCHEMES[self.options.scheme].linear,
+        )
+
+    def verify(self, clock: Clock) -> None:
+        """Read the weather and refuse a run that it does not cover.
+
+        Raises
+        ------
+        DataError
+            Missing file, missing values, or winds that end before the run does.
+        """
+        for time in (clock.start, clock.stop):
+            self.flows.weather.bracket(time)
+        self.flows.at(clock.start)
+
+    def initialize(self, spec: Spec, layouts: Layouts, members: int) -> State:
+        """Return clean air.
+
+        Raises
+        ------
+        SpecError
+            When the cells are shared between ranks: this model is parallel over members and windows.
+        """
+        for name, layout in layouts.items():
+            if not layout.is_serial:
+                raise SpecError(
+                    "the cells are shared between ranks", where=f"transport.{name}",
+                    hint="the transport model is parallel over members and windows, not over cells",
+                )  # fmt: skip
+        cells = self.domain.shape[0] * self.domain.shape[1]
+        return State({TRACER: torch.zeros(members, self.domain.layers, cells, dtype=torch.float64)})
+
+    def step(
+        self, state: State, imports: Fields, parameters: Fields, interval: Interval
+    ) -> tuple[Fields, State]:
+        """Advance over `interval`, cut where the analyses change."""
+        tracer = state.fields[TRACER].unflatten(-1, self.domain.shape)
+        emission = imports[FLUX].unflatten(-1, self.domain.shape) * self.domain.area
+        for part in self.parts(interval):
+            tracer = self.solver.advance(tracer, emission, self.flows.at(part.start), part)
+        return {COLUMN: self.column(tracer, interval.stop)}, State({TRACER: tracer.flatten(-2)})
+
+    def parts(self, interval: Interval) -> list[Interval]:
+        """Return `interval` cut at the times of the analyses."""
+        times = self.flows.weather.times
+        edges = [interval.start, *(t for t in times if interval.start < t < interval.stop), interval.stop]
+        return [Interval(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+    def column(self, tracer: Tensor, time: datetime) -> Tensor:
+        """Return the column-mean mole fraction, 1e-9, shape ``(..., cell)``, of tracer masses."""
+        return (tracer.sum(-3) * self.column_factor(time)).flatten(-2)
+
+    def column_factor(self, time: datetime) -> Tensor:
+        """Return what turns kg in a column into its mole fraction in 1e-9, shape ``(lat, lon)``."""
+        i, _ = self.flows.weather.bracket(time)
+        return PPB * AIR_OVER_METHANE / self.flows.between(i).air_at(time).sum(-3)
+
+    def finalize(self) -> None:
+        """Nothing is held."""
