@@ -207,12 +207,12 @@ class _Trainer:
             group["lr"] = self.plan.rate(self.step, self.steps)
         self.optimiser.zero_grad(set_to_none=True)
         loss = self.plan.loss(self.network(batch.windows.x, batch.windows.latitude), batch.target)
-        _check_finite(float(loss), where)
+        _check_finite(loss.item(), where)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip, error_if_nonfinite=False)
         self.optimiser.step()
         self.step += 1
-        return float(loss)
+        return loss.item()
 
 
 def _check_finite(loss: float, where: str) -> None:

@@ -1,7 +1,7 @@
 """A first guess of a plume: particles carried by the window's winds, spread into Gaussians.
 
 Particles leave the centre at even times; each moves with a blend of the three levels' winds (what is mixed
-upward moves with the winds aloft), at the speed of the first or second half of the window's time. The
+upward moves with the winds aloft), which change linearly in time through the means of the two halves. The
 spread is that of a donor-cell scheme, whose numerical diffusivity is D = |u| dx / 2: the variance, in cells
 squared, grows by one for each cell travelled in that direction.
 """
@@ -48,26 +48,29 @@ def blended_winds(x: torch.Tensor, latitude: torch.Tensor, blends: torch.Tensor)
     Returns
     -------
     torch.Tensor
-        Shape ``(time, sample, blend, 2, 41, 41)``.
+        Shape ``(sample, blend, 4, 41, 41)``: east and north in the first half, then in the second.
     """
     winds = x[:, : TIMES * LEVELS * 2].reshape(-1, TIMES, LEVELS, 2, WINDOW, WINDOW)
-    mixed = torch.einsum("bl,ntlcij->tnbcij", blends.to(x.dtype), winds)
-    return mixed * cells_per_second(latitude)[None, :, None]
+    mixed = torch.einsum("bl,ntlcij->nbtcij", blends.to(x.dtype), winds)
+    return (mixed * cells_per_second(latitude)[:, None, None]).flatten(2, 3)
 
 
-def sample_winds(winds: torch.Tensor, position: torch.Tensor) -> torch.Tensor:
+def sample_winds(winds: torch.Tensor, position: torch.Tensor, moment: float) -> torch.Tensor:
     """Return winds at positions, bilinearly; beyond the window those of its edge.
 
     Parameters
     ----------
     winds
-        Shape ``(plume, 2, 41, 41)``.
+        Means of both halves of the time, shape ``(plume, 4, 41, 41)``: east, north, east, north.
     position
         Cells east and north of the centre, shape ``(plume, particle, 2)``.
+    moment
+        Share of the window's time that has passed; winds change linearly through the middles of the halves.
     """
     grid = (position / CENTRE)[:, None]
     found = functional.grid_sample(winds, grid, "bilinear", "border", align_corners=True)
-    return found[:, :, 0].transpose(1, 2)
+    first, second = found[:, :, 0].transpose(1, 2).chunk(2, dim=2)
+    return torch.lerp(first, second, TIMES * moment - 0.5)
 
 
 def trajectories(winds: torch.Tensor, particles: int) -> Paths:
@@ -79,7 +82,7 @@ def trajectories(winds: torch.Tensor, particles: int) -> Paths:
     Parameters
     ----------
     winds
-        Cells per second, shape ``(time, plume, 2, 41, 41)``.
+        Cells per second, shape ``(plume, 4, 41, 41)``; see `sample_winds`.
 
     Returns
     -------
@@ -87,13 +90,13 @@ def trajectories(winds: torch.Tensor, particles: int) -> Paths:
         Final position and path travelled (east, north) in cells, each ``(plume, particle, 2)``.
     """
     step = HOURS * SECONDS_PER_HOUR / particles
-    position = winds.new_zeros(winds.shape[1], particles, 2)
+    position = winds.new_zeros(winds.shape[0], particles, 2)
     travelled = torch.zeros_like(position)
     for k in range(particles):
-        now = winds[k * TIMES // particles]
+        moment = (k + 0.5) / particles
         seconds = (step * share_of_step(k, particles, winds)).view(1, -1, 1)
-        halfway = position + 0.5 * seconds * sample_winds(now, position)
-        move = seconds * sample_winds(now, halfway)
+        halfway = position + 0.5 * seconds * sample_winds(winds, position, moment)
+        move = seconds * sample_winds(winds, halfway, moment)
         position, travelled = position + move, travelled + move.abs()
     return position, travelled
 
@@ -124,15 +127,24 @@ class FirstGuess(nn.Module):
         Number of releases (and of time steps) over the window's 12 hours.
     ages
         Number of age groups; divides `particles`.
+
+    Raises
+    ------
+    ValueError
+        When it does not, or when the weights of a blend do not sum to one.
     """
 
     blends: torch.Tensor
 
     def __init__(self, blends: Sequence[Sequence[float]], particles: int, ages: int) -> None:
         super().__init__()
+        if particles % ages:
+            raise ValueError(f"{particles} particles cannot be split into {ages} age groups")
+        if any(len(b) != LEVELS or abs(sum(b) - 1.0) > 1e-6 for b in blends):
+            raise ValueError(f"each blend needs {LEVELS} weights that sum to one, not {blends}")
         self.particles, self.ages = particles, ages
         self.register_buffer("blends", torch.tensor(blends), persistent=False)
-        self.log_start = nn.Parameter(torch.full((len(blends), 1, 1), math.log(0.25)))
+        self.log_start = nn.Parameter(torch.full((len(blends), 1, 1), math.log(0.05)))
         self.log_growth = nn.Parameter(torch.full((len(blends), 1, 1), math.log(0.7)))
 
     @property
@@ -144,7 +156,7 @@ class FirstGuess(nn.Module):
         """Return the maps, shape ``(sample, maps, 41, 41)``; a map sums to at most ``1 / ages``."""
         with torch.no_grad():
             winds = blended_winds(x, latitude, self.blends)
-            ends, paths = trajectories(winds.flatten(1, 2), self.particles)
+            ends, paths = trajectories(winds.flatten(0, 1), self.particles)
         shape = (x.shape[0], len(self.blends), self.particles, 2)
         return self.splat(ends.view(shape), paths.view(shape))
 

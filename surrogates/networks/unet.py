@@ -42,8 +42,7 @@ class UNet(nn.Module):
         self.stem = nn.Conv2d(fine, widths[0], 3, padding=1)
         self.down = nn.ModuleList(Block(a, b) for a, b in zip(entering, widths[1:], strict=True))
         self.narrow = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in pairs)
-        self.up = nn.ModuleList(Block(b, b) for _, b in pairs[:-1])
-        self.last = nn.Conv2d(widths[0], widths[0], 3, padding=1)
+        self.up = nn.ModuleList(nn.Conv2d(b, b, 3, padding=1) for _, b in pairs)
 
     def forward(self, fine: torch.Tensor, smooth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the field at full resolution, and the mean over the coarsest one.
@@ -57,13 +56,11 @@ class UNet(nn.Module):
             entering = halved(skips[-1])
         field = skips.pop()
         summary = field.mean(dim=(2, 3))
-        for narrow, block in zip(self.narrow, [*self.up, self._finish], strict=True):
+        for narrow, convolution in zip(self.narrow, self.up, strict=True):
             skip = skips.pop()
-            field = block(skip + functional.interpolate(narrow(field), size=skip.shape[2:], mode="nearest"))
+            coarse = functional.interpolate(narrow(field), size=skip.shape[2:], mode="nearest")
+            field = functional.gelu(convolution(skip + coarse))
         return field, summary
-
-    def _finish(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.gelu(self.last(x))
 
 
 def halved(x: torch.Tensor) -> torch.Tensor:
