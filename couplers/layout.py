@@ -70,6 +70,11 @@ class Layout:
         return self.comm.size == 1
 
     @cached_property
+    def overlaps(self) -> bool:
+        """Whether some cell has several owners (a halo); the same on all ranks."""
+        return sum(len(cells) for cells in self._everyone) > self.n_global
+
+    @cached_property
     def fingerprint(self) -> str:
         """Hash of the grid and of every rank's cells: the same on all ranks."""
         digest = hashlib.sha256(self.grid.fingerprint.encode())
@@ -88,12 +93,12 @@ class Layout:
 
     def gather(self, local: torch.Tensor) -> torch.Tensor:
         """Return the whole field, shape ``(..., n_global)``, on all ranks from each rank's part."""
-        flat = _cells_first(local, self)
+        flat = cells_first(local, self)
         parts = self.comm.allgather_array(flat)
         whole = np.empty((self.n_global, *flat.shape[1:]))
         for cells, part in zip(reversed(self._everyone), reversed(parts), strict=True):
             whole[cells] = part
-        return _cells_last(whole, local)
+        return cells_last(whole, local)
 
     def scatter(self, whole: torch.Tensor) -> torch.Tensor:
         """Return this rank's part, shape ``(..., n_local)``, of a field that all ranks hold."""
@@ -176,14 +181,16 @@ def _sums(values: torch.Tensor, block: int) -> torch.Tensor:
     return tree_sum(padded.reshape(-1, block).T)
 
 
-def _cells_first(local: torch.Tensor, layout: Layout) -> NDArray[np.float64]:
+def cells_first(local: torch.Tensor, layout: Layout) -> NDArray[np.float64]:
+    """Return a field ``(*batch, n_local)`` as an array ``(n_local, k)``, the order that products want."""
     if local.shape[-1] != layout.n_local:
         raise SpecError(f"expected (..., {layout.n_local}), got {tuple(local.shape)}", where=repr(layout))
     columns = int(np.prod(local.shape[:-1], dtype=np.int64))
     return np.ascontiguousarray(local.detach().cpu().numpy().reshape(columns, layout.n_local).T)
 
 
-def _cells_last(values: NDArray[np.float64], like: torch.Tensor) -> torch.Tensor:
+def cells_last(values: NDArray[np.float64], like: torch.Tensor) -> torch.Tensor:
+    """Return an array ``(n, k)`` as a field ``(*batch, n)`` with the batch and the device of `like`."""
     out = torch.from_numpy(np.ascontiguousarray(values.T))
     return out.reshape(*like.shape[:-1], len(values)).to(like.device)
 
@@ -210,6 +217,8 @@ class Fetch:
 
     def forward(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the wanted cells' values, shape ``(wanted, k)``, from the owned ones', ``(n_local, k)``."""
+        if self.layout.is_serial and self.wanted is self.layout.owned:
+            return values
         arrived = self.layout.comm.exchange([values[s] for s in self.send])
         out = np.empty((len(self.wanted), *values.shape[1:]))
         for into, part in zip(self.receive, arrived, strict=True):
@@ -246,9 +255,9 @@ class Redistribution(LinearOperator):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the target owners' cells."""
         self.check(x, self.domain)
-        return _cells_last(self.fetch.forward(_cells_first(x, self._source)), x)
+        return cells_last(self.fetch.forward(cells_first(x, self._source)), x)
 
     def adjoint(self, y: torch.Tensor) -> torch.Tensor:
         """Return the cotangents of the source owners' cells."""
         self.check(y, self.range)
-        return _cells_last(self.fetch.adjoint(_cells_first(y, self._target)), y)
+        return cells_last(self.fetch.adjoint(cells_first(y, self._target)), y)

@@ -27,6 +27,16 @@ def edges(centres: Array, given: ArrayLike | None, where: str) -> Array:
     return bounds
 
 
+def longitude_edges(centres: Array, given: ArrayLike | None, where: str) -> Array:
+    """Return edges of longitudes; bounds of any convention are brought to the side of their centres."""
+    if given is not None:
+        given = checks.degrees(given, f"{where} bounds")
+        if given.shape == (len(centres), 2):
+            far = np.round((given - centres[:, None]) / 360.0)
+            given = np.where(far != 0, given - 360.0 * far, given)
+    return edges(centres, given, where)
+
+
 def _joined(bounds: Array, centres: Array, where: str) -> Array:
     rising = centres[-1] >= centres[0]
     low, high = np.sort(bounds, axis=1).T

@@ -97,12 +97,13 @@ class Grid:
         where = "latlon grid"
         x, y = checks.coordinates(lon, lat, where)
         x, y = checks.axis(x, f"{where} longitude", 360.0), checks.axis(y, f"{where} latitude")
-        x_edges = bounds.edges(x, lon_bounds, f"{where} longitude")
+        x_edges = bounds.longitude_edges(x, lon_bounds, f"{where} longitude")
         if np.abs(np.diff(x_edges)).max() >= 180.0:
             raise GridError("cells are 180 degrees wide or wider", where=where, hint="give more longitudes")
         corners = bounds.boxes(x_edges, bounds.latitude_edges(y, lat_bounds, f"{where} latitude"))
-        centres = tuple(c.reshape(-1) for c in np.meshgrid(x, y))
-        return _made(GridKind.LATLON, (len(y), len(x)), (centres[0], centres[1]), corners, (mask, area))
+        columns, rows = np.meshgrid(x, y)
+        centres = (columns.reshape(-1), rows.reshape(-1))
+        return _made(GridKind.LATLON, (len(y), len(x)), centres, corners, (mask, area))
 
     @classmethod
     def curvilinear(
@@ -171,7 +172,7 @@ class Grid:
         corners = (x[nodes], y[nodes])
         if centres is None:
             centres = sphere.lon_lat(topology.mean_of_distinct(sphere.unit_vectors(*corners)))
-        cx, cy = checks.coordinates(*centres, f"{where} centre")
+        cx, cy = checks.coordinates(centres[0], centres[1], f"{where} centre")
         return _made(GridKind.MESH, (len(nodes),), (cx, cy), corners, (mask, area))
 
     @classmethod
@@ -281,11 +282,6 @@ class Grid:
         return f"{self.kind} grid {cells} ({box}{masked})"
 
 
-def _range(values: Array, plus: str, minus: str) -> str:
-    ends = (f"{abs(v):g}{plus if v >= 0 else minus}" for v in (values.min(), values.max()))
-    return "..".join(ends)
-
-
 def _made(
     kind: GridKind,
     shape: tuple[int, ...],
@@ -294,19 +290,26 @@ def _made(
     extras: tuple[ArrayLike | None, ArrayLike | None],
 ) -> Grid:
     where = f"{kind} grid"
-    mask, area = (
-        checks.per_cell(v, shape, f"{where} {n}") for v, n in zip(extras, ("mask", "area"), strict=True)
-    )
+    mask = checks.per_cell(extras[0], shape, f"{where} mask")
+    area = checks.per_cell(extras[1], shape, f"{where} area")
     if corners is not None:
         checks.coordinates(*corners, f"{where} corner")
         checks.polygons(sphere.unit_vectors(*corners), where)
         corners = bounds.counter_clockwise(*corners)
+    lon_corners, lat_corners = corners or (None, None)
     return Grid(
-        kind,
-        shape,
-        *centres,
-        *(corners or (None, None)),
+        kind=kind,
+        shape=shape,
+        lon=centres[0],
+        lat=centres[1],
+        lon_corners=lon_corners,
+        lat_corners=lat_corners,
         mask=np.ones(len(centres[0]), dtype=bool) if mask is None else mask.astype(bool),
         given_area=None if area is None else checks.areas(area, where),
         dims={1: ("cell",), 2: ("lat", "lon") if kind == GridKind.LATLON else ("y", "x")}[len(shape)],
     )
+
+
+def _range(values: Array, plus: str, minus: str) -> str:
+    ends = (f"{abs(v):g}{plus if v >= 0 else minus}" for v in (values.min(), values.max()))
+    return "..".join(ends)

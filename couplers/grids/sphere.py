@@ -54,12 +54,12 @@ def centroids(corners: Array) -> Array:
     """Return the normalised mean of the corners of polygons of shape ``(n, nv, 3)``."""
     mean = corners.mean(axis=1)
     length = np.linalg.norm(mean, axis=-1, keepdims=True)
-    return mean / np.where(length > 0, length, 1.0)
+    return np.asarray(mean / np.where(length > 0, length, 1.0))
 
 
 def radii(corners: Array, centres: Array) -> Array:
     """Return the largest chord from a centre to a corner; a cap of it holds the whole small polygon."""
-    return np.sqrt(((corners - centres[:, None]) ** 2).sum(axis=-1).max(axis=1))
+    return np.asarray(np.sqrt(((corners - centres[:, None]) ** 2).sum(axis=-1).max(axis=1)))
 
 
 def bow_ties(corners: Array) -> NDArray[np.bool_]:

@@ -35,7 +35,7 @@ def mean_of_distinct(corners: Array) -> Array:
     """Return unit vectors of the mean corner of each polygon ``(n, nv, 3)``, repeated corners once."""
     fresh = np.any(corners != np.roll(corners, 1, axis=1), axis=-1)
     mean = (corners * fresh[..., None]).sum(axis=1)
-    return mean / np.linalg.norm(mean, axis=-1, keepdims=True)
+    return np.asarray(mean / np.linalg.norm(mean, axis=-1, keepdims=True))
 
 
 def periodic(grid: Grid) -> bool:
@@ -57,7 +57,7 @@ def _share_side(a: Array, b: Array) -> NDArray[np.bool_]:
 
 
 def _chord(a: Array, b: Array) -> Array:
-    return np.sqrt(((a - b) ** 2).sum(axis=-1))
+    return np.asarray(np.sqrt(((a - b) ** 2).sum(axis=-1)))
 
 
 def neighbours(grid: Grid, cells: Cells) -> Cells:
@@ -70,7 +70,7 @@ def neighbours(grid: Grid, cells: Cells) -> Cells:
         return _structured(grid, cells)
     if grid.lon_corners is None:
         raise GridError("points have no neighbours", where=repr(grid), hint="ask for no halo")
-    node = _node_numbers(grid.corners)
+    node = node_numbers(grid.corners)
     touched = np.isin(node, node[cells])
     return np.flatnonzero(touched.any(axis=1)).astype(np.int64)
 
@@ -88,7 +88,8 @@ def _structured(grid: Grid, cells: Cells) -> Cells:
     return np.flatnonzero(wanted).astype(np.int64)
 
 
-def _node_numbers(corners: Array) -> Cells:
+def node_numbers(corners: Array) -> Cells:
+    """Return a number for every corner ``(n, nv)``, the same where corners coincide (to 1e-10)."""
     flat = np.round(corners.reshape(-1, 3), 10) + 0.0
     _, number = np.unique(flat, axis=0, return_inverse=True)
     return number.reshape(corners.shape[:2])

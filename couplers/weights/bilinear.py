@@ -55,7 +55,9 @@ def bilinear(source: Grid, target: Grid, rows: Index) -> tuple[Entries, Array]:
         When the source has no rows and columns.
     """
     if source.kind in {GridKind.MESH, GridKind.POINTS} or len(source.shape) != 2:
-        raise GridError("bilinear needs rows and columns", where=f"source {source!r}", hint="use another method")
+        raise GridError(
+            "bilinear needs rows and columns", where=f"source {source!r}", hint="use another method"
+        )
     rows = rows[target.mask[rows]]
     poles = _poles(source)
     nodes = np.concatenate([source.centres, *(p.point for p in poles)])

@@ -48,9 +48,9 @@ def _cut(polygon: Array, a: Array, b: Array) -> tuple[Array, Flags]:
     # distances are taken from a, not from the origin, so that small cells keep their digits
     height = sphere.dot(np.cross(a, b - a)[:, None], polygon - a[:, None])
     inside = height >= 0
-    kept = inside.any(axis=1)
+    kept: Flags = np.asarray(inside.any(axis=1))
     polygon, height, inside = polygon[kept], height[kept], inside[kept]
-    crossed = ~inside.all(axis=1)
+    crossed: Flags = np.asarray(~inside.all(axis=1))
     if not crossed.any():
         return polygon, kept
     pieces = _pieces(polygon[crossed], height[crossed], inside[crossed])
@@ -70,7 +70,9 @@ def _pieces(polygon: Array, height: Array, inside: Flags) -> Array:
 def _compact(points: Array, wanted: Flags) -> Array:
     """Return the wanted points of each row in order, rows filled up with their first one."""
     position = np.cumsum(wanted, axis=1)
-    out = np.repeat(points[np.arange(len(points)), wanted.argmax(axis=1)][:, None], position[:, -1].max(), axis=1)
+    out = np.repeat(
+        points[np.arange(len(points)), wanted.argmax(axis=1)][:, None], position[:, -1].max(), axis=1
+    )
     row, column = np.nonzero(wanted)
     out[row, position[row, column] - 1] = points[row, column]
     return out
@@ -89,10 +91,17 @@ def _replace(polygon: Array, which: Flags, pieces: Array) -> Array:
 
 def convex(corners: Array) -> Flags:
     """Return which counter-clockwise polygons ``(n, nv, 3)`` are convex."""
-    previous, following = np.roll(corners, 1, axis=1), np.roll(corners, -1, axis=1)
+    previous, following = _next_distinct(corners, 1), _next_distinct(corners, -1)
     before, after = corners - previous, following - corners
     turn = sphere.dot(corners, np.cross(before, after))
     size = np.sqrt(sphere.dot(before, before) * sphere.dot(after, after))
-    flat: Flags = (turn >= -1e-9 * size).all(axis=1)
-    # a repeated corner hides the turn between its neighbours only if there are other corners to see it
-    return flat
+    return np.asarray((turn >= -1e-9 * size).all(axis=1))
+
+
+def _next_distinct(corners: Array, step: int) -> Array:
+    """Return for each corner the next one, forwards (-1) or backwards (1), that stands elsewhere."""
+    out = np.roll(corners, step, axis=1)
+    for k in range(2, corners.shape[1]):
+        same = (out == corners).all(axis=-1, keepdims=True)
+        out = np.where(same, np.roll(corners, k * step, axis=1), out)
+    return out

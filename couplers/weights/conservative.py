@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from tradewind.couplers.grids import sphere
 from tradewind.couplers.weights import clip
 from tradewind.couplers.weights.search import Caps, touching
 from tradewind.couplers.weights.triplets import coalesce
@@ -75,7 +76,7 @@ def _convex_pieces(target: Grid, rows: Index) -> list[tuple[Array, Index, float]
 
 
 def _signed(triangles: Array, rows: Index) -> list[tuple[Array, Index, float]]:
-    turn = clip.sphere.polygon_areas(triangles)
+    turn = sphere.polygon_areas(triangles)
     left, right = turn > 0, turn < 0
     out = [(triangles[left], rows[left], 1.0), (triangles[right][:, ::-1], rows[right], -1.0)]
     return [piece for piece in out if len(piece[1])]

@@ -49,7 +49,7 @@ def _ones(row: Index, col: Index, n_target: int) -> tuple[Entries, Array]:
 def _nearest(places: Array, points: Array) -> Index:
     """Return for each point the nearest place, of equally near ones the first."""
     k = min(CANDIDATES, len(places))
-    distance, index = cKDTree(places).query(points, k=[*range(1, k + 1)])
+    distance, index = map(np.asarray, cKDTree(places).query(points, k=[*range(1, k + 1)]))
     tied = distance <= distance[:, :1] + TIE
     out: Index = np.where(tied, index, len(places)).min(axis=1).astype(np.int64)
     return out
