@@ -74,6 +74,9 @@ class RunSection(Section):
     start: Date
     stop: Date
     step: Duration
+    window: Duration | None = Field(
+        default=None, description="Length of the independent windows of an inversion; default: the whole run."
+    )
     seed: int = Field(default=0, ge=0, description="Seed of everything random in the run.")
     threads: PositiveInt | None = Field(default=None, description="Threads per rank; default: its share.")
 

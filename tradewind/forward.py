@@ -1,0 +1,246 @@
+"""The forward model of an assimilation: from control through a coupled run to simulated observations.
+
+Every window starts from the components' initial state, so windows are independent of each other given x;
+what was in the air before is the observations' background.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from tradewind.couplers.assimilation import Control, ObservationOperator
+from tradewind.couplers.component import Interval
+from tradewind.couplers.linearization import Count, CountedOperator, WindowModel, spans
+from tradewind.couplers.operators import Distributed, LinearOperator
+from tradewind.couplers.parallel import Communicator, Serial
+from tradewind.coupledrun import CoupledRun, Event, Moment, Participant, Port, TapeEvent
+from tradewind.errors import SpecError
+from tradewind.replay import gradients, tangents
+
+if TYPE_CHECKING:
+    from tradewind.plugins.caller import StepCaller
+
+BLOCK = 16
+"""Columns that are carried through the model together; fixed, so that bits do not depend on the ranks."""
+
+
+class RunTangent(LinearOperator):
+    """The derivative of a recorded run: from what was put at its start to a weighted sum of later exports.
+
+    Parameters
+    ----------
+    tape
+        The recorded run, with one member.
+    given
+        Port and time of the put.
+    wanted
+        Weights by port and time of what is read; they share one layout.
+    spaces
+        Domain and range.
+    """
+
+    def __init__(
+        self, run: CoupledRun, tape: Sequence[TapeEvent], given: Event, wanted: Mapping[Event, float],
+        spaces: tuple[Distributed, Distributed],
+    ) -> None:  # fmt: skip
+        self.run, self.tape, self.given, self.wanted = run, tape, given, wanted
+        self.domain, self.range = spaces
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the tangents, shape ``(..., range)``; replays the schedule forward in blocks."""
+        return _in_blocks(self._tangents, x)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """Return the gradients, shape ``(..., domain)``; replays the schedule in reverse in blocks."""
+        return _in_blocks(self._gradients, y)
+
+    def _tangents(self, x: Tensor) -> Tensor:
+        found = tangents(self.run, self.tape, {self.given: x[:, None]}, list(self.wanted))
+        parts = [weight * found[event][:, 0] for event, weight in self.wanted.items()]
+        return torch.stack(parts).sum(0)
+
+    def _gradients(self, y: Tensor) -> Tensor:
+        cotangents = {event: weight * y[:, None] for event, weight in self.wanted.items()}
+        found = gradients(self.run, self.tape, cotangents).get(self.given)
+        return y.new_zeros(len(y), self.domain.size) if found is None else found[:, 0]
+
+
+def _in_blocks(apply: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Apply to at most `BLOCK` columns at a time, whatever the leading axes."""
+    columns = x.reshape(-1, x.shape[-1])
+    answers = [apply(part) for part in columns.split(BLOCK)]
+    return torch.cat(answers).reshape(*x.shape[:-1], -1)
+
+
+@dataclass
+class Calls:
+    """Who was asked to linearize, and how much."""
+
+    counts: dict[tuple[str, str], Count] = field(default_factory=dict)
+
+    def of(self, component: str, plugin: str) -> Count:
+        """Return the count of `plugin` for `component`."""
+        return self.counts.setdefault((component, plugin), Count())
+
+
+@dataclass
+class CoupledModel:
+    """A coupled run seen from the control on one side and the observations on the other.
+
+    Attributes
+    ----------
+    run
+        The run, with one member.
+    control
+        What x stands for.
+    observe
+        The observation operator.
+    windows
+        Equal, consecutive, independent.
+    callers
+        Hook callers by component; only components that are not linearized from the tape need one.
+    comm
+        Ranks among which windows are dealt; every rank holds whole windows.
+    """
+
+    run: CoupledRun
+    control: Control
+    observe: ObservationOperator
+    windows: Sequence[Interval]
+    callers: Mapping[str, StepCaller] = field(default_factory=dict)
+    comm: Communicator = field(default_factory=Serial)
+    calls: Calls = field(default_factory=Calls)
+
+    def __call__(self, x: Tensor, window: Interval) -> Tensor:
+        """Return the simulated observations of `window`, shape ``(m,)``.
+
+        Where a surrogate stands in for the linearization of a linear component, the answer is the
+        superposition of its sensitivities; otherwise the run is stepped.
+        """
+        if self._stand_in(window) is not None:
+            operator = self.linearize(x, window)
+            # superposition: the field itself goes through the linear chain, not a change of it
+            exported = operator.chain.forward(self._field(x))  # type: ignore[attr-defined]
+            return self.observe.operator(window).forward(exported) + self.observe.offset(window)
+        _, last = self.record(x, window)
+        return self.observe.operator(window).forward(last[0]) + self.observe.offset(window)
+
+    def linearize(self, x: Tensor, window: Interval) -> LinearOperator:
+        """Return K of `window`: observation operator, components, exchanges and control composed."""
+        chain = self._stand_in(window) or self._from_tape(x, window)
+        return WindowJacobian(self.observe.operator(window), chain, self.control.linearize(x))
+
+    def error(self, x: Tensor, window: Interval) -> Tensor | None:
+        """Return the variance of the surrogate's error in y; None: not known."""
+        return None
+
+    # ------------------------------------------------------------------ the run's own derivative
+    def record(self, x: Tensor, window: Interval) -> tuple[list[TapeEvent], Tensor]:
+        """Step the run through `window` at x; return its tape and the observed export, ``(1, cell)``."""
+        self.run.rewind(self.run.start(window.start))
+        with self.run.recording() as tape:
+            self.run.put(self.control.target, self._field(x)[None])
+            self.run.advance(window.stop)
+        return tape, self.run.get(self.observe.observes)
+
+    def _field(self, x: Tensor) -> Tensor:
+        return self.control.to_fields(x)[self.control.target]
+
+    def _from_tape(self, x: Tensor, window: Interval) -> LinearOperator:
+        tape, _ = self.record(x, window)
+        given = (self.control.target, window.start)
+        spaces = (self._space(self.control.target), self._space(self.observe.observes))
+        chain = RunTangent(self.run, tape, given, {(self.observe.observes, window.stop): 1.0}, spaces)
+        observed = self._participant(self.observe.observes)
+        return CountedOperator(chain, self.calls.of(observed.name, "reference"))
+
+    # ------------------------------------------------------------------ a surrogate's
+    def _stand_in(self, window: Interval) -> LinearOperator | None:
+        """Return the chain from the controlled field to the observed export by a surrogate, or None."""
+        observed = self._participant(self.observe.observes)
+        caller = self.callers.get(observed.name)
+        if caller is None or not observed.spec.linear:
+            return None
+        operator = caller.linearize(self._window_model(observed, window), None, window)
+        return None if operator is None else operator @ self._upstream(observed, window)
+
+    def _window_model(self, observed: Participant, window: Interval) -> WindowModel:
+        given, wanted = self._single_import(observed), self.observe.observes.partition(".")[2]
+        return WindowModel(
+            observed.name, observed.spec, given, wanted, observed.layouts,
+            reference=lambda: self._component_tangent(observed, window),
+        )  # fmt: skip
+
+    def _component_tangent(self, observed: Participant, window: Interval) -> LinearOperator:
+        """Return the reference model's own operator: one component alone, with a constant import."""
+        alone = CoupledRun(self.run.clock, [observed], [], members=1)
+        alone.rewind(alone.start(window.start))
+        port = observed.port(self._single_import(observed))
+        with alone.recording() as tape:
+            alone.put(port, torch.zeros(1, self._layout(port).n_local, dtype=torch.float64))
+            alone.advance(window.stop)
+        spaces = (self._space(port), self._space(self.observe.observes))
+        wanted = {(self.observe.observes, window.stop): 1.0}
+        operator = RunTangent(alone, tape, (port, window.start), wanted, spaces)
+        return CountedOperator(operator, self.calls.of(observed.name, "reference"))
+
+    def _upstream(self, observed: Participant, window: Interval) -> LinearOperator:
+        """Return the map from the controlled field to the mean of what `observed` imports in `window`."""
+        above = self.run.upstream(observed.name)
+        above.rewind(above.start(window.start))
+        with above.recording() as tape:
+            above.put(self.control.target, self._field(self.control.prior)[None])
+            above.advance(window.stop)
+        port = observed.port(self._single_import(observed))
+        parts = tuple(self.run.clock.between(window.start, window.stop))
+        wanted = {(port, p.stop): share for p, share in zip(parts, spans(window, parts), strict=True)}
+        spaces = (self._space(self.control.target), self._space(port))
+        return RunTangent(above, tape, (self.control.target, window.start), wanted, spaces)
+
+    # ------------------------------------------------------------------ names
+    def _participant(self, port: Port) -> Participant:
+        name = port.partition(".")[0]
+        return next(p for p in self.run.participants if p.name == name)
+
+    def _single_import(self, participant: Participant) -> str:
+        fed = [e.target.variable.name for e in self.run.into[participant.name]]
+        if len(fed) != 1:
+            raise SpecError(
+                f"a surrogate of the linearization needs one exchange into it, found {len(fed)}",
+                where=f"component {participant.name!r}",
+            )
+        return fed[0]
+
+    def _layout(self, port: Port):  # type: ignore[no-untyped-def]
+        return self._participant(port).layouts[port.partition(".")[2]]
+
+    def _space(self, port: Port) -> Distributed:
+        return Distributed(self._layout(port))
+
+
+class WindowJacobian(LinearOperator):
+    """K of one window: H, then what stands between, then the control.
+
+    Attributes
+    ----------
+    chain
+        From the controlled field to the observed export.
+    """
+
+    def __init__(self, observe: LinearOperator, chain: LinearOperator, control: LinearOperator) -> None:
+        self.chain, self._whole = chain, observe @ chain @ control
+        self.domain, self.range = control.domain, observe.range
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``K x``."""
+        return self._whole.forward(x)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """Return ``Kᵀ y``."""
+        return self._whole.adjoint(y)
