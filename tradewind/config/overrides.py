@@ -34,7 +34,8 @@ def apply(
         except _OverrideError as unknown:
             faults.append(Fault((), str(unknown), place=f"--set {text}"))
         else:
-            texts = {path: text} | texts
+            # the latest comes first, since it wins
+            texts = {path: text} | {p: t for p, t in texts.items() if p != path}
     return changed, replace(source, overrides=texts), faults
 
 
