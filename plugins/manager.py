@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from operator import attrgetter
@@ -72,13 +72,19 @@ class PluginManager:
         manager = cls()
         with agree(ranks, "loading plugins"):
             for plugin in (Installed(BUILTIN, BUILTIN_PATH), *found):
-                manager.register(plugin.name, _import(plugin), plugin.version)
+                manager.register(plugin.name, _import(plugin), version=plugin.version)
             for source in sources:
-                manager.register(source.file.name, source.load(), sha256=source.sha256)
+                name, known = source.file.name, {"file": str(source.file), "sha256": source.sha256}
+                manager.register(name, source.load(), **known)
         return manager
 
-    def register(self, name: str, plugin: object, version: str = "", sha256: str = "") -> None:
+    def register(self, name: str, plugin: object, **known: str) -> None:
         """Take in one plugin (module or object) and let it register what it brings.
+
+        Parameters
+        ----------
+        known
+            Fields of its `Provenance`; version and file are taken from its module where they are absent.
 
         Raises
         ------
@@ -92,18 +98,38 @@ class PluginManager:
             self._pluggy.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
             raise PluginError(_explain(error), where=where, hint=hint) from error
-        if not self._pluggy.get_hookcallers(plugin):
-            hint = "mark its functions with @tradewind.markers.hookimpl"
-            raise PluginError("implements no hook of tradewind", where=where, hint=hint)
-        self._loaded.append(_provenance(name, plugin, version, sha256))
+        self._check_registers(name, plugin)
+        self._loaded.append(_provenance(name, plugin, known))
         self._collect(name, plugin)
 
+    def _check_registers(self, name: str, plugin: object) -> None:
+        callers = self._pluggy.get_hookcallers(plugin) or []
+        if not callers:
+            what, hint = (
+                "implements no hook of tradewind",
+                "mark its functions with @tradewind.markers.hookimpl",
+            )
+            raise PluginError(what, where=f"plugin {name!r}", hint=hint)
+        for caller in callers:
+            wraps = any(h.wrapper or h.hookwrapper for h in caller.get_hookimpls() if h.plugin is plugin)
+            if wraps or caller.name not in {role.hook for role in Role}:
+                raise PluginError(
+                    f"{caller.name} would never be called here",
+                    where=f"plugin {name!r}",
+                    hint="register a factory, plainly: what it builds answers or wraps steps",
+                )
+
     def _collect(self, name: str, plugin: object) -> None:
-        others = [p for p in self._pluggy.get_plugins() if p is not plugin]
         for role in Role:
-            caller = self._pluggy.subset_hook_caller(role.hook, others)
-            with Blame(name, f"{role.hook} failed", "mend the plugin, or take it out of `plugins:`"):
-                caller(register=Registrar(self._registry, role, name))
+            # pluggy would call all plugins at once, and then a registrar could not tell whose name it is
+            for hook in getattr(self._pluggy.hook, role.hook).get_hookimpls():
+                if hook.plugin is plugin:
+                    self._call(name, role, hook)
+
+    def _call(self, name: str, role: Role, hook: pluggy.HookImpl) -> None:
+        with Blame(name, f"{role.hook} failed", "mend the plugin, or take it out of `plugins:`"):
+            registrar = Registrar(self._registry, role, name)
+            hook.function(**dict.fromkeys(hook.argnames, registrar))
 
     def available(self, role: Role | None = None) -> tuple[Descriptor, ...]:
         """Return what is registered (in `role`), sorted by role and name."""
@@ -153,7 +179,7 @@ def _explain(error: Exception) -> str:
     return f"there is no hook {unknown[1]!r}, {did_you_mean(unknown[1], known)}"
 
 
-def _provenance(name: str, plugin: object, version: str, sha256: str) -> Provenance:
+def _provenance(name: str, plugin: object, known: Mapping[str, str]) -> Provenance:
     module = plugin if isinstance(plugin, ModuleType) else sys.modules.get(type(plugin).__module__)
-    file = getattr(module, "__file__", None) or ""
-    return Provenance(name, version or getattr(module, "__version__", ""), file, sha256)
+    version, file = (getattr(module, key, None) or "" for key in ("__version__", "__file__"))
+    return Provenance(name, **{"version": version, "file": file} | {k: v for k, v in known.items() if v})
