@@ -17,6 +17,7 @@ from tradewind.couplers.component import Mode, Step, StepCall
 from tradewind.errors import PluginError
 from tradewind.markers import PROJECT, hookimpl
 from tradewind.plugins import hooks
+from tradewind.plugins.manager import explain
 
 if TYPE_CHECKING:
     import torch
@@ -201,7 +202,7 @@ class StepCaller:
             manager.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
             raise PluginError(
-                f"{name!r} cannot take part in its steps: {error}",
+                f"{name!r} cannot take part in its steps: {explain(error)}",
                 where=self._where,
                 hint="each plugin takes part once, with the arguments of tradewind.plugins.hooks",
             ) from error

@@ -97,7 +97,7 @@ class PluginManager:
             self._pluggy.register(plugin, name=name)
             self._pluggy.check_pending()
         except (pluggy.PluginValidationError, ValueError) as error:
-            raise PluginError(_explain(error), where=where, hint=hint) from error
+            raise PluginError(explain(error), where=where, hint=hint) from error
         self._check_registers(name, plugin)
         self._loaded.append(_provenance(name, plugin, known))
         self._collect(name, plugin)
@@ -170,11 +170,11 @@ def _locate(names: Iterable[str], comm: Communicator) -> list[Installed]:
     return [Installed(n, n) if ":" in n else discovery.pick(n, known) for n in wanted]
 
 
-def _explain(error: Exception) -> str:
-    """Return pluggy's complaint with the nearest hook name, where it is about an unknown one."""
+def explain(error: Exception) -> str:
+    """Return pluggy's complaint on one line, with the nearest hook name where it is about an unknown one."""
     unknown = re.search(r"unknown hook '(\w+)'", str(error))
     if unknown is None:
-        return str(error)
+        return " ".join(str(error).split())
     known = [n for n in vars(hooks) if n.startswith(f"{PROJECT}_")]
     return f"there is no hook {unknown[1]!r}, {did_you_mean(unknown[1], known)}"
 
