@@ -1,0 +1,1 @@
+"""What the commands of the command line share: ranks, consoles, and what to do when something fails."""

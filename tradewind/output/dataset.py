@@ -1,0 +1,294 @@
+"""The posterior as CF datasets.
+
+Every number of `posterior_dataset` is the same, bit for bit, from run to run and for any number of ranks:
+what varies (calls, seconds) has a group of its own, `performance`, and the time of writing is an attribute.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import xarray as xr
+
+from tradewind.couplers.grids.grid import GridKind
+from tradewind.errors import SpecError
+from tradewind.output import files
+from tradewind.output.fit import STAGES, Comparison, array, compare
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from tradewind.couplers.grids import Grid
+    from tradewind.results import InversionResult
+
+Variables: TypeAlias = "dict[str, xr.Variable]"
+CONVENTIONS = "CF-1.10"
+CLOCK = {"units": "seconds since 1970-01-01", "calendar": "proleptic_gregorian", "dtype": "float64"}
+STANDARD_NAMES = {"time": "time", "latitude": "latitude", "longitude": "longitude"}
+
+
+def write_posterior(result: InversionResult, path: Path) -> None:
+    """Write `posterior_dataset` and, as the group ``performance``, `performance_dataset` to `path`.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be written; nothing is then left behind.
+    """
+    files.write_netcdf(posterior_dataset(result), path, {"performance": performance_dataset(result)})
+
+
+def posterior_dataset(result: InversionResult) -> xr.Dataset:
+    """Return the inversion as a CF dataset.
+
+    Fields lie on the grid (``lat, lon`` where it is rectilinear, ``y, x`` where it is curvilinear, else
+    ``cell``), the control vector and its matrices on ``element``, and what was seen and simulated on
+    ``observation``; totals, DOFS and terms of the cost function are scalars.
+
+    Raises
+    ------
+    SpecError
+        When a field or vector has another length than its grid, prior or observations.
+    """
+    comparison = compare(result)
+    data = (
+        _fields(result)
+        | _control(result)
+        | _observations(result, comparison)
+        | _fit(result, comparison)
+        | _scalars(result)
+    )
+    coords = _grid(result.grid) | _elements(result) | _windows(result) | _places(comparison)
+    return xr.Dataset(data, coords=coords, attrs=attributes(result))
+
+
+def performance_dataset(result: InversionResult) -> xr.Dataset:
+    """Return which plugin answered how many calls and how long that took."""
+    records = result.calls
+    texts = {n: [getattr(r, n) for r in records] for n in ("component", "plugin", "what", "note")}
+    data: Variables = {
+        n: _variable("record", np.array(v, dtype=object), "", n, "") for n, v in texts.items()
+    }
+    counts = {"calls": "answered calls, over all ranks", "columns": "Jacobian columns or members answered"}
+    for name, meaning in counts.items():
+        values = np.array([getattr(r, name) for r in records], dtype=np.int64)
+        data[name] = _variable("record", values, "1", meaning, "")
+    took = np.array([r.seconds for r in records], dtype=np.float64)
+    data["seconds"] = _variable("record", took, "s", "wall-clock time, summed over ranks", "")
+    return xr.Dataset(data, attrs={"title": f"Model calls of {result.name}: varies from run to run"})
+
+
+def _variable(
+    dims: str | Sequence[str], values: Any, units: str, long_name: str, comment: str, **more: str
+) -> xr.Variable:
+    attrs = {"long_name": long_name, "units": units, "comment": comment} | more
+    return xr.Variable(dims, values, {k: v for k, v in attrs.items() if v})
+
+
+def _fields(result: InversionResult) -> Variables:
+    units, target = result.field_units, result.target
+    fields = {
+        "prior": (result.prior_field, units, f"prior {target}"),
+        "posterior": (result.posterior_field, units, f"posterior {target}"),
+        "posterior_sigma": (result.posterior_sigma, units, f"standard error of posterior {target}"),
+        "sensitivity": (result.sensitivity, "1", "averaging kernel sensitivity"),
+        "element_of_cell": (result.cluster, "", "control element of the cell"),
+    }
+    dims = result.grid.dims
+    out = {n: _variable(dims, _cells(result, t, n), u, long, "") for n, (t, u, long) in fields.items()}
+    out["posterior"].attrs["ancillary_variables"] = "posterior_sigma sensitivity"
+    out["sensitivity"].attrs["comment"] = "diagonal of the averaging kernel: 0 is all prior, 1 all observations"
+    out["element_of_cell"].attrs["comment"] = "index along element; -1 where the cell belongs to none"
+    two_dimensional = result.grid.kind is GridKind.CURVILINEAR or len(result.grid.shape) == 1
+    for variable in out.values() if two_dimensional else ():
+        variable.encoding["coordinates"] = "lat lon"
+    return out
+
+
+def _cells(result: InversionResult, tensor: Tensor, name: str) -> NDArray[Any]:
+    values = array(tensor)
+    if values.shape != (result.grid.size,):
+        raise SpecError(f"shape {values.shape} on a grid of {result.grid.size} cells", where=f"field {name!r}")
+    if values.dtype.kind == "i":
+        return values.astype(np.int32).reshape(result.grid.shape)
+    return values.astype(np.float64).reshape(result.grid.shape)
+
+
+def _grid(grid: Grid) -> Variables:
+    if grid.kind is GridKind.LATLON:
+        rows, columns = (slice(None, None, grid.shape[1]), slice(grid.shape[1]))
+        axes = {"lat": (rows, "lat"), "lon": (columns, "lon")}
+    else:
+        axes = {"lat": (slice(None), grid.dims), "lon": (slice(None), grid.dims)}
+    out: Variables = {}
+    for name, (cells, dims) in axes.items():
+        out |= _axis(grid, name, cells, dims)
+    return out
+
+
+def _axis(grid: Grid, name: str, cells: slice, dims: str | tuple[str, ...]) -> Variables:
+    standard, units = {"lat": ("latitude", "degrees_north"), "lon": ("longitude", "degrees_east")}[name]
+    corners = grid.lat_corners if name == "lat" else grid.lon_corners
+    separable = isinstance(dims, str)
+    centres = (grid.lat if name == "lat" else grid.lon)[cells]
+    shape = centres.shape if separable else grid.shape
+    attrs = {"standard_name": standard, "units": units} | ({"axis": "YX"[name == "lon"]} if separable else {})
+    axis = xr.Variable(dims, centres.reshape(shape), attrs, encoding={"_FillValue": None})
+    if corners is None:
+        return {name: axis}
+    bounds = corners[cells]
+    if separable:
+        bounds = _ordered(np.stack([bounds.min(1), bounds.max(1)], axis=1), centres)
+    axis.attrs["bounds"] = f"{name}_bnds"
+    names = (*((dims,) if isinstance(dims, str) else dims), "bnds" if separable else "vertex")
+    bnds = xr.Variable(names, bounds.reshape(*shape, bounds.shape[-1]), encoding={"_FillValue": None})
+    return {name: axis, f"{name}_bnds": bnds}
+
+
+def _ordered(bounds: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
+    # CF: bounds run the way the coordinate runs
+    return bounds[:, ::-1] if len(centres) > 1 and centres[1] < centres[0] else bounds
+
+
+def _control(result: InversionResult) -> Variables:
+    posterior, units = result.posterior, str(result.provenance.get("control_units", ""))
+    out = {
+        "x_prior": _vector(result, result.prior, units, "prior of the control vector"),
+        "x_prior_sigma": _vector(result, result.prior_sigma, units, "standard error of x_prior"),
+        "x_posterior": _vector(result, posterior.mean, units, "posterior mean of the control vector"),
+    }
+    matrices = {
+        "posterior_covariance": (posterior.covariance, units if units in {"", "1"} else f"({units})2"),
+        "averaging_kernel": (posterior.averaging_kernel, "1"),
+    }
+    for name, (matrix, its_units) in matrices.items():
+        if matrix is not None:
+            dims = ("element", "element_2")
+            out[name] = _variable(dims, array(matrix), its_units, name.replace("_", " "), "")
+    if posterior.covariance is not None:
+        sigma = posterior.covariance.diagonal().sqrt()
+        out["x_posterior_sigma"] = _vector(result, sigma, units, "standard error of x_posterior")
+    return out
+
+
+def _vector(result: InversionResult, values: Tensor, units: str, long_name: str) -> xr.Variable:
+    if values.shape != result.prior.shape:
+        raise SpecError(f"shape {tuple(values.shape)} for {len(result.prior)} elements", where=long_name)
+    return _variable("element", array(values), units, long_name, "")
+
+
+def _elements(result: InversionResult) -> Variables:
+    numbers = np.arange(len(result.prior), dtype=np.int32)
+    meaning = {"element": "control element", "element_2": "control element, as column"}
+    return {name: _variable(name, numbers, "", long, "") for name, long in meaning.items()}
+
+
+def _windows(result: InversionResult) -> Variables:
+    edges = np.array([[_utc(w.start), _utc(w.stop)] for w in result.windows], dtype="datetime64[ns]")
+    edges = edges.reshape(-1, 2)
+    attrs = {"standard_name": "time", "long_name": "end of the window", "bounds": "window_bnds"}
+    return {
+        "window": xr.Variable("window", edges[:, 1], attrs, encoding=dict(CLOCK)),
+        "window_bnds": xr.Variable(("window", "bnds"), edges, encoding=dict(CLOCK)),
+    }
+
+
+def _utc(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+
+
+def _places(comparison: Comparison) -> Variables:
+    units = {"latitude": "degrees_north", "longitude": "degrees_east"}
+    out: Variables = {}
+    for name, values in comparison.coordinates.items():
+        attrs = {"long_name": f"{name} of the observation", "standard_name": STANDARD_NAMES.get(name, "")}
+        attrs |= {"units": units.get(name, "")}
+        encoding = dict(CLOCK) if values.dtype.kind == "M" else {}
+        kept = {k: v for k, v in attrs.items() if v}
+        out[f"observation_{name}"] = xr.Variable("observation", values, kept, encoding=encoding)
+    return out
+
+
+def _observations(result: InversionResult, comparison: Comparison) -> Variables:
+    units, what = observed_units(result), str(result.provenance.get("observed", "observation"))
+    columns = {
+        "y": (comparison.y, what),
+        "y_sigma": (comparison.sigma, f"standard error of {what}"),
+        "y_prior": (comparison.simulated["prior"], f"{what}, simulated from the prior"),
+        "y_posterior": (comparison.simulated["posterior"], f"{what}, simulated from the posterior"),
+    }
+    out = {name: _variable("observation", v, units, long, "") for name, (v, long) in columns.items()}
+    out["y"].attrs["ancillary_variables"] = "y_sigma"
+    comment = "index along window"
+    out["window_of_observation"] = _variable("observation", comparison.window, "", "window", comment)
+    return out
+
+
+def observed_units(result: InversionResult) -> str:
+    """Return the units of the observations, empty where the run does not say."""
+    return str(result.provenance.get("observed_units", ""))
+
+
+def _fit(result: InversionResult, comparison: Comparison) -> Variables:
+    units = observed_units(result)
+    out: Variables = {}
+    for stage in STAGES:
+        misfit, windows = comparison.misfit(stage), comparison.by_window(stage)
+        for name, meaning in (("bias", "mean"), ("rmse", "root mean square")):
+            long = f"{meaning} of simulated minus observed, {stage}"
+            out[f"{name}_{stage}"] = _variable((), getattr(misfit, name), units, long, "")
+            by_window = np.array([getattr(m, name) for m in windows], dtype=np.float64)
+            out[f"window_{name}_{stage}"] = _variable("window", by_window, units, f"{long}, by window", "")
+    return out
+
+
+def _scalars(result: InversionResult) -> Variables:
+    totals = result.totals
+    numbers: dict[str, tuple[float, str, str]] = {
+        "total_prior": (totals.prior, totals.units, f"prior total of {result.target}"),
+        "total_prior_sigma": (totals.prior_sigma, totals.units, "standard error of total_prior"),
+        "total_posterior": (totals.posterior, totals.units, f"posterior total of {result.target}"),
+        "total_posterior_sigma": (totals.posterior_sigma, totals.units, "standard error of total_posterior"),
+    }
+    if result.posterior.dofs is not None:
+        numbers["dofs"] = (result.posterior.dofs, "1", "degrees of freedom for signal")
+    for name, value in result.posterior.cost.items():
+        numbers[f"cost_{name}"] = (value, "1", f"cost function, {name.replace('_', ' ')}")
+    return {n: _variable((), float(v), units, long, "") for n, (v, units, long) in numbers.items()}
+
+
+def attributes(result: InversionResult) -> dict[str, str | int | float]:
+    """Return the global attributes: CF's own, and the run's provenance under names of its own."""
+    told = result.provenance
+    version = told.get("tradewind", "")
+    fixed: dict[str, str | int | float] = {
+        "Conventions": CONVENTIONS,
+        "title": f"Inversion of {result.target}: {result.name}",
+        "source": f"tradewind {version}".strip(),
+        "history": f"{told.get('created', '')} {told.get('command', 'tradewind')}".strip(),
+    }
+    own = {_attribute_name(k): _attribute(v) for k, v in told.items() if v is not None}
+    notes = {"comment": "\n".join(result.notes)} if result.notes else {}
+    return own | notes | fixed
+
+
+def _attribute_name(name: str) -> str:
+    plain = re.sub(r"\W+", "_", name)
+    return plain if re.match(r"[A-Za-z]", plain) else f"provenance_{plain}"
+
+
+def _attribute(value: Any) -> str | int | float:
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Mapping | list | tuple):
+        return json.dumps(value, default=str, sort_keys=True)
+    return str(value)

@@ -1,0 +1,99 @@
+"""Files that are whole or not there at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tradewind.errors import DataError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a path that could not be written at the end of a long run.
+
+    Raises
+    ------
+    DataError
+        When its folder is missing or read-only, or the path names a folder.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise DataError(f"the folder {path.parent} does not exist", where=str(path), hint="create it first")
+    if path.is_dir():
+        raise DataError("this is a folder", where=str(path), hint="name a file in it")
+    if not os.access(path.parent, os.W_OK):
+        raise DataError(f"the folder {path.parent} cannot be written to", where=str(path))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` to write to, and put it in place when all went well.
+
+    A reader sees the old file or the whole new one. When the body fails, the temporary file goes.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be written: no folder, no permission, disk full.
+    """
+    path = Path(path)
+    check_writable(path)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        yield part
+        _sync(part)
+        part.replace(path)
+        _sync(path.parent)
+    # the netCDF library reports a full disk as a RuntimeError
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        hint = "is the disk full? Nothing was left behind, and an older file is as it was"
+        raise DataError(f"cannot be written: {reason}", where=str(path), hint=hint) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write `text` in UTF-8, whole or not at all.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be written.
+    """
+    with replacing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def write_netcdf(ds: xr.Dataset, path: Path, groups: Mapping[str, xr.Dataset] | None = None) -> None:
+    """Write `ds`, and further datasets as groups, to one netCDF-4 file, whole or not at all.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be written.
+    """
+    with replacing(path) as part:
+        ds.to_netcdf(part, engine="netcdf4", encoding=_compressed(ds))
+        for name, group in (groups or {}).items():
+            group.to_netcdf(part, mode="a", engine="netcdf4", group=name)
+
+
+def _compressed(ds: xr.Dataset) -> dict[str, dict[str, object]]:
+    large = [str(n) for n, v in ds.variables.items() if v.ndim > 1 and v.size > 1000]
+    return {name: {"zlib": True, "complevel": 4, "shuffle": True} for name in large}

@@ -1,0 +1,145 @@
+"""How well the simulated observations fit the real ones, before and after the inversion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from tradewind.errors import SpecError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from tradewind.couplers.assimilation import Observations
+    from tradewind.couplers.component import Interval
+    from tradewind.results import InversionResult
+
+    Array: TypeAlias = NDArray[np.float64]
+
+STAGES = ("prior", "posterior")
+
+
+def array(tensor: Tensor) -> NDArray[Any]:
+    """Return the numbers of a tensor, wherever it lives."""
+    values: NDArray[Any] = tensor.detach().cpu().numpy()
+    return values
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """Mean and root mean square of simulated minus observed, in the observations' units.
+
+    Both are NaN where there is nothing to compare.
+    """
+
+    count: int
+    bias: float
+    rmse: float
+
+    @classmethod
+    def of(cls, residuals: Array) -> Misfit:
+        """Return the misfit of `residuals`, shape ``(m,)``."""
+        if not len(residuals):
+            return cls(0, float("nan"), float("nan"))
+        return cls(len(residuals), float(residuals.mean()), float(np.sqrt((residuals**2).mean())))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All observations of a run, by window in time order, beside what was simulated of them.
+
+    Attributes
+    ----------
+    y, sigma
+        Observed values and their one-sigma errors, shape ``(m,)``.
+    simulated
+        By stage, ``prior`` and ``posterior``, shape ``(m,)``; NaN where none was given.
+    window
+        Number of each observation's window, shape ``(m,)``.
+    windows
+        How many windows there are, those without observations included.
+    coordinates
+        Where and when, by CF name, shape ``(m,)``.
+    """
+
+    y: Array
+    sigma: Array
+    simulated: Mapping[str, Array]
+    window: NDArray[np.int32]
+    windows: int
+    coordinates: Mapping[str, NDArray[Any]]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def residuals(self, stage: str) -> Array:
+        """Return simulated minus observed, shape ``(m,)``."""
+        return self.simulated[stage] - self.y
+
+    def misfit(self, stage: str) -> Misfit:
+        """Return the misfit over all observations."""
+        return Misfit.of(self.residuals(stage))
+
+    def by_window(self, stage: str) -> list[Misfit]:
+        """Return the misfit of each window, in their order."""
+        residuals = self.residuals(stage)
+        return [Misfit.of(residuals[self.window == number]) for number in range(self.windows)]
+
+
+def compare(result: InversionResult) -> Comparison:
+    """Lay out the observations of `result` one after the other.
+
+    Raises
+    ------
+    SpecError
+        When a window has another number of simulated observations than of observations.
+    """
+    seen = [(n, w, result.observations[w]) for n, w in enumerate(result.windows) if w in result.observations]
+    return Comparison(
+        y=_joined([array(o.y) for _, _, o in seen]),
+        sigma=_joined([_sigma(o) for _, _, o in seen]),
+        simulated={s: _joined([_simulated(result, w, o, s) for _, w, o in seen]) for s in STAGES},
+        window=np.repeat(
+            np.array([n for n, _, _ in seen], dtype=np.int32), [len(o) for _, _, o in seen]
+        ).astype(np.int32),
+        windows=len(result.windows),
+        coordinates=_coordinates([o for _, _, o in seen]),
+    )
+
+
+def _joined(parts: Sequence[Array]) -> Array:
+    return np.concatenate([np.zeros(0), *parts]).astype(np.float64)
+
+
+def _sigma(observations: Observations) -> Array:
+    if observations.covariance is None:
+        return np.full(len(observations), np.nan)
+    return np.sqrt(array(observations.covariance.diagonal()))
+
+
+def _simulated(result: InversionResult, window: Interval, observations: Observations, stage: str) -> Array:
+    values = result.posterior.simulated.get(window, {}).get(stage)
+    if values is None:
+        return np.full(len(observations), np.nan)
+    if len(values) != len(observations):
+        raise SpecError(
+            f"{len(values)} simulated observations for {len(observations)} observations",
+            where=f"window {window}, {stage}",
+        )
+    return array(values)
+
+
+def _coordinates(parts: Sequence[Observations]) -> dict[str, NDArray[Any]]:
+    filled = [o for o in parts if len(o)]
+    # only what all windows have can be laid out as one array
+    names = [n for n in (filled[0].coordinates if filled else ()) if all(n in o.coordinates for o in filled)]
+    return {n: np.concatenate([_coordinate(o.coordinates[n]) for o in filled]) for n in names}
+
+
+def _coordinate(values: Any) -> NDArray[Any]:
+    out = np.asarray(values)
+    return out.astype("datetime64[ns]") if out.dtype.kind in "OM" else out

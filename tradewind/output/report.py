@@ -1,0 +1,147 @@
+"""The result as one HTML file that needs nothing beside it: no network, no script, no further file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tradewind.output import figures, words
+from tradewind.output.dataset import observed_units
+from tradewind.output.files import write_text
+from tradewind.output.fit import STAGES, Comparison, array, compare
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from tradewind.results import InversionResult
+
+LONG = 12
+"""Windows beyond which their table is folded away."""
+
+
+def write_report(result: InversionResult, path: Path) -> None:
+    """Write `render_report` to `path`, whole or not at all.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be written.
+    """
+    write_text(render_report(result), path)
+
+
+def render_report(result: InversionResult) -> str:
+    """Return a report of `result`: one self-contained HTML page.
+
+    Pictures are inline SVG that follow the reader's light or dark theme; whatever comes from the run
+    (names, notes, config) is escaped.
+    """
+    comparison = compare(result)
+    folder = resources.files("tradewind.output")
+    return _environment().from_string(folder.joinpath("report.html").read_text("utf-8")).render(
+        result=result,
+        style=folder.joinpath("report.css").read_text("utf-8"),
+        comparison=comparison,
+        observed_units=observed_units(result),
+        observed=result.provenance.get("observed", "observations"),
+        headline=headline(result),
+        total_picture=figures.total(result.totals),
+        maps=list(_maps(result, comparison)),
+        fits=list(_fits(result, comparison)),
+        misfits={stage: comparison.misfit(stage) for stage in STAGES},
+        windows=list(_windows(result, comparison)),
+        fold=len(result.windows) > LONG,
+        costs=list(_costs(result)),
+        facts=list(_facts(result.provenance)),
+        config=str(result.provenance.get("config", "")),
+    )  # fmt: skip
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        f.__name__: f
+        for f in (words.units, words.number, words.signed, words.percent, words.seconds, words.whole)
+    }
+    environment.globals["with_error"] = words.with_error
+    return environment
+
+
+def headline(result: InversionResult) -> str:
+    """Return the outcome in one sentence."""
+    totals = result.totals
+    told = [_change("raise", "lower", totals.posterior, totals.prior, "the total")]
+    if totals.prior_sigma > 0:
+        told.append(_change("widen", "cut", totals.posterior_sigma, totals.prior_sigma, "its error"))
+    return f"The observations {' and '.join(told)}."
+
+
+def _change(up: str, down: str, after: float, before: float, what: str) -> str:
+    change = after / before - 1.0 if before else float("nan")
+    size = words.percent(abs(change)).lstrip("+")
+    if size == "0 %":
+        return f"leave {what} as it was"
+    return f"{up if after > before else down} {what} by {size}"
+
+
+def _maps(result: InversionResult, comparison: Comparison) -> Iterator[figures.Picture]:
+    yield from figures.maps(result, comparison)
+    if result.posterior.averaging_kernel is not None:
+        yield figures.kernel(array(result.posterior.averaging_kernel))
+
+
+def _fits(result: InversionResult, comparison: Comparison) -> Iterator[figures.Picture]:
+    if not len(comparison):
+        return
+    units = observed_units(result)
+    yield figures.Picture(
+        "Simulated against observed",
+        figures.scatter(comparison, units),
+        "On the line, the simulation equals the observation.",
+    )
+    yield figures.Picture(
+        "Residuals",
+        figures.histogram(comparison, units),
+        "Simulated minus observed; the outermost bars hold what lies beyond.",
+    )
+    if comparison.windows > 1:
+        yield figures.Picture(
+            "By window", figures.by_window(comparison, units), "Root mean square of simulated minus observed."
+        )
+
+
+def _windows(result: InversionResult, comparison: Comparison) -> Iterator[dict[str, Any]]:
+    prior, posterior = (comparison.by_window(stage) for stage in STAGES)
+    for window, before, after in zip(result.windows, prior, posterior, strict=True):
+        start, stop = (f"{t:%Y-%m-%d %H:%M}" for t in (window.start, window.stop))
+        yield {"start": start, "stop": stop, "prior": before, "posterior": after}
+
+
+def _costs(result: InversionResult) -> Iterator[tuple[str, float | None, float | None]]:
+    cost = result.posterior.cost
+    names = dict.fromkeys(name.rpartition("_")[0] for name in cost if name.endswith(("_before", "_after")))
+    rows = [(name, cost.get(f"{name}_before"), cost.get(f"{name}_after")) for name in names]
+    yield from ((name.replace("_", " "), before, after) for name, before, after in rows)
+    befores, afters = [b for _, b, _ in rows if b is not None], [a for _, _, a in rows if a is not None]
+    if len(befores) == len(afters) == len(rows) > 1:
+        yield "total", sum(befores), sum(afters)
+
+
+def _facts(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, value in provenance.items():
+        if name == "config" or value in (None, "", {}, []):
+            continue
+        yield name.replace("_", " "), _told(value)
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "\n".join(f"{k} {_told(v)}" for k, v in value.items())
+    return json.dumps(value, default=str) if isinstance(value, list | tuple) else str(value)

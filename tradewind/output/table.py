@@ -1,0 +1,75 @@
+"""The result as a table on the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from tradewind.output import words
+from tradewind.output.dataset import observed_units
+from tradewind.output.fit import Comparison, compare
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tradewind.results import InversionResult
+
+
+def terminal_table(result: InversionResult) -> Group:
+    """Return totals, fit, DOFS and calls by plugin, to be printed by a rich console."""
+    comparison = compare(result)
+    parts = [_numbers(result, comparison), _footing(result, comparison)]
+    if result.calls:
+        parts.append(_calls(result))
+    parts += [Text(f"note: {note}", style="yellow") for note in result.notes]
+    return Group(*parts)
+
+
+def print_table(result: InversionResult, console: Console, rank: int = 0) -> None:
+    """Print the table on rank 0: in colour on a terminal, as plain text elsewhere."""
+    if rank == 0:
+        console.print(terminal_table(result), highlight=False)
+
+
+def _numbers(result: InversionResult, comparison: Comparison) -> Table:
+    table = Table(title=Text(f"{result.name}: {result.target}"), title_justify="left", title_style="bold")
+    table.add_column("")
+    for name in ("prior", "posterior"):
+        table.add_column(name, justify="right")
+    table.add_column("units")
+    totals, units = result.totals, words.units(observed_units(result))
+    before, after = (words.with_error(totals.prior, totals.prior_sigma),
+                     words.with_error(totals.posterior, totals.posterior_sigma))  # fmt: skip
+    table.add_row("total", before, Text(after, style="bold"), words.units(totals.units))
+    fits = [comparison.misfit(stage) for stage in ("prior", "posterior")]
+    table.add_row("bias", *(words.signed(f.bias) for f in fits), units)
+    table.add_row("RMSE", *(words.number(f.rmse) for f in fits), units)
+    for term in ("prior", "observations"):
+        costs = [result.posterior.cost.get(f"{term}_{when}") for when in ("before", "after")]
+        if any(c is not None for c in costs):
+            table.add_row(f"cost, {term}", *(words.number(c) for c in costs), "")
+    return table
+
+
+def _footing(result: InversionResult, comparison: Comparison) -> Text:
+    counts = f"{len(comparison)} observations in {len(result.windows)} windows, {len(result.prior)} elements"
+    if result.posterior.dofs is None:
+        return Text(counts, style="dim")
+    return Text(f"DOFS {words.number(result.posterior.dofs)} from {counts}", style="dim")
+
+
+def _calls(result: InversionResult) -> Table:
+    table = Table(title="Who answered", title_justify="left", title_style="bold")
+    for name in ("component", "plugin", "call"):
+        table.add_column(name)
+    for name in ("calls", "columns", "time"):
+        table.add_column(name, justify="right")
+    for r in result.calls:
+        counts = (words.whole(r.calls), words.whole(r.columns), words.seconds(r.seconds))
+        table.add_row(Text(r.component), Text(r.plugin), r.what, *counts)
+        if r.note:
+            table.add_row("", Text(r.note, style="dim"))
+    return table
