@@ -53,7 +53,9 @@ class DiagonalCovariance:
         if bool(bad.any()):
             first = int(bad.nonzero()[0, 0])
             raise DataError(
-                f"variance {first} is {float(self.variance[first])}", where="covariance", hint="variances are positive"
+                f"variance {first} is {float(self.variance[first])}",
+                where="covariance",
+                hint="variances are positive",
             )
 
     @property
@@ -112,7 +114,10 @@ class DenseCovariance:
 
     def solve(self, x: Tensor) -> Tensor:
         """Return ``C⁻¹ x``."""
-        return torch.cholesky_solve(x.unsqueeze(-1), self._factor).squeeze(-1)
+        # right-hand sides as columns: a batch of them would copy the factor for each
+        columns = x.reshape(-1, self.size).T
+        solved: Tensor = torch.cholesky_solve(columns, self._factor).T.reshape(x.shape)
+        return solved
 
     def sqrt(self, x: Tensor) -> Tensor:
         """Return ``L x``."""

@@ -13,28 +13,84 @@ if TYPE_CHECKING:
 @hookimpl
 def tradewind_register_component(register: Register) -> None:
     """Register the reference models."""
+    register(
+        "transport",
+        factory="tradewind.plugins.transport.model:Transport",
+        options="tradewind.plugins.transport.options:TransportOptions",
+        summary="multi-layer flux-form transport of methane, driven by winds from a file",
+    )
+    register(
+        "gridded-emissions",
+        factory="tradewind.plugins.emissions.gridded:GriddedEmissions",
+        options="tradewind.plugins.emissions.options:GriddedOptions",
+        summary="an emission inventory on a grid of its own, constant in time",
+    )
 
 
 @hookimpl
 def tradewind_register_surrogate(register: RegisterSurrogate) -> None:
     """Register the surrogates."""
+    register(
+        "jacobian-emulator",
+        factory="tradewind.plugins.jacobian_emulator.surrogate:JacobianEmulator",
+        options="tradewind.plugins.jacobian_emulator.options:EmulatorOptions",
+        stands_in_for="linearization",
+        component="transport",
+        summary="one network evaluation per column of the transport's Jacobian",
+    )
 
 
 @hookimpl
 def tradewind_register_policy(register: RegisterPolicy) -> None:
     """Register the policies."""
+    register(
+        "guard",
+        factory="tradewind.plugins.policies.guard:Guard",
+        order=10,
+        summary="the surrogate answers inside its domain, the reference model elsewhere",
+    )
+    register(
+        "shadow",
+        factory="tradewind.plugins.policies.shadow:Shadow",
+        order=20,
+        summary="the reference model answers, the surrogate runs beside it and is compared",
+    )
 
 
 @hookimpl
 def tradewind_register_solver(register: Register) -> None:
     """Register the solvers."""
+    register(
+        "analytical",
+        factory="tradewind.plugins.solvers.analytical:Analytical",
+        options="tradewind.plugins.solvers.options:AnalyticalOptions",
+        summary="exact posterior of a linear model with normal errors",
+    )
 
 
 @hookimpl
 def tradewind_register_filter(register: Register) -> None:
     """Register the filters."""
+    register(
+        "etkf",
+        factory="tradewind.plugins.filters.etkf:ETKF",
+        options="tradewind.plugins.filters.options:ETKFOptions",
+        summary="ensemble transform Kalman filter, deterministic, global",
+    )
 
 
 @hookimpl
 def tradewind_register_observation_operator(register: Register) -> None:
     """Register the observation operators."""
+    register(
+        "column",
+        factory="tradewind.plugins.observations.column:ColumnOperator",
+        options="tradewind.plugins.observations.options:ColumnOptions",
+        summary="dry-air column averages in ppb at the end of a window",
+    )
+    register(
+        "point",
+        factory="tradewind.plugins.observations.point:PointOperator",
+        options="tradewind.plugins.observations.options:SampledOptions",
+        summary="an export without levels, read at places at the end of a window",
+    )

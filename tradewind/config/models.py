@@ -65,7 +65,7 @@ class Per(StrEnum):
     CELL = "cell"
     CLUSTER = "cluster"
     REGION = "region"
-    DOMAIN = "domain"
+    TOTAL = "total"
 
 
 class RunSection(Section):
@@ -155,7 +155,13 @@ class ControlSection(Section):
     field: At
     per: Per = Per.CELL
     prior_error: PositiveFloat = Field(description="Standard deviation, as a fraction of the prior.")
-    options: Settings = Field(default_factory=dict)
+    correlation_km: PositiveFloat | None = Field(
+        default=None, description="Length of the exponential correlation of elements; default: independent."
+    )
+    tile: PositiveFloat = Field(default=2.0, le=180, description="Side of the clusters' tiles, degrees.")
+    regions: RelativePath | None = Field(
+        default=None, description="netCDF file with an integer variable `region` on the field's grid."
+    )
 
 
 class SolveSection(Section):

@@ -1,0 +1,1 @@
+"""Methods that update an ensemble and call no model."""

@@ -1,0 +1,1 @@
+"""Observation operators: from what a component exports to what an instrument sees."""

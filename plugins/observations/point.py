@@ -1,0 +1,9 @@
+"""Values at a place: stations, ships, aircraft in a field without levels."""
+
+from __future__ import annotations
+
+from tradewind.plugins.observations.sampled import Sampled
+
+
+class PointOperator(Sampled):
+    """Operator ``point``: an export without levels, read at places at the end of a window."""

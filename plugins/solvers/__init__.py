@@ -1,0 +1,1 @@
+"""Methods that call the model and give a posterior."""

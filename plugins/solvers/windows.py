@@ -1,0 +1,172 @@
+"""One window of an inversion: its observations, errors, Jacobian, and what it adds to the sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tradewind.couplers.assimilation import ForwardModel, Observations, ObservationsByWindow
+from tradewind.couplers.component import Interval
+from tradewind.couplers.covariance import Covariance, DenseCovariance, DiagonalCovariance
+from tradewind.couplers.operators import LinearOperator
+from tradewind.couplers.parallel import Communicator, agree, owned_blocks
+from tradewind.errors import DataError, SpecError
+
+BATCH = 64
+"""Columns or rows of K that are made together; fixed, so that bits do not depend on the ranks."""
+NOTHING = Observations(torch.zeros(0, dtype=torch.float64), None)
+
+
+@dataclass(frozen=True)
+class Linearized:
+    """A window's model about xA.
+
+    Attributes
+    ----------
+    simulated
+        F(xA), shape ``(m,)``.
+    residual
+        d = y - F(xA).
+    jacobian
+        K, shape ``(m, n)``.
+    noise
+        R = So + the model's own error.
+    """
+
+    simulated: Tensor
+    residual: Tensor
+    jacobian: Tensor
+    noise: Covariance
+
+    @property
+    def normal_equations(self) -> Tensor:
+        """KᵀR⁻¹K and, as last column, KᵀR⁻¹d: shape ``(n, n + 1)``."""
+        weighted = self.noise.solve(self.jacobian.T.contiguous())
+        return torch.cat([weighted @ self.jacobian, (weighted @ self.residual)[:, None]], dim=1)
+
+
+def linearized(model: ForwardModel, x: Tensor, window: Interval, seen: Observations) -> Linearized:
+    """Run and linearize `model` over `window`.
+
+    Raises
+    ------
+    DataError
+        Observations, errors, simulations or K that are not finite: names window and index.
+    SpecError
+        Simulations or K of another shape than the observations.
+    """
+    refuse_nan(seen.y, "observation", window)
+    simulated = simulate(model, x, window, seen)
+    operator = model.linearize(x, window)
+    if (operator.range.size, operator.domain.size) != (len(seen), len(x)):
+        raise SpecError(f"K is {operator!r} for {len(seen)} observations", where=f"window {window}")
+    jacobian = dense(operator)
+    refuse_nan(jacobian, "Jacobian entry", window)
+    return Linearized(simulated, seen.y - simulated, jacobian, noise(model, x, window, seen))
+
+
+def simulate(model: ForwardModel, x: Tensor, window: Interval, seen: Observations) -> Tensor:
+    """Return F(x) of a window, checked: shape ``(m,)``."""
+    simulated = model(x, window).detach()
+    if simulated.shape != seen.y.shape:
+        what = f"the model simulates {tuple(simulated.shape)} for observations {tuple(seen.y.shape)}"
+        raise SpecError(what, where=f"window {window}")
+    refuse_nan(simulated, "simulated observation", window)
+    return simulated
+
+
+def noise(model: ForwardModel, x: Tensor, window: Interval, seen: Observations) -> Covariance:
+    """Return R = So + diag(error of the model), the latter where it is known.
+
+    Raises
+    ------
+    DataError
+        Observations without errors, or a model error that is negative or not finite.
+    """
+    if seen.covariance is None or seen.covariance.size != len(seen):
+        raise DataError(f"{len(seen)} observations lack their errors", where=f"window {window}")
+    own = model.error(x, window)
+    if own is None:
+        return seen.covariance
+    refuse_nan(own, "variance of the model's error", window)
+    if own.shape != seen.y.shape or bool((own < 0).any()):
+        raise DataError("variances of the model's error are negative or too few", where=f"window {window}")
+    if isinstance(seen.covariance, DiagonalCovariance):
+        return DiagonalCovariance(seen.covariance.variance + own)
+    return DenseCovariance(seen.covariance.apply(torch.eye(len(own), dtype=own.dtype)) + torch.diag(own))
+
+
+def dense(operator: LinearOperator) -> Tensor:
+    """Return the matrix ``(m, n)`` of an operator: by its adjoint where it has fewer rows than columns."""
+    m, n = operator.range.size, operator.domain.size
+    if m < n:
+        return _images(operator.adjoint, m, n)
+    return _images(operator.forward, n, m).T.contiguous()
+
+
+def _images(apply: Callable[[Tensor], Tensor], count: int, length: int) -> Tensor:
+    identity = torch.eye(count, dtype=torch.float64)
+    parts = [apply(batch).detach() for batch in torch.split(identity, BATCH) if len(batch)]
+    return torch.cat(parts) if parts else torch.zeros(0, length, dtype=torch.float64)
+
+
+def refuse_nan(values: Tensor, what: str, window: Interval) -> None:
+    """Raise `DataError` with window and index where `values` are not finite."""
+    bad = ~torch.isfinite(values)
+    if bool(bad.any()):
+        index = ", ".join(str(int(i)) for i in bad.nonzero()[0])
+        value = float(values[bad][0])
+        raise DataError(f"{what} [{index}] is {value}", where=f"window {window}", hint="remove or mend it")
+
+
+def refuse_lost(model: ForwardModel, observations: ObservationsByWindow) -> None:
+    """Refuse observations that no window of the rank that holds them would use; collective.
+
+    Raises
+    ------
+    DataError
+        No observation at all, one for a window that the model has not, or one that is not held by the
+        rank that owns its window.
+    """
+    with agree(model.comm, "observations"):
+        for window in observations:
+            if window not in model.windows and len(observations[window]):
+                known = f"the model has {len(model.windows)}"
+                raise DataError(f"observations of an unknown window, {known}", where=f"window {window}")
+    counts = np.array([[len(observations.get(w, NOTHING)) for w in model.windows]], dtype=np.int64)
+    mine = np.zeros_like(counts)
+    mine[0, owned(model.windows, model.comm)] = 1
+    held = np.concatenate(model.comm.allgather_array(counts)).max(axis=0, initial=0)
+    used = np.concatenate(model.comm.allgather_array(counts * mine)).sum(axis=0)
+    if not used.any() and not held.any():
+        raise DataError("there are no observations in any window", where="inversion")
+    for number in np.flatnonzero(held != used):
+        what = f"a rank holds {held[number]} observations, its owner {used[number]}"
+        raise DataError(what, where=f"window {model.windows[int(number)]}", hint="give all ranks all windows")
+
+
+def owned(windows: Sequence[Interval], comm: Communicator) -> range:
+    """Return the numbers of this rank's windows."""
+    return owned_blocks(len(windows), 1, comm)
+
+
+def by_window(
+    windows: Sequence[Interval], comm: Communicator, parts: Sequence[Tensor]
+) -> Iterator[tuple[Interval, Tensor]]:
+    """Yield every window with its ``(k, m)`` part, gathered from the owners; collective.
+
+    Parameters
+    ----------
+    parts
+        For this rank's windows, in order, shape ``(k, m)`` with one k everywhere.
+    """
+    lengths = np.array([p.shape[1] for p in parts], dtype=np.int64)
+    every = np.concatenate(comm.allgather_array(lengths))
+    k = max(comm.allgather(parts[0].shape[0] if parts else 0))
+    rows = torch.cat([p.T for p in parts]) if parts else torch.zeros(0, k, dtype=torch.float64)
+    whole = torch.from_numpy(np.concatenate(comm.allgather_array(rows.numpy())))
+    yield from zip(windows, (p.T.contiguous() for p in torch.split(whole, every.tolist())), strict=True)
