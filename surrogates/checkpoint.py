@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from tradewind.errors import CheckpointError
 
@@ -116,7 +116,7 @@ class CheckpointHeader(BaseModel):
     provenance: dict[str, Any] = Field(default_factory=dict)
     code_version: str
     seed: int
-    scores: dict[str, float] = Field(default_factory=dict)
+    scores: dict[str, FiniteFloat] = Field(default_factory=dict)
     domain: Bounds | None = None
     error: ErrorModel | None = None
 
@@ -174,13 +174,12 @@ def read_header(path: Path) -> CheckpointHeader:
         When the file is missing, truncated, of another kind or of another version.
     """
     path = Path(path)
-    table = _read_table(path)
-    entry = table.get("__metadata__", {}).get(ENTRY)
-    if entry is None:
-        raise CheckpointError(
-            "is not a checkpoint of tradewind", where=str(path), hint=f"no {ENTRY!r} header"
-        )
-    _check_length(path, table)
+    table, end = _read_table(path)
+    metadata = table.get("__metadata__")
+    entry = metadata.get(ENTRY) if isinstance(metadata, dict) else None
+    if not isinstance(entry, str):
+        raise CheckpointError("is no checkpoint of tradewind", where=str(path), hint=f"no {ENTRY!r} header")
+    _check_length(path, end + _tensor_bytes(path, table))
     return _parse(entry, path)
 
 
@@ -210,8 +209,8 @@ def load_checkpoint(
     return network.eval(), header
 
 
-def _read_table(path: Path) -> dict[str, Any]:
-    """Return the JSON table that a safetensors file begins with (8 bytes of length, then text)."""
+def _read_table(path: Path) -> tuple[dict[str, Any], int]:
+    """Return the JSON table a safetensors file begins with (8 bytes of length, then text), and its end."""
     try:
         with path.open("rb") as file:
             length = _table_length(file.read(LENGTH_BYTES), path)
@@ -226,7 +225,7 @@ def _read_table(path: Path) -> dict[str, Any]:
         raise CheckpointError("is no safetensors file", where=str(path), hint=RETRAIN) from error
     if not isinstance(table, dict):
         raise CheckpointError("is no safetensors file", where=str(path), hint=RETRAIN)
-    return table
+    return table, LENGTH_BYTES + length
 
 
 def _table_length(first: bytes, path: Path) -> int:
@@ -238,11 +237,15 @@ def _table_length(first: bytes, path: Path) -> int:
     return int(length)
 
 
-def _check_length(path: Path, table: Mapping[str, Any]) -> None:
-    ends = [entry["data_offsets"][1] for name, entry in table.items() if name != "__metadata__"]
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(LENGTH_BYTES))
-    expected = LENGTH_BYTES + length + max(ends, default=0)
+def _tensor_bytes(path: Path, table: Mapping[str, Any]) -> int:
+    try:
+        ends = [entry["data_offsets"][1] for name, entry in table.items() if name != "__metadata__"]
+        return max(map(int, ends), default=0)
+    except (TypeError, KeyError, IndexError, ValueError) as error:
+        raise CheckpointError("is no safetensors file", where=str(path), hint=RETRAIN) from error
+
+
+def _check_length(path: Path, expected: int) -> None:
     found = path.stat().st_size
     if found != expected:
         raise CheckpointError(
@@ -295,13 +298,16 @@ def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _check_keys(network: WindowNetwork, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
-    wanted = {name: tuple(values.shape) for name, values in network.state_dict().items()}
-    found = {name: tuple(values.shape) for name, values in tensors.items()}
+    wanted, found = _kinds(network.state_dict()), _kinds(tensors)
     wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
     if wrong:
         name = wrong[0]
-        what = f"tensor {name!r} has shape {found.get(name, 'none')}, expected {wanted.get(name, 'none')}"
+        what = f"tensor {name!r} is {found.get(name, 'absent')}, expected {wanted.get(name, 'none')}"
         raise CheckpointError(what, where=str(path), hint="made for another network?")
+
+
+def _kinds(tensors: Mapping[str, torch.Tensor]) -> dict[str, str]:
+    return {name: f"{values.dtype} of shape {tuple(values.shape)}" for name, values in tensors.items()}
 
 
 def _check_finite(tensors: Mapping[str, torch.Tensor], path: Path) -> None:

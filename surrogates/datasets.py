@@ -147,12 +147,14 @@ def read_samples(path: Path) -> Mapping[str, Samples]:
         torch.from_numpy(arrays["target"]),
     )
     split = arrays["split"].astype(str)
+    if split.shape != (len(samples),):
+        raise DataError(f"{split.size} entries of split for {len(samples)} samples", where=str(path))
     return {str(part): samples.select(torch.from_numpy(split == part)) for part in np.unique(split)}
 
 
 def _read_arrays(path: Path) -> Mapping[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with Path(path).open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ("x", "latitude", "target", "split")}
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise DataError(f"cannot be read as a training set: {error}", where=str(path)) from error

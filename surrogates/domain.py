@@ -29,8 +29,9 @@ def feature_names() -> tuple[str, ...]:
 def summarise(windows: Windows) -> torch.Tensor:
     """Return means, standard deviations and latitude, float64, shape ``(sample, 27)``."""
     x = windows.x.double()
-    spread = x.std(dim=(2, 3), correction=0)
-    return torch.cat([x.mean(dim=(2, 3)), spread, windows.latitude.double()[:, None]], dim=1)
+    mean = x.mean(dim=(2, 3))
+    spread = (x - mean[:, :, None, None]).square().mean(dim=(2, 3)).sqrt()
+    return torch.cat([mean, spread, windows.latitude.double()[:, None]], dim=1)
 
 
 @dataclass(frozen=True)

@@ -94,8 +94,7 @@ def check_inputs(x: torch.Tensor, latitude: torch.Tensor) -> None:
     SpecError
         When `x` is not ``(sample, 13, 41, 41)`` or `latitude` not ``(sample,)``.
     """
-    expected = (x.shape[0], CHANNELS, WINDOW, WINDOW) if x.ndim else ()
-    if tuple(x.shape) != expected:
+    if tuple(x.shape[1:]) != (CHANNELS, WINDOW, WINDOW):
         raise SpecError(
             f"windows of shape {tuple(x.shape)}, expected (sample, {CHANNELS}, {WINDOW}, {WINDOW})",
             hint="three levels of u and v at two times, then surface pressure, on ±20 cells",

@@ -34,7 +34,7 @@ def test_untrained_it_answers_with_the_mean_of_its_first_guesses(small, smooth):
     torch.testing.assert_close(answer, mean, rtol=0.0, atol=5e-4)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 10_000), strength=st.floats(0.0, 60.0))
 def test_it_never_makes_mass_whatever_the_weights(seed, strength):
     torch.manual_seed(seed)
@@ -49,7 +49,7 @@ def test_it_never_makes_mass_whatever_the_weights(seed, strength):
 
 def test_what_the_gale_blows_out_of_the_window_is_not_in_the_answer(small, uniform):
     windows = uniform(0.0, 90.0)
-    assert float(small()(windows.x, windows.latitude).sum()) < 0.5
+    assert float(small()(windows.x, windows.latitude).sum().detach()) < 0.5
 
 
 def test_every_weight_takes_part_in_the_answer(small, draw):
