@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 from tradewind.markers import hookspec
 
 if TYPE_CHECKING:
-    from tradewind.couplers.component import Step, StepCall
+    import torch
+
+    from tradewind.couplers.component import Interval, Step, StepCall
+    from tradewind.couplers.operators import LinearOperator
     from tradewind.plugins.registry import Register, RegisterPolicy, RegisterSurrogate
 
 
@@ -52,5 +55,5 @@ def tradewind_step(call: StepCall) -> Step | None:
 
 
 @hookspec(firstresult=True)
-def tradewind_linearize(model: Any, x: Any, window: Any) -> Any:
+def tradewind_linearize(model: Any, x: torch.Tensor, window: Interval) -> LinearOperator | None:
     """Return the linear operator of a model about `x` over `window`, or None to let the next answer."""

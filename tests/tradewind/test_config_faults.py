@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tradewind.config import load_config
-from tradewind.errors import ConfigError
+from tradewind.errors import ConfigError, did_you_mean
 
 GOOD = {
     "run": "run: {start: 1996-01-10, stop: 1996-01-20, step: 6h}",
@@ -81,6 +81,9 @@ def test_the_good_config_has_none(tmp_path: Path) -> None:
          "control.field: there is no component 'inventry', did you mean 'inventory'?"),
         ("control", "control: {field: inventory.flux, prior_error: -0.5}",
          "control.prior_error: input should be greater than 0, not -0.5"),
+        ("control", "control: {field: inventory.flux, prior_error: .inf}", "control.prior_error: input"),
+        ("control", "control: {field: inventory.flux, prior_error: '0.5'}", "control.prior_error: input"),
+        ("run", "run: {start: 2000-01-01, stop: 2000-01-02, step: 6h, seed: true}", "run.seed: input should"),
         ("control", "", "solve: a method needs the section `control:`"),
         ("solve", "solv: {method: analytical}", "solv: unknown key, did you mean 'solve'?"),
     ],
@@ -90,6 +93,18 @@ def test_a_fault_is_named_with_its_line(tmp_path: Path, section: str, text: str,
     line = LINE["solve"] if expected.startswith("solve:") else LINE[section]
     assert fault.startswith(f"a.yaml:{line}: ")
     assert expected in fault
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "hint"),
+    [
+        ("run_ass", ["run_as", "plugin"], "did you mean 'run_as'?"),
+        ("xyz", ["b", "a"], "known: a, b"),
+        ("xyz", [], "none is known"),
+    ],
+)
+def test_the_nearest_name_is_offered_or_all(name: str, known: list[str], hint: str) -> None:
+    assert did_you_mean(name, known) == hint
 
 
 def test_all_faults_come_at_once_in_the_order_of_lines(tmp_path: Path) -> None:

@@ -218,6 +218,16 @@ def test_every_reference_of_the_schema_leads_somewhere(folder: Path) -> None:
         assert isinstance(follow(schema, pointer), dict)
 
 
+def test_the_schema_allows_a_policy_by_name_alone() -> None:
+    policies = json_schema(PluginManager.load())["$defs"]["ComponentSection"]["properties"]["policies"]
+    assert policies["items"]["anyOf"] == [{"type": "string"}, {"$ref": "#/$defs/PolicySection"}]
+
+
+def test_a_missing_plugin_is_found_on_its_own_line(folder: Path) -> None:
+    found = faults(folder, "[fake.py]", "\n  - fake.py\n  - no-such-plugin")
+    assert any(f.startswith("a.yaml:3: plugins.1: no plugin 'no-such-plugin'") for f in found)
+
+
 def test_the_schema_of_the_config_names_its_keys() -> None:
     schema = json_schema(PluginManager.load())
     assert {"run", "components", "exchanges", "control", "solve"} <= set(schema["properties"])

@@ -68,7 +68,7 @@ def open_config(
     try:
         manager = _load_plugins(written, comm)
     except PluginError as error:
-        fault = Fault(("plugins",), str(error))
+        fault = Fault(("plugins", *_culprit(written, error)), str(error))
         _finish(written._replace(faults=[*written.faults, fault]))
         raise
     found = list(validate_choices(data, manager, written.source.folder))
@@ -100,8 +100,17 @@ def _context(source: ConfigSource) -> Mapping[str, Any]:
     return {FOLDER: source.folder, SOURCE: source}
 
 
-def _load_plugins(written: Written, comm: object | None) -> PluginManager:
+def _named(written: Written) -> list[str]:
     plugins = written.data.get("plugins")
-    named = [p for p in plugins if isinstance(p, str)] if isinstance(plugins, list) else []
-    files = [written.source.folder / p for p in named if p.endswith(".py")]
-    return PluginManager.load([p for p in named if not p.endswith(".py")], files, comm)
+    return [p for p in plugins if isinstance(p, str)] if isinstance(plugins, list) else []
+
+
+def _culprit(written: Written, error: PluginError) -> tuple[int, ...]:
+    """Return the position in `plugins:` of the one that `error` is about, where it can be told."""
+    return next(((i,) for i, name in enumerate(_named(written)) if Path(name).name in str(error)), ())
+
+
+def _load_plugins(written: Written, comm: object | None) -> PluginManager:
+    named, folder = _named(written), written.source.folder
+    files = [folder / name for name in named if name.endswith(".py")]
+    return PluginManager.load([name for name in named if not name.endswith(".py")], files, comm)

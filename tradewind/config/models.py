@@ -11,7 +11,6 @@ from pydantic import (
     ConfigDict,
     Field,
     PositiveFloat,
-    PositiveInt,
     PrivateAttr,
     ValidationInfo,
     field_validator,
@@ -22,6 +21,7 @@ from tradewind.config.values import At, Date, Duration, Endpoint, Settings
 from tradewind.plugins.options import RelativePath
 
 SOURCE = "source"
+Count = Annotated[int, Field(ge=1, strict=True)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][\w-]*$")]
 
 
@@ -77,8 +77,8 @@ class RunSection(Section):
     window: Duration | None = Field(
         default=None, description="Length of the independent windows of an inversion; default: the whole run."
     )
-    seed: int = Field(default=0, ge=0, description="Seed of everything random in the run.")
-    threads: PositiveInt | None = Field(default=None, description="Threads per rank; default: its share.")
+    seed: int = Field(default=0, ge=0, strict=True, description="Seed of everything random in the run.")
+    threads: Count | None = Field(default=None, description="Threads per rank; default: its share.")
 
     @field_validator("stop")
     @classmethod
@@ -154,7 +154,9 @@ class ControlSection(Section):
 
     field: At
     per: Per = Per.CELL
-    prior_error: PositiveFloat = Field(description="Standard deviation, as a fraction of the prior.")
+    prior_error: float = Field(
+        gt=0, allow_inf_nan=False, strict=True, description="Standard deviation, as a fraction of the prior."
+    )
     correlation_km: PositiveFloat | None = Field(
         default=None, description="Length of the exponential correlation of elements; default: independent."
     )

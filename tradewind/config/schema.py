@@ -32,6 +32,8 @@ def json_schema(manager: PluginManager) -> Schema:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "tradewind run config"
     definitions = schema["$defs"]
+    policies = definitions["ComponentSection"]["properties"]["policies"]
+    policies["items"] = {"anyOf": [{"type": "string"}, policies["items"]]}
     for section, name_key, options_key, roles in PLACES:
         described = [d for role in roles for d in manager.available(role)]
         definitions.update((_key(d), _options(d)) for d in described)

@@ -54,7 +54,12 @@ def _naive(value: datetime) -> datetime:
     return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
 
 
-Date = Annotated[datetime, BeforeValidator(_text_of_date), AfterValidator(_naive)]
+Date = Annotated[
+    datetime,
+    BeforeValidator(_text_of_date),
+    AfterValidator(_naive),
+    WithJsonSchema({"type": "string", "examples": ["1996-01-10", "1996-01-10T06:00"]}),
+]
 """A date and time in UTC; one with another time zone is converted."""
 
 
