@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import pluggy
 
@@ -22,7 +22,8 @@ from tradewind.plugins.manager import explain
 if TYPE_CHECKING:
     import torch
 
-    from tradewind.couplers.component import Component
+    from tradewind.couplers.assimilation import ForwardModel
+    from tradewind.couplers.component import Component, Interval
     from tradewind.couplers.fields import Fields
     from tradewind.couplers.operators import LinearOperator
 
@@ -90,7 +91,9 @@ class Reference:
         return Step(*answer, answered_by=self.name)
 
     @hookimpl(trylast=True)
-    def tradewind_linearize(self, model: Any, x: Any, window: Any) -> LinearOperator | None:
+    def tradewind_linearize(
+        self, model: ForwardModel, x: torch.Tensor, window: Interval
+    ) -> LinearOperator | None:
         """Linearize, where the model can do so by itself."""
         return None if self._linearize is None else self._linearize(model, x, window)
 
@@ -127,7 +130,9 @@ class Stand:
         return answer if answer.answered_by else replace(answer, answered_by=self.name)
 
     @hookimpl(tryfirst=True)
-    def tradewind_linearize(self, model: Any, x: Any, window: Any) -> LinearOperator | None:
+    def tradewind_linearize(
+        self, model: ForwardModel, x: torch.Tensor, window: Interval
+    ) -> LinearOperator | None:
         """Linearize in place of the model, or return None."""
         if self._linearize is None:
             return None
@@ -252,7 +257,7 @@ class StepCaller:
 
         return replace(call, reference=ask)
 
-    def linearize(self, model: Any, x: Any, window: Any) -> LinearOperator | None:
+    def linearize(self, model: ForwardModel, x: torch.Tensor, window: Interval) -> LinearOperator | None:
         """Return the linear operator of `model` about `x`, or None when it must come from the tape.
 
         Parameters
