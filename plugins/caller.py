@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
 
@@ -22,7 +22,6 @@ from tradewind.plugins.manager import explain
 if TYPE_CHECKING:
     import torch
 
-    from tradewind.couplers.assimilation import ForwardModel
     from tradewind.couplers.component import Component, Interval
     from tradewind.couplers.fields import Fields
     from tradewind.couplers.operators import LinearOperator
@@ -92,7 +91,7 @@ class Reference:
 
     @hookimpl(trylast=True)
     def tradewind_linearize(
-        self, model: ForwardModel, x: torch.Tensor, window: Interval
+        self, model: Any, x: torch.Tensor | None, window: Interval
     ) -> LinearOperator | None:
         """Linearize, where the model can do so by itself."""
         return None if self._linearize is None else self._linearize(model, x, window)
@@ -131,7 +130,7 @@ class Stand:
 
     @hookimpl(tryfirst=True)
     def tradewind_linearize(
-        self, model: ForwardModel, x: torch.Tensor, window: Interval
+        self, model: Any, x: torch.Tensor | None, window: Interval
     ) -> LinearOperator | None:
         """Linearize in place of the model, or return None."""
         if self._linearize is None:
@@ -253,19 +252,20 @@ class StepCaller:
             return call
 
         def ask(members: torch.Tensor | None = None) -> Step:
+            """Return the model's answer for all members, or those given."""
             return reference.tradewind_step(call if members is None else _select(call, members))
 
         return replace(call, reference=ask)
 
-    def linearize(self, model: ForwardModel, x: torch.Tensor, window: Interval) -> LinearOperator | None:
+    def linearize(self, model: Any, x: torch.Tensor | None, window: Interval) -> LinearOperator | None:
         """Return the linear operator of `model` about `x`, or None when it must come from the tape.
 
         Parameters
         ----------
         model
-            The `ForwardModel` that contains this component.
+            What is linearized, as the run hands it to its answerers.
         x
-            The control vector to linearize about.
+            The control vector to linearize about; None where the model is linear.
         window
             The `Interval` to linearize over.
         """

@@ -7,14 +7,13 @@ model and a factory by ``"package.module:Name"``, so that a run can be checked w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tradewind.markers import hookspec
 
 if TYPE_CHECKING:
     import torch
 
-    from tradewind.couplers.assimilation import ForwardModel
     from tradewind.couplers.component import Interval, Step, StepCall
     from tradewind.couplers.operators import LinearOperator
     from tradewind.plugins.registry import Register, RegisterPolicy, RegisterSurrogate
@@ -56,5 +55,5 @@ def tradewind_step(call: StepCall) -> Step | None:
 
 
 @hookspec(firstresult=True)
-def tradewind_linearize(model: ForwardModel, x: torch.Tensor, window: Interval) -> LinearOperator | None:
+def tradewind_linearize(model: Any, x: torch.Tensor | None, window: Interval) -> LinearOperator | None:
     """Return the linear operator of a model about `x` over `window`, or None to let the next answer."""
