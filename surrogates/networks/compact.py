@@ -9,12 +9,10 @@ import torch
 from torch import nn
 
 from tradewind.surrogates.networks.base import CENTRE, CHANNELS, WINDOW, WindowNetwork, check_inputs
-from tradewind.surrogates.networks.first_guess import FirstGuess
+from tradewind.surrogates.networks.first_guess import FirstGuess, Plume
 from tradewind.surrogates.networks.unet import UNet
 from tradewind.surrogates.normalisation import Normalisation
 
-# from air that stays near the ground to air that is mixed up to the highest level
-BLENDS = ((1.0, 0.0, 0.0), (0.7, 0.3, 0.0), (0.4, 0.6, 0.0), (0.0, 1.0, 0.0), (0.0, 0.4, 0.6))
 WIDTHS = (16, 32, 64)
 FLOOR = 1e-6
 COORDINATES = 2
@@ -32,12 +30,8 @@ class CompactNetwork(WindowNetwork):
         Scales of the inputs.
     widths
         Channels of the U-Net at each resolution.
-    blends
-        Weights of the low, middle and high level in the winds that carry the first guesses.
-    particles
-        Releases over the window's time.
-    ages
-        Age groups of a first guess; divides `particles`.
+    plume
+        How first guesses are made: a `Plume`, or its attributes as a mapping.
     """
 
     name: ClassVar[str] = "compact"
@@ -48,16 +42,13 @@ class CompactNetwork(WindowNetwork):
         normalisation: Normalisation | None = None,
         *,
         widths: Sequence[int] = WIDTHS,
-        blends: Sequence[Sequence[float]] = BLENDS,
-        particles: int = 24,
-        ages: int = 3,
+        plume: Plume | Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(normalisation)
-        self._options = {
-            "widths": list(widths), "blends": [list(b) for b in blends], "particles": particles, "ages": ages,
-        }  # fmt: skip
-        self.first_guess = FirstGuess(blends, particles, ages)
-        maps = self.first_guess.maps
+        self.widths = tuple(widths)
+        self.plume = plume if isinstance(plume, Plume) else Plume(**(plume or {}))
+        self.first_guess = FirstGuess(self.plume)
+        maps = self.plume.maps
         self.unet = UNet(maps + COORDINATES, CHANNELS, widths)
         self.correction = nn.Conv2d(widths[0], 1, 1)
         self.mixture = nn.Linear(widths[-1], maps)
@@ -71,14 +62,15 @@ class CompactNetwork(WindowNetwork):
 
     def options(self) -> Mapping[str, Any]:
         """Return the constructor's options as plain values."""
-        return self._options
+        plume = {**vars(self.plume), "blends": [list(blend) for blend in self.plume.blends]}
+        return {"widths": list(self.widths), "plume": plume}
 
     def forward(self, x: torch.Tensor, latitude: torch.Tensor) -> torch.Tensor:
         """Return the fractions, shape ``(sample, 41, 41)``; non-negative, summing to at most one."""
         check_inputs(x, latitude)
         guesses = self.first_guess(x, latitude)
         field, summary = self.unet(self._plumes(guesses), self.standardise(x))
-        weights = torch.softmax(self.mixture(summary), dim=1) * self.first_guess.ages
+        weights = torch.softmax(self.mixture(summary), dim=1) * self.plume.ages
         inside = torch.einsum("nm,nmij->nij", weights, guesses)
         left = (1.0 - inside.sum(dim=(1, 2))).clamp_min(0.0)[:, None]
         cells = torch.log(inside + FLOOR).flatten(1) + self.correction(field).flatten(1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -18,29 +19,78 @@ from torch.nn import functional
 from tradewind.surrogates.networks.base import CENTRE, LEVELS, TIMES, WINDOW
 
 METRES_PER_DEGREE = 111_195.0
-CELL_DEGREES = 0.5
-HOURS = 12.0
 SECONDS_PER_HOUR = 3600.0
+# from air that stays near the ground to air that is mixed up to the highest level
+BLENDS = ((1.0, 0.0, 0.0), (0.7, 0.3, 0.0), (0.4, 0.6, 0.0), (0.0, 1.0, 0.0), (0.0, 0.4, 0.6))
 Paths = tuple[torch.Tensor, torch.Tensor]
 
 
-def cells_per_second(latitude: torch.Tensor) -> torch.Tensor:
+@dataclass(frozen=True)
+class Plume:
+    """How first guesses are made.
+
+    Attributes
+    ----------
+    blends
+        Weights of the low, middle and high level in the winds that carry a guess, one row a guess.
+    particles
+        Number of releases, and of time steps, over the window's time.
+    ages
+        Number of age groups a guess is split into; divides `particles`.
+    hours
+        The window's time.
+    spacing
+        Width of a cell in degrees.
+
+    Raises
+    ------
+    ValueError
+        When `ages` does not divide `particles`, the weights of a blend do not sum to one, or the time or
+        the spacing is not positive.
+    """
+
+    blends: Sequence[Sequence[float]] = BLENDS
+    particles: int = 24
+    ages: int = 3
+    hours: float = 12.0
+    spacing: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.particles % self.ages:
+            raise ValueError(f"{self.particles} particles cannot be split into {self.ages} age groups")
+        if any(len(b) != LEVELS or abs(sum(b) - 1.0) > 1e-6 for b in self.blends):
+            raise ValueError(f"each blend needs {LEVELS} weights that sum to one, not {self.blends}")
+        if not (self.hours > 0 and self.spacing > 0):
+            raise ValueError(f"{self.hours} hours and {self.spacing} degrees must be positive")
+
+    @property
+    def maps(self) -> int:
+        """Number of maps: blends times age groups, oldest group first within a blend."""
+        return len(self.blends) * self.ages
+
+    @property
+    def step(self) -> float:
+        """Seconds between releases."""
+        return self.hours * SECONDS_PER_HOUR / self.particles
+
+
+def cells_per_second(latitude: torch.Tensor, spacing: float) -> torch.Tensor:
     """Return what turns m s-1 into cells s-1: shape ``(sample, 2, 41, 1)``, east then north.
 
     A step east shrinks with the cosine of the row's own latitude.
     """
     rows = torch.arange(WINDOW, dtype=latitude.dtype, device=latitude.device) - CENTRE
-    cosine = torch.cos(torch.deg2rad(latitude[:, None] + CELL_DEGREES * rows)).clamp_min(0.05)
-    metres = CELL_DEGREES * METRES_PER_DEGREE
+    cosine = torch.cos(torch.deg2rad(latitude[:, None] + spacing * rows)).clamp_min(0.05)
+    metres = spacing * METRES_PER_DEGREE
     return torch.stack([1 / (metres * cosine), torch.full_like(cosine, 1 / metres)], dim=1)[..., None]
 
 
-def blended_winds(x: torch.Tensor, latitude: torch.Tensor, blends: torch.Tensor) -> torch.Tensor:
-    """Return the winds of each blend of levels in cells per second.
+def blended_winds(x: torch.Tensor, blends: torch.Tensor) -> torch.Tensor:
+    """Return the winds of each blend of levels.
 
     Parameters
     ----------
-    x, latitude
+    x
         The windows, as in `WindowNetwork`.
     blends
         Weights of the levels, shape ``(blend, 3)``.
@@ -48,11 +98,10 @@ def blended_winds(x: torch.Tensor, latitude: torch.Tensor, blends: torch.Tensor)
     Returns
     -------
     torch.Tensor
-        Shape ``(sample, blend, 4, 41, 41)``: east and north in the first half, then in the second.
+        Shape ``(sample, blend, 2, 2, 41, 41)``: east and north in the first half, then in the second.
     """
     winds = x[:, : TIMES * LEVELS * 2].reshape(-1, TIMES, LEVELS, 2, WINDOW, WINDOW)
-    mixed = torch.einsum("bl,ntlcij->nbtcij", blends.to(x.dtype), winds)
-    return (mixed * cells_per_second(latitude)[:, None, None]).flatten(2, 3)
+    return torch.einsum("bl,ntlcij->nbtcij", blends.to(x.dtype), winds)
 
 
 def sample_winds(winds: torch.Tensor, position: torch.Tensor, moment: float) -> torch.Tensor:
@@ -73,7 +122,7 @@ def sample_winds(winds: torch.Tensor, position: torch.Tensor, moment: float) -> 
     return torch.lerp(first, second, TIMES * moment - 0.5)
 
 
-def trajectories(winds: torch.Tensor, particles: int) -> Paths:
+def trajectories(winds: torch.Tensor, particles: int, step: float) -> Paths:
     """Return where particles end and how far they went.
 
     One particle leaves in the middle of each of `particles` even steps; a step is one midpoint step
@@ -83,13 +132,14 @@ def trajectories(winds: torch.Tensor, particles: int) -> Paths:
     ----------
     winds
         Cells per second, shape ``(plume, 4, 41, 41)``; see `sample_winds`.
+    step
+        Seconds.
 
     Returns
     -------
     tuple of torch.Tensor
         Final position and path travelled (east, north) in cells, each ``(plume, particle, 2)``.
     """
-    step = HOURS * SECONDS_PER_HOUR / particles
     position = winds.new_zeros(winds.shape[0], particles, 2)
     travelled = torch.zeros_like(position)
     for k in range(particles):
@@ -121,49 +171,34 @@ class FirstGuess(nn.Module):
 
     Parameters
     ----------
-    blends
-        Weights of the low, middle and high level, one row a blend.
-    particles
-        Number of releases (and of time steps) over the window's 12 hours.
-    ages
-        Number of age groups; divides `particles`.
-
-    Raises
-    ------
-    ValueError
-        When it does not, or when the weights of a blend do not sum to one.
+    plume
+        How the guesses are made.
     """
 
     blends: torch.Tensor
 
-    def __init__(self, blends: Sequence[Sequence[float]], particles: int, ages: int) -> None:
+    def __init__(self, plume: Plume) -> None:
         super().__init__()
-        if particles % ages:
-            raise ValueError(f"{particles} particles cannot be split into {ages} age groups")
-        if any(len(b) != LEVELS or abs(sum(b) - 1.0) > 1e-6 for b in blends):
-            raise ValueError(f"each blend needs {LEVELS} weights that sum to one, not {blends}")
-        self.particles, self.ages = particles, ages
-        self.register_buffer("blends", torch.tensor(blends), persistent=False)
-        self.log_start = nn.Parameter(torch.full((len(blends), 1, 1), math.log(0.05)))
-        self.log_growth = nn.Parameter(torch.full((len(blends), 1, 1), math.log(0.7)))
-
-    @property
-    def maps(self) -> int:
-        """Number of maps: blends times age groups, oldest group first within a blend."""
-        return len(self.blends) * self.ages
+        self.plume = plume
+        shape = (len(plume.blends), 1, 1)
+        self.register_buffer("blends", torch.tensor(plume.blends), persistent=False)
+        self.log_start = nn.Parameter(torch.full(shape, math.log(0.05)))
+        self.log_growth = nn.Parameter(torch.full(shape, math.log(0.7)))
 
     def forward(self, x: torch.Tensor, latitude: torch.Tensor) -> torch.Tensor:
         """Return the maps, shape ``(sample, maps, 41, 41)``; a map sums to at most ``1 / ages``."""
+        plume = self.plume
         with torch.no_grad():
-            winds = blended_winds(x, latitude, self.blends)
-            ends, paths = trajectories(winds.flatten(0, 1), self.particles)
-        shape = (x.shape[0], len(self.blends), self.particles, 2)
+            speed = cells_per_second(latitude, plume.spacing)[:, None, None]
+            winds = blended_winds(x, self.blends) * speed
+            ends, paths = trajectories(winds.flatten(2, 3).flatten(0, 1), plume.particles, plume.step)
+        shape = (x.shape[0], len(plume.blends), plume.particles, 2)
         return self.splat(ends.view(shape), paths.view(shape))
 
     def splat(self, ends: torch.Tensor, paths: torch.Tensor) -> torch.Tensor:
         """Spread particles, shape ``(sample, blend, particle, 2)``, onto the window's cells."""
         variance = self.log_start.exp() + self.log_growth.exp() * paths
-        grouped = (len(ends), self.maps, self.particles // self.ages, WINDOW)
+        grouped = (len(ends), self.plume.maps, self.plume.particles // self.plume.ages, WINDOW)
         east = cell_shares(ends[..., 0], variance[..., 0]).reshape(grouped)
         north = cell_shares(ends[..., 1], variance[..., 1]).reshape(grouped)
-        return torch.matmul(north.transpose(-1, -2), east) / self.particles
+        return torch.matmul(north.transpose(-1, -2), east) / self.plume.particles

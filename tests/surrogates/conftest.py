@@ -12,7 +12,10 @@ from tradewind.surrogates.networks import CompactNetwork
 from tradewind.surrogates.normalisation import Normalisation
 
 Draw = Callable[..., Samples]
-SMALL = {"widths": (4, 4, 8), "particles": 4, "ages": 2, "blends": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))}
+SMALL = {
+    "widths": (4, 4, 8),
+    "plume": {"particles": 4, "ages": 2, "blends": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))},
+}
 PLAIN = Normalisation((0.0,) * 12 + (1.0e5,), (10.0,) * 12 + (1000.0,), 0.01)
 
 

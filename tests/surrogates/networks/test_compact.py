@@ -38,7 +38,7 @@ def test_untrained_it_answers_with_the_mean_of_its_first_guesses(small, smooth):
 @given(seed=st.integers(0, 10_000), strength=st.floats(0.0, 60.0))
 def test_it_never_makes_mass_whatever_the_weights(seed, strength):
     torch.manual_seed(seed)
-    network = CompactNetwork(widths=(4, 4, 8), particles=4, ages=2)
+    network = CompactNetwork(widths=(4, 4, 8), plume={"particles": 4, "ages": 2})
     with torch.no_grad():
         for weights in network.parameters():
             weights.add_(0.3 * torch.randn_like(weights))
@@ -86,7 +86,10 @@ def test_an_unknown_kind_is_refused_with_the_known_ones():
         build_network("compat", {}, Normalisation.identity(13))
 
 
-@pytest.mark.parametrize("options", [{"depth": 3}, {"particles": 5, "ages": 2}, {"widths": ["a", "b"]}])
+@pytest.mark.parametrize(
+    "options",
+    [{"depth": 3}, {"plume": {"particles": 5, "ages": 2}}, {"plume": {"colour": 1}}, {"widths": ["a", "b"]}],
+)
 def test_options_that_do_not_fit_are_refused(options):
     with pytest.raises(CheckpointError, match="does not take these options"):
         build_network("compact", options, Normalisation.identity(13))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tradewind.surrogates.datasets import Samples, mirrored
 from tradewind.surrogates.networks.first_guess import (
     FirstGuess,
+    Plume,
     blended_winds,
     cell_shares,
     cells_per_second,
@@ -31,12 +32,12 @@ def centroid(plume):
 
 
 def test_a_step_north_is_half_a_degree_of_meridian():
-    assert float(cells_per_second(torch.tensor([30.0]))[0, 1, 7, 0]) == pytest.approx(1 / METRES_NORTH)
+    assert float(cells_per_second(torch.tensor([30.0]), 0.5)[0, 1, 7, 0]) == pytest.approx(1 / METRES_NORTH)
 
 
 def test_a_step_east_shrinks_with_the_cosine_of_its_own_row():
     """Row 40 of a window at 40 N is 10 degrees north of it: cos 50 degrees."""
-    found = float(cells_per_second(torch.tensor([40.0]))[0, 0, 40, 0])
+    found = float(cells_per_second(torch.tensor([40.0]), 0.5)[0, 0, 40, 0])
     assert found == pytest.approx(1 / (METRES_NORTH * math.cos(math.radians(50.0))), rel=1e-5)
 
 
@@ -47,10 +48,10 @@ def test_blends_weigh_the_levels_of_each_half(uniform):
         4.0,
         2.0,
     )  # v low, v mid (first), v high (second)
-    winds = blended_winds(windows.x, windows.latitude, torch.tensor([[0.5, 0.25, 0.25]]))
-    assert winds.shape == (1, 1, 4, 41, 41)
-    assert float(winds[0, 0, 1, 0, 0]) * METRES_NORTH == pytest.approx(0.5 * 8.0 + 0.25 * 4.0)
-    assert float(winds[0, 0, 3, 0, 0]) * METRES_NORTH == pytest.approx(0.25 * 2.0)
+    winds = blended_winds(windows.x, torch.tensor([[0.5, 0.25, 0.25]]))
+    assert winds.shape == (1, 1, 2, 2, 41, 41)
+    assert float(winds[0, 0, 0, 1, 0, 0]) == pytest.approx(0.5 * 8.0 + 0.25 * 4.0)
+    assert float(winds[0, 0, 1, 1, 0, 0]) == pytest.approx(0.25 * 2.0)
 
 
 def test_winds_are_sampled_at_positions_counted_from_the_centre():
@@ -84,7 +85,7 @@ def test_uniform_wind_carries_the_oldest_particle_nearly_twelve_hours():
     """At 1/7200 cells per second and 4 releases, ages are 10.5, 7.5, 4.5 and 1.5 h: half a cell an hour."""
     winds = torch.zeros(1, 4, 41, 41)
     winds[:, 0::2] = 1.0 / 7200.0
-    ends, paths = trajectories(winds, 4)
+    ends, paths = trajectories(winds, 4, 3 * 3600.0)
     torch.testing.assert_close(ends[0, :, 0], torch.tensor([5.25, 3.75, 2.25, 0.75]))
     assert torch.equal(ends, paths)
 
@@ -93,7 +94,7 @@ def test_the_path_grows_also_when_the_particle_comes_back():
     """East in the first half, west in the second: the mean wind is nought, the spread is not."""
     winds = torch.zeros(1, 4, 41, 41)
     winds[:, 0], winds[:, 2] = 1e-4, -1e-4
-    ends, paths = trajectories(winds, 24)
+    ends, paths = trajectories(winds, 24, 1800.0)
     assert float(paths[0, 0, 0]) > 5 * float(ends[0, 0, 0].abs())
 
 
@@ -102,7 +103,7 @@ def test_solid_rotation_keeps_the_distance_from_its_pole():
     y, x = torch.meshgrid(torch.arange(41.0) - 20.0, torch.arange(41.0) - 20.0, indexing="ij")
     rate = math.pi / (12 * 3600.0)
     winds = torch.stack([-rate * y, rate * (x + 5.0)] * 2)[None]  # turns about (-5, 0)
-    ends, _ = trajectories(winds, 24)
+    ends, _ = trajectories(winds, 24, 1800.0)
     radius = torch.hypot(ends[0, :, 0] + 5.0, ends[0, :, 1])
     torch.testing.assert_close(radius, torch.full((24,), 5.0), rtol=5e-3, atol=0.0)
 
@@ -118,7 +119,7 @@ def test_a_gaussian_is_shared_out_by_its_integral_over_cells():
 
 def test_without_wind_everything_stays_near_the_centre(uniform):
     windows = uniform(0.0, 0.0)
-    plume = FirstGuess(LOW, 4, 1)(windows.x, windows.latitude)[0, 0].detach()
+    plume = FirstGuess(Plume(LOW, 4, 1))(windows.x, windows.latitude)[0, 0].detach()
     assert float(plume[20, 20]) > 0.9
     assert float(plume.sum()) == pytest.approx(1.0, abs=1e-5)
 
@@ -126,14 +127,14 @@ def test_without_wind_everything_stays_near_the_centre(uniform):
 def test_the_plume_lies_downwind_by_half_of_twelve_hours(uniform):
     """10 m/s to the north for a mean age of 6 h is 216 km, 3.885 cells of half a degree."""
     windows = uniform(0.0, 10.0)
-    east, north = centroid(FirstGuess(LOW, 12, 1)(windows.x, windows.latitude)[0, 0].detach())
+    east, north = centroid(FirstGuess(Plume(LOW, 12, 1))(windows.x, windows.latitude)[0, 0].detach())
     assert north == pytest.approx(10.0 * 6 * 3600 / METRES_NORTH, rel=2e-3)
     assert east == pytest.approx(0.0, abs=1e-4)
 
 
 def test_the_same_wind_carries_farther_east_at_higher_latitude(uniform):
     """Cells are cos(60) = 1/2 as wide at 60 N: twice as many are crossed."""
-    guess = FirstGuess(LOW, 12, 1)
+    guess = FirstGuess(Plume(LOW, 12, 1))
     near, far = (
         centroid(guess(w.x, w.latitude)[0, 0].detach())[0]
         for w in (uniform(6.0, 0.0, latitude=0.0), uniform(6.0, 0.0, latitude=60.0))
@@ -144,37 +145,61 @@ def test_the_same_wind_carries_farther_east_at_higher_latitude(uniform):
 def test_what_a_gale_takes_out_of_the_window_is_missing_from_the_map(uniform):
     """At 60 m/s a particle crosses 20 cells in 5.1 h: about 43 % is left."""
     windows = uniform(0.0, 60.0)
-    left = float(FirstGuess(LOW, 24, 1)(windows.x, windows.latitude).detach().sum())
+    left = float(FirstGuess(Plume(LOW, 24, 1))(windows.x, windows.latitude).detach().sum())
     assert left == pytest.approx(20.5 * METRES_NORTH / 60.0 / (12 * 3600), abs=0.03)
 
 
 def test_age_groups_share_out_one_plume(smooth):
     windows = smooth(3, 1)
-    whole = FirstGuess(LOW, 6, 1)(windows.x, windows.latitude)
-    parts = FirstGuess(LOW, 6, 3)(windows.x, windows.latitude)
+    whole = FirstGuess(Plume(LOW, 6, 1))(windows.x, windows.latitude)
+    parts = FirstGuess(Plume(LOW, 6, 3))(windows.x, windows.latitude)
     assert parts.shape == (3, 3, 41, 41)
     torch.testing.assert_close(parts.sum(1), whole[:, 0])
 
 
 def test_the_oldest_group_is_farthest_downwind(uniform):
     windows = uniform(0.0, 10.0)
-    old, young = FirstGuess(LOW, 6, 2)(windows.x, windows.latitude)[0].detach()
+    old, young = FirstGuess(Plume(LOW, 6, 2))(windows.x, windows.latitude)[0].detach()
     assert centroid(old)[1] > centroid(young)[1] + 2.0
 
 
 def test_ages_that_do_not_divide_the_particles_are_refused():
     with pytest.raises(ValueError, match="5 particles cannot be split into 2 age groups"):
-        FirstGuess(LOW, 5, 2)
+        Plume(LOW, 5, 2)
 
 
 def test_blends_that_do_not_sum_to_one_are_refused():
     with pytest.raises(ValueError, match="sum to one"):
-        FirstGuess(((0.5, 0.1, 0.0),), 4, 2)
+        Plume(((0.5, 0.1, 0.0),), 4, 2)
+
+
+def test_a_time_or_a_spacing_that_is_not_positive_is_refused():
+    with pytest.raises(ValueError, match="must be positive"):
+        Plume(hours=0.0)
+
+
+def test_twice_the_time_carries_the_plume_twice_as_far(uniform):
+    windows = uniform(0.0, 4.0)
+    short, long = (
+        centroid(FirstGuess(Plume(LOW, 12, 1, hours=h))(windows.x, windows.latitude)[0, 0].detach())[1]
+        for h in (6.0, 12.0)
+    )
+    # a narrow plume's centroid on cells is off by a few thousandths
+    assert long / short == pytest.approx(2.0, rel=5e-3)
+
+
+def test_cells_of_twice_the_width_are_crossed_half_as_fast(uniform):
+    windows = uniform(0.0, 8.0)
+    narrow, wide = (
+        centroid(FirstGuess(Plume(LOW, 12, 1, spacing=s))(windows.x, windows.latitude)[0, 0].detach())[1]
+        for s in (0.5, 1.0)
+    )
+    assert narrow / wide == pytest.approx(2.0, rel=2e-3)
 
 
 def test_the_spread_can_be_learned(smooth):
     windows = smooth(2, 2)
-    guess = FirstGuess(LOW, 4, 1)
+    guess = FirstGuess(Plume(LOW, 4, 1))
     guess(windows.x, windows.latitude).square().sum().backward()
     assert float(guess.log_growth.grad.abs()) > 0
     assert float(guess.log_start.grad.abs()) > 0
@@ -186,7 +211,7 @@ def test_mirroring_the_weather_mirrors_the_first_guess(seed):
     generator = torch.Generator().manual_seed(seed)
     x = 8.0 * torch.randn(2, 13, 41, 41, generator=generator, dtype=torch.float64)
     latitude = 60.0 * torch.rand(2, generator=generator, dtype=torch.float64)
-    guess = FirstGuess(((1.0, 0.0, 0.0), (0.2, 0.5, 0.3)), 6, 2).double()
+    guess = FirstGuess(Plume(((1.0, 0.0, 0.0), (0.2, 0.5, 0.3)), 6, 2)).double()
     flipped = x.flip(-1)
     flipped[:, 0:12:2] *= -1.0
     with torch.no_grad():
@@ -198,7 +223,7 @@ def test_mirroring_the_weather_mirrors_the_first_guess(seed):
 def test_the_augmentation_and_the_first_guess_agree_on_what_a_mirror_is(draw):
     samples: Samples = draw(4, 3)
     turned = mirrored(samples, torch.tensor([True, False, True, False]))
-    guess = FirstGuess(LOW, 4, 1)
+    guess = FirstGuess(Plume(LOW, 4, 1))
     plain = guess(samples.windows.x, samples.windows.latitude)
     other = guess(turned.windows.x, turned.windows.latitude)
     torch.testing.assert_close(other[0], plain[0].flip(-1), rtol=1e-3, atol=1e-5)
