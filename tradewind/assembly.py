@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from tradewind.config import ConfigSource, RunAs, RunConfig, open_config
 from tradewind.config.faults import Fault, config_error
 from tradewind.config.models import ComponentSection, ExchangeSection, Regrid
-from tradewind.couplers.assimilation import Control, ObservationOperator, Progress, Solver
+from tradewind.couplers.assimilation import Control, ObservationOperator, Solver
 from tradewind.couplers.clock import Clock
 from tradewind.couplers.component import Component, Interval
-from tradewind.couplers.control import ScaledField
+from tradewind.couplers.control import Clustering, Per, PriorError, ScaledField
 from tradewind.couplers.exchange import End, Exchange
 from tradewind.couplers.fields import Fields, Spec, Variable
 from tradewind.couplers.layout import Layout
@@ -24,8 +23,9 @@ from tradewind.couplers.parallel import Communicator, as_communicator
 from tradewind.couplers.regridder import Regridder
 from tradewind.couplers.units import factor
 from tradewind.coupledrun import CoupledRun, Participant
-from tradewind.errors import ConfigError, TradewindError, did_you_mean
+from tradewind.errors import ConfigError, DataError, TradewindError, did_you_mean
 from tradewind.forward import CoupledModel
+from tradewind.output.files import check_writable
 from tradewind.plugins.caller import Part, StepCaller
 from tradewind.plugins.manager import PluginManager
 from tradewind.plugins.registry import Role, StandsIn
@@ -284,10 +284,22 @@ def _control(assembly: Assembly, faults: Faults) -> None:
         return
     with faults.at("control"):
         prior = member.component.defaults(member.layouts)[name][0]  # type: ignore[attr-defined]
-        assembly.control = ScaledField.build(
-            str(section.field), prior, member.layouts[name], per=str(section.per),
-            prior_error=section.prior_error, options=section.options,
-        )  # fmt: skip
+        clustering = Clustering(Per(section.per), section.tile, _regions(section.regions))
+        error = PriorError(section.prior_error, section.correlation_km)
+        assembly.control = ScaledField(str(section.field), prior, member.layouts[name], clustering, error)
+
+
+def _regions(path: Path | None) -> Any:
+    """Return the labels of the file's variable ``region``, None without a file."""
+    import xarray as xr
+
+    if path is None:
+        return None
+    try:
+        with xr.open_dataset(path) as ds:
+            return ds["region"].values
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"no variable 'region' can be read: {error}", where=str(path)) from error
 
 
 def _observations(assembly: Assembly, faults: Faults) -> None:
@@ -298,7 +310,7 @@ def _observations(assembly: Assembly, faults: Faults) -> None:
         component, variable = _observed(assembly)
         member = assembly.members[component]
         descriptor = assembly.manager.descriptor(Role.OBSERVATION_OPERATOR, section.operator)
-        operator = descriptor.build(section.options, member.layouts[variable.name], variable.units)
+        operator = descriptor.build(section.options, member.layouts[variable.name])
         operator.observes = f"{component}.{variable.name}"
         operator.windows(assembly.windows)
         assembly.observe = operator
@@ -337,13 +349,6 @@ def _refuse_without_adjoint(assembly: Assembly, faults: Faults) -> None:
 def _outputs(assembly: Assembly, faults: Faults) -> None:
     for key in ("file", "report"):
         path: Path | None = getattr(assembly.config.output, key)
-        if path is not None and not path.parent.is_dir():
-            faults.add(("output", key), f"folder {path.parent} does not exist")
-
-
-def window_length(assembly: Assembly) -> timedelta:
-    """Return the length of the inversion's windows."""
-    return assembly.windows[0].stop - assembly.windows[0].start
-
-
-__all__ = ["Assembly", "Progress", "assemble", "window_length"]
+        if path is not None:
+            with faults.at("output", key):
+                check_writable(path)

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
+from time import perf_counter
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from tradewind.couplers.component import Interval
-from tradewind.couplers.linearization import WindowModel
+from tradewind.couplers.linearization import Count, WindowModel
 from tradewind.couplers.operators import Distributed, LinearOperator
 from tradewind.errors import CheckpointError, DomainError, SpecError
 from tradewind.plugins.jacobian_emulator.inputs import InputWindows
@@ -58,7 +59,7 @@ class JacobianEmulator:
     """
 
     def __init__(self, options: EmulatorOptions, component: Transport) -> None:
-        self.options, self.transport = options, component
+        self.options, self.transport, self.count = options, component, Count()
         self.header = read_header(options.checkpoint)
         self.length = timedelta(seconds=self._settings["window_seconds"])
         self._check_settings()
@@ -129,7 +130,9 @@ class JacobianEmulator:
 
     def _fractions(self, cells: tuple[Cell, ...], end: datetime) -> Tensor:
         """Return the share of each cell's emission in each column at `end`, ``(source, lat, lon)``."""
+        begin = perf_counter()
         shares: Tensor = self.network(self.windows(cells, end)).double()
+        self.count.add(len(cells), perf_counter() - begin)
         whole = torch.zeros(len(cells), *self.transport.domain.shape, dtype=torch.float64)
         for number, (row, column) in enumerate(cells):
             whole[number, row - HALF : row + HALF + 1, column - HALF : column + HALF + 1] = shares[number]

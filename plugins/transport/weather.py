@@ -144,7 +144,7 @@ def _as_datetime(value: np.datetime64) -> datetime:
 
 
 def _tensor(field: xr.DataArray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(field.values, dtype=np.float64))
+    return torch.tensor(field.values, dtype=torch.float64)
 
 
 def interpolate(field: Tensor, axes: tuple[Tensor, Tensor], lat: Tensor, lon: Tensor) -> Tensor:

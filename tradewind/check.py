@@ -1,0 +1,80 @@
+"""``tradewind check``: everything that is wrong with a run config, or the plan of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tradewind.assembly import Assembly, assemble
+from tradewind.config import RunAs
+from tradewind.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check found.
+
+    Attributes
+    ----------
+    faults
+        Everything that is wrong, each with file and line; none when the run can start.
+    lines
+        The plan of the run, for a reader.
+    """
+
+    faults: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
+def check(path: Path | str, overrides: Sequence[str] = (), comm: object | None = None) -> CheckReport:
+    """Build everything that a run config asks for and start nothing.
+
+    Parameters
+    ----------
+    path
+        The run config.
+    overrides
+        Settings that replace those of the file.
+    comm
+        mpi4py communicator; None: serial.
+    """
+    try:
+        assembly = assemble(path, overrides, comm)
+    except ConfigError as error:
+        return CheckReport(error.faults or (str(error),), ())
+    return CheckReport((), tuple(plan(assembly)))
+
+
+def plan(assembly: Assembly) -> Iterator[str]:
+    """Yield the run in words: when, who answers, what is exchanged, what is estimated."""
+    run = assembly.config.run
+    yield f"run        {run.start} to {run.stop}, {len(assembly.clock)} steps of {run.step}"
+    for participant in assembly.run().participants:
+        section = assembly.members[participant.name].section
+        yield f"component  {participant.name}: {_answerer(section.plugin, section.surrogate, section.run_as)}"
+    for exchange in assembly.exchanges:
+        yield f"exchange   {exchange.name}, {exchange.source.variable.units} times {exchange.factor:g}"
+    yield from (f"note       {note}" for note in assembly.notes)
+    yield from _inversion(assembly)
+
+
+def _answerer(plugin: str, surrogate: str | None, run_as: RunAs) -> str:
+    if run_as is RunAs.REFERENCE:
+        return f"{plugin} answers"
+    if run_as is RunAs.SURROGATE:
+        return f"{surrogate} answers in place of {plugin}"
+    if run_as is RunAs.GUARDED:
+        return f"{surrogate} answers within its domain, {plugin} elsewhere"
+    return f"{plugin} answers, {surrogate} runs in its shadow"
+
+
+def _inversion(assembly: Assembly) -> Iterator[str]:
+    if assembly.observe is not None:
+        seen = assembly.observe.windows(assembly.windows)
+        count = sum(len(part) for part in seen.values())
+        yield f"observes   {assembly.observe.observes}: {count} observations in {len(assembly.windows)} windows"
+    if assembly.control is not None:
+        yield f"control    {assembly.control.target}: {len(assembly.control.prior)} elements"
+    if assembly.config.solve is not None:
+        yield f"solve      {assembly.config.solve.method}"

@@ -1,0 +1,222 @@
+"""``tradewind run``: from a run config to a posterior, its files and its report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tradewind.assembly import Assembly, assemble
+from tradewind.config import RunAs
+from tradewind.couplers.assimilation import Control, Posterior, Progress
+from tradewind.couplers.control import ScaledField
+from tradewind.couplers.grids import Grid
+from tradewind.couplers.linearization import Count
+from tradewind.couplers.parallel import agree
+from tradewind.errors import ConfigError
+from tradewind.forward import CoupledModel
+from tradewind.output.dataset import write_posterior
+from tradewind.output.report import write_report
+from tradewind.plugins.policies.shadow import Shadow
+from tradewind.provenance import gather
+from tradewind.results import CallRecord, InversionResult, Totals
+
+EARTH_RADIUS = 6_371_000.0
+SECONDS_PER_YEAR = 365.25 * 86400.0
+TG = 1e9
+"""Kilograms in a teragram."""
+
+
+def execute(
+    path: Path | str,
+    overrides: Sequence[str] = (),
+    comm: object | None = None,
+    progress: Progress | None = None,
+) -> InversionResult:
+    """Run the inversion of a run config and write what it names under ``output:``.
+
+    Parameters
+    ----------
+    path
+        The run config.
+    overrides
+        Settings that replace those of the file, such as ``"components.transport.run_as=reference"``.
+    comm
+        mpi4py communicator; None: serial. Every rank gets the same result, rank 0 writes.
+    progress
+        Starts progress bars.
+
+    Raises
+    ------
+    ConfigError
+        With every fault of the config, before anything runs.
+    TradewindError
+        Whatever stops the run; no output is then left half-written.
+    """
+    assembly = assemble(path, overrides, comm)
+    if assembly.config.run.threads is not None:
+        torch.set_num_threads(assembly.config.run.threads)
+    result = invert(assembly, progress)
+    with agree(assembly.comm, "output"):
+        if assembly.comm.rank == 0:
+            write_outputs(assembly, result)
+    return result
+
+
+def invert(assembly: Assembly, progress: Progress | None = None) -> InversionResult:
+    """Solve the inversion that `assembly` describes; writes nothing.
+
+    Raises
+    ------
+    ConfigError
+        When the config has no ``solve:``.
+    """
+    model, solver = assembly.model(), assembly.solver
+    if solver is None or assembly.observe is None or assembly.control is None:
+        raise ConfigError("nothing to solve", where=str(assembly.config.source.file), hint="add solve:")
+    if progress is not None:
+        solver.progress = progress  # type: ignore[attr-defined]
+    observations = assembly.observe.windows(assembly.windows)
+    posterior = solver.solve(model, assembly.control, observations)
+    return summarised(assembly, model, posterior)
+
+
+def summarised(assembly: Assembly, model: CoupledModel, posterior: Posterior) -> InversionResult:
+    """Return everything that the outputs show."""
+    control, observe = model.control, model.observe
+    if not isinstance(control, ScaledField):
+        raise ConfigError(f"outputs of a {type(control).__name__} are not known", where="control")
+    target = control.target.partition(".")[2]
+    member = assembly.members[control.target.partition(".")[0]]
+    fields = Spread(control)
+    sigma = _diagonal(posterior.covariance)
+    return InversionResult(
+        name=assembly.config.source.file.stem,
+        target=control.target,
+        field_units=member.spec.variable("parameters", target).units,
+        grid=control.layout.grid,
+        posterior=posterior,
+        prior=control.prior,
+        prior_sigma=control.covariance.diagonal().sqrt(),
+        prior_field=fields.field(control.prior),
+        posterior_field=fields.field(posterior.mean),
+        posterior_sigma=fields.field(sigma.sqrt()),
+        sensitivity=fields.spread(_diagonal(posterior.averaging_kernel)),
+        cluster=control.labels,
+        totals=totals(control, posterior),
+        observations=observe.windows(assembly.windows),
+        windows=assembly.windows,
+        calls=tuple(call_records(assembly, model)),
+        provenance=_provenance(assembly),
+        notes=tuple(assembly.notes),
+    )
+
+
+class Spread:
+    """Brings control elements to the whole grid's cells.
+
+    Parameters
+    ----------
+    control
+        The control.
+    """
+
+    def __init__(self, control: ScaledField) -> None:
+        self.control = control
+
+    def field(self, x: Tensor) -> Tensor:
+        """Return the field that `x` stands for, shape ``(n_global,)``."""
+        return self.control.layout.gather(self.control.to_fields(x)[self.control.target])
+
+    def spread(self, x: Tensor) -> Tensor:
+        """Return each element's value in its cells, NaN where a cell has none, shape ``(n_global,)``."""
+        padded = torch.cat([x, x.new_full((1,), torch.nan)])
+        return padded[self.control.labels]
+
+
+def _diagonal(matrix: Tensor | None) -> Tensor:
+    if matrix is None:
+        raise ConfigError("the method gives no covariance", where="solve")
+    return matrix.diagonal()
+
+
+def totals(control: Control, posterior: Posterior) -> Totals:
+    """Return the field's total over its area, Tg a year, with errors from the full covariances."""
+    weights = total_weights(control)
+    spread = posterior.covariance if posterior.covariance is not None else torch.zeros(0)
+    return Totals(
+        prior=float(weights @ control.prior),
+        prior_sigma=float((weights @ control.covariance.apply(weights)).sqrt()),
+        posterior=float(weights @ posterior.mean),
+        posterior_sigma=float((weights @ spread @ weights).sqrt()),
+    )
+
+
+def total_weights(control: Control) -> Tensor:
+    """Return what each element's prior emits, Tg a year, shape ``(n,)``: the total is ``w · x``."""
+    operator = control.linearize(control.prior)
+    layout = operator.range.layout  # type: ignore[attr-defined]
+    grid: Grid = layout.grid
+    area = layout.scatter(torch.from_numpy(grid.area)) * EARTH_RADIUS**2
+    return operator.adjoint(area * (SECONDS_PER_YEAR / TG))
+
+
+# ---------------------------------------------------------------------- who answered
+def call_records(assembly: Assembly, model: CoupledModel) -> Iterator[CallRecord]:
+    """Yield who answered what, summed over ranks, in the order of the components."""
+    for name, member in assembly.members.items():
+        for plugin, tally in assembly.callers[name].tally.items():
+            count = Count(tally.calls, tally.calls, tally.seconds)
+            yield from _record(assembly, name, plugin, "step", count)
+        reference = model.calls.counts.get((name, "reference"))
+        if member.section.run_as is not RunAs.SURROGATE:
+            yield from _record(assembly, name, member.section.plugin, "linearize", reference or Count(), _note(member.policies))
+        if member.surrogate is not None:
+            count = getattr(member.surrogate, "count", Count())
+            yield from _record(assembly, name, str(member.section.surrogate), "linearize", count)
+
+
+def _record(
+    assembly: Assembly, component: str, plugin: str, what: str, count: Count, note: str = ""
+) -> Iterator[CallRecord]:
+    every = assembly.comm.allgather((count.calls, count.columns, count.seconds))
+    calls, columns, seconds = (sum(part) for part in zip(*every, strict=True))
+    if calls:
+        yield CallRecord(component, plugin, what, int(calls), int(columns), float(seconds), note)
+
+
+def _note(policies: Sequence[Any]) -> str:
+    for part in policies:
+        if isinstance(part.target, Shadow):
+            return f"surrogate differs by {part.target.relative_difference:.1%} (root mean square)"
+    return ""
+
+
+def _provenance(assembly: Assembly) -> Mapping[str, Any]:
+    file = assembly.config.source.file
+    return gather(config=file.read_text(), inputs=[file, *_inputs(assembly)])
+
+
+def _inputs(assembly: Assembly) -> Iterator[Path]:
+    """Yield every file that the settings of a plugin in use name."""
+    for member in assembly.members.values():
+        used = [member.section.options]
+        if member.surrogate is not None:
+            used.append(member.section.surrogate_options)
+        for options in used:
+            yield from (p for p in dict(options).values() if isinstance(p, Path))
+    if assembly.config.observations is not None:
+        yield from (p for p in dict(assembly.config.observations.options).values() if isinstance(p, Path))
+
+
+# ---------------------------------------------------------------------- files
+def write_outputs(assembly: Assembly, result: InversionResult) -> None:
+    """Write the files that the config names; each is complete or not there."""
+    output = assembly.config.output
+    if output.file is not None:
+        write_posterior(result, output.file)
+    if output.report is not None:
+        write_report(result, output.report)
