@@ -101,7 +101,7 @@ class DenseCovariance:
         factor, info = torch.linalg.cholesky_ex(matrix)
         if int(info):
             raise DataError(f"the matrix is not positive definite (minor {int(info)})", where="covariance")
-        self._factor = factor
+        self._factor: Tensor = factor
 
     @property
     def size(self) -> int:
@@ -116,8 +116,7 @@ class DenseCovariance:
         """Return ``C⁻¹ x``."""
         # right-hand sides as columns: a batch of them would copy the factor for each
         columns = x.reshape(-1, self.size).T
-        solved: Tensor = torch.cholesky_solve(columns, self._factor).T.reshape(x.shape)
-        return solved
+        return torch.cholesky_solve(columns, self._factor).T.reshape(x.shape)
 
     def sqrt(self, x: Tensor) -> Tensor:
         """Return ``L x``."""

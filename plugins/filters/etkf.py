@@ -57,8 +57,8 @@ class ETKF:
         weighted = covariance.solve(perturbations)
         prior = (members - 1) / self.options.inflation**2 * torch.eye(members, dtype=torch.float64)
         values, vectors = torch.linalg.eigh(prior + weighted @ perturbations.T)
-        w = (vectors / values) @ vectors.T @ (weighted @ (y - mean))
-        root = (vectors * ((members - 1) / values).sqrt()) @ vectors.T
+        w: Tensor = (vectors / values) @ vectors.T @ (weighted @ (y - mean))
+        root: Tensor = (vectors * ((members - 1) / values).sqrt()) @ vectors.T
         return w[:, None] + root
 
 
@@ -76,8 +76,7 @@ def transform(field: Tensor, weights: Tensor) -> Tensor:
 
 
 def _mean(field: Tensor) -> Tensor:
-    mean: Tensor = tree_sum(field) / len(field)
-    return mean
+    return tree_sum(field) / len(field)
 
 
 def _checked(ensemble: Ensemble, observations: Observations) -> Covariance:
