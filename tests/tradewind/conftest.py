@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,93 +21,127 @@ from tradewind.results import CallRecord, InversionResult, Totals
 
 MakeResult = Callable[..., InversionResult]
 START = datetime(1996, 1, 15)
+SO, SA, TOTAL = 4.0, 0.25, 2.1
+COST = {"prior_before": 0.0, "observations_before": 812.5, "prior_after": 9.25, "observations_after": 28.75}
+CALLS = (
+    CallRecord("transport", "jacobian-emulator", "linearize", 3, 18, 0.042, "2 columns rejected"),
+    CallRecord("transport", "transport", "linearize", 1, 2, 81.5),
+)
+PROVENANCE = {
+    "tradewind": "0.1.0",
+    "created": "2026-01-02T03:04:05+00:00",
+    "command": "tradewind run permian.yaml",
+    "config": "run: {start: 1996-01-15}\nsolve: {method: analytical}\n",
+    "versions": {"numpy": "2.0", "torch": "2.13.0"},
+    "observed": "column-mean methane",
+    "observed_units": "nmol mol-1",
+    "control_units": "1",
+}
 
 
-def windows(count: int) -> list[Interval]:
-    days = [START + timedelta(days=n) for n in range(count + 1)]
-    return [Interval(a, b) for a, b in zip(days[:-1], days[1:], strict=True)]
+def tensor(values: Any) -> torch.Tensor:
+    return torch.from_numpy(np.array(values, dtype=np.float64))
 
 
-def solve(K: np.ndarray, y: np.ndarray, variances: tuple[float, float]) -> dict[str, np.ndarray]:
-    """Posterior of a prior of ones, by the textbook: S = (Kᵀ K / so + I / sa)⁻¹."""
-    so, sa = variances
-    S = np.linalg.inv(K.T @ K / so + np.eye(K.shape[1]) / sa)
-    x = np.ones(K.shape[1])
-    mean = x + S @ K.T @ (y - K @ x) / so
-    return {"mean": mean, "S": S, "A": np.eye(len(x)) - S / sa}
+@dataclass(frozen=True)
+class Twin:
+    """One control element to each block of 2 x 2 cells, ten observations a day, a prior of ones."""
+
+    rows: int
+    columns: int
+    days: int
+
+    @cached_property
+    def grid(self) -> Grid:
+        return Grid.latlon(30.0 + 0.5 * np.arange(self.rows), -105.0 + 0.5 * np.arange(self.columns))
+
+    @cached_property
+    def cluster(self) -> np.ndarray:
+        row, column = np.divmod(np.arange(self.grid.size), self.columns)
+        return (row // 2) * (self.columns // 2) + column // 2
+
+    @cached_property
+    def field(self) -> np.ndarray:
+        return 1e-9 * (1.0 + np.arange(self.grid.size) % 7)
+
+    @property
+    def size(self) -> int:
+        return int(self.cluster.max()) + 1
+
+    @cached_property
+    def K(self) -> np.ndarray:
+        return np.random.default_rng(7).gamma(0.5, 3.0, (10 * self.days, self.size))
+
+    @cached_property
+    def y(self) -> np.ndarray:
+        return self.K @ (1.4 + 0.4 * np.sin(np.arange(self.size))) + np.cos(np.arange(len(self.K)))
+
+    @cached_property
+    def S(self) -> np.ndarray:
+        # the textbook: S = (Kᵀ K / so + I / sa)⁻¹
+        return np.linalg.inv(self.K.T @ self.K / SO + np.eye(self.size) / SA)
+
+    @cached_property
+    def mean(self) -> np.ndarray:
+        x = np.ones(self.size)
+        return x + self.S @ self.K.T @ (self.y - self.K @ x) / SO
+
+    @property
+    def windows(self) -> list[Interval]:
+        return [Interval(a, b) for a, b in pairwise(START + timedelta(days=n) for n in range(self.days + 1))]
+
+    def part(self, day: int) -> slice:
+        return slice(10 * day, 10 * day + 10)
+
+    def observed(self, day: int, window: Interval) -> Observations:
+        longitude = np.linspace(-105.0, -104.0, 10) + 0.1 * day
+        time = np.array([window.stop] * 10, dtype="datetime64[ns]")
+        places = {"time": time, "latitude": np.linspace(30.0, 31.5, 10), "longitude": longitude}
+        return Observations(tensor(self.y[self.part(day)]), DiagonalCovariance(tensor([SO] * 10)), places)
+
+    def simulated(self, day: int) -> dict[str, torch.Tensor]:
+        states = {"prior": np.ones(self.size), "posterior": self.mean}
+        return {name: tensor(self.K[self.part(day)] @ x) for name, x in states.items()}
+
+    @property
+    def posterior(self) -> Posterior:
+        A = np.eye(self.size) - self.S / SA
+        simulated = {w: self.simulated(day) for day, w in enumerate(self.windows)}
+        return Posterior(tensor(self.mean), tensor(self.S), tensor(A), float(np.trace(A)), COST, simulated)
+
+    @property
+    def totals(self) -> Totals:
+        weights = np.bincount(self.cluster, self.field)
+        weights *= TOTAL / weights.sum()
+        prior, posterior = (float(np.sqrt(weights @ C @ weights)) for C in (SA * np.eye(self.size), self.S))
+        return Totals(TOTAL, prior, float(weights @ self.mean), posterior)
+
+    def result(self) -> InversionResult:
+        sigma = np.sqrt(np.diag(self.S))
+        return InversionResult(
+            name="permian",
+            target="inventory.methane_flux",
+            field_units="kg m-2 s-1",
+            grid=self.grid,
+            posterior=self.posterior,
+            prior=tensor(np.ones(self.size)),
+            prior_sigma=tensor([SA**0.5] * self.size),
+            prior_field=tensor(self.field),
+            posterior_field=tensor(self.field * self.mean[self.cluster]),
+            posterior_sigma=tensor(self.field * sigma[self.cluster]),
+            sensitivity=tensor(1.0 - sigma[self.cluster] ** 2 / SA),
+            cluster=torch.from_numpy(self.cluster),
+            totals=self.totals,
+            observations={w: self.observed(day, w) for day, w in enumerate(self.windows)},
+            windows=self.windows,
+            calls=CALLS,
+            provenance=PROVENANCE,
+            notes=("The third level was interpolated in the vertical.",),
+        )
 
 
 def build(rows: int = 4, columns: int = 6, days: int = 3, **changes: Any) -> InversionResult:
-    """One control element to each block of 2 x 2 cells, and ten observations a day."""
-    random = np.random.default_rng(7)
-    grid = Grid.latlon(30.0 + 0.5 * np.arange(rows), -105.0 + 0.5 * np.arange(columns))
-    row, column = np.divmod(np.arange(grid.size), columns)
-    cluster = (row // 2) * (columns // 2) + column // 2
-    n, m = int(cluster.max()) + 1, 10 * days
-    prior_field = 1e-9 * np.exp(-(((row - rows / 2) / rows) ** 2 + ((column - columns / 3) / columns) ** 2) * 6)
-    truth = 1.4 + 0.4 * np.sin(np.arange(n))
-    K = random.gamma(0.5, 3.0, (m, n))
-    y = K @ truth + random.normal(0.0, 2.0, m)
-    solved = solve(K, y, (4.0, 0.25))
-    seen = windows(days)
-    parts = np.split(np.arange(m), days)
-    lon, lat = random.uniform(grid.lon.min(), grid.lon.max(), m), random.uniform(30.0, grid.lat.max(), m)
-
-    def observed(part: np.ndarray, window: Interval) -> Observations:
-        time = np.array([window.stop] * len(part), dtype="datetime64[ns]")
-        places = {"time": time, "latitude": lat[part], "longitude": lon[part]}
-        y_part, variance = torch.from_numpy(y[part]), torch.full((len(part),), 4.0, dtype=torch.float64)
-        return Observations(y_part, DiagonalCovariance(variance), places)
-
-    def simulated(part: np.ndarray) -> dict[str, torch.Tensor]:
-        states = {"prior": np.ones(n), "posterior": solved["mean"]}
-        return {name: torch.from_numpy(K[part] @ x) for name, x in states.items()}
-
-    weights = np.bincount(cluster, prior_field)
-    scale = 2.1 / weights.sum()
-    sigmas = [scale * np.sqrt(weights @ C @ weights) for C in (0.25 * np.eye(n), solved["S"])]
-    sigma = np.sqrt(np.diag(solved["S"]))
-    posterior = Posterior(
-        mean=torch.from_numpy(solved["mean"]),
-        covariance=torch.from_numpy(solved["S"]),
-        averaging_kernel=torch.from_numpy(solved["A"]),
-        dofs=float(np.trace(solved["A"])),
-        cost={"prior_before": 0.0, "observations_before": 812.5, "prior_after": 9.25, "observations_after": 28.75},
-        simulated={w: simulated(p) for w, p in zip(seen, parts, strict=True)},
-    )
-    result = InversionResult(
-        name="permian",
-        target="inventory.methane_flux",
-        field_units="kg m-2 s-1",
-        grid=grid,
-        posterior=posterior,
-        prior=torch.ones(n, dtype=torch.float64),
-        prior_sigma=torch.full((n,), 0.5, dtype=torch.float64),
-        prior_field=torch.from_numpy(prior_field),
-        posterior_field=torch.from_numpy(prior_field * solved["mean"][cluster]),
-        posterior_sigma=torch.from_numpy(prior_field * sigma[cluster]),
-        sensitivity=torch.from_numpy(np.diag(solved["A"])[cluster].copy()),
-        cluster=torch.from_numpy(cluster),
-        totals=Totals(2.1, float(sigmas[0]), float(scale * weights @ solved["mean"]), float(sigmas[1])),
-        observations={w: observed(p, w) for w, p in zip(seen, parts, strict=True)},
-        windows=seen,
-        calls=(
-            CallRecord("transport", "jacobian-emulator", "linearize", 3, 18, 0.042, "2 columns rejected"),
-            CallRecord("transport", "transport", "linearize", 1, 2, 81.5),
-        ),
-        provenance={
-            "tradewind": "0.1.0",
-            "created": "2026-01-02T03:04:05+00:00",
-            "command": "tradewind run permian.yaml",
-            "config": "run: {start: 1996-01-15}\nsolve: {method: analytical}\n",
-            "versions": {"numpy": "2.0", "torch": "2.13.0"},
-            "observed": "column-mean methane",
-            "observed_units": "nmol mol-1",
-            "control_units": "1",
-        },
-        notes=("The third level was interpolated in the vertical.",),
-    )
-    return replace(result, **changes)
+    return replace(Twin(rows, columns, days).result(), **changes)
 
 
 @pytest.fixture

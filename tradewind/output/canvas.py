@@ -55,7 +55,8 @@ def picture(draw: Callable[[Figure], None], size: tuple[float, float], alt: str)
 
     stream = io.StringIO()
     # the salt makes names of clip paths differ between pictures on one page, and alike between runs
-    with mpl.rc_context(STYLE | {"svg.hashsalt": alt}):
+    style: Any = STYLE | {"svg.hashsalt": alt}
+    with mpl.rc_context(style):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         figure.savefig(stream, format="svg", dpi=RASTER_DPI, metadata={"Date": None}, transparent=True)

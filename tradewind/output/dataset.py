@@ -73,9 +73,7 @@ def performance_dataset(result: InversionResult) -> xr.Dataset:
     """Return which plugin answered how many calls and how long that took."""
     records = result.calls
     texts = {n: [getattr(r, n) for r in records] for n in ("component", "plugin", "what", "note")}
-    data: Variables = {
-        n: _variable("record", np.array(v, dtype=object), "", n, "") for n, v in texts.items()
-    }
+    data: Variables = {n: _variable("record", np.array(v, dtype=object), "", n, "") for n, v in texts.items()}
     counts = {"calls": "answered calls, over all ranks", "columns": "Jacobian columns or members answered"}
     for name, meaning in counts.items():
         values = np.array([getattr(r, name) for r in records], dtype=np.int64)
@@ -104,7 +102,9 @@ def _fields(result: InversionResult) -> Variables:
     dims = result.grid.dims
     out = {n: _variable(dims, _cells(result, t, n), u, long, "") for n, (t, u, long) in fields.items()}
     out["posterior"].attrs["ancillary_variables"] = "posterior_sigma sensitivity"
-    out["sensitivity"].attrs["comment"] = "diagonal of the averaging kernel: 0 is all prior, 1 all observations"
+    out["sensitivity"].attrs["comment"] = (
+        "diagonal of the averaging kernel: 0 is all prior, 1 all observations"
+    )
     out["element_of_cell"].attrs["comment"] = "index along element; -1 where the cell belongs to none"
     two_dimensional = result.grid.kind is GridKind.CURVILINEAR or len(result.grid.shape) == 1
     for variable in out.values() if two_dimensional else ():
@@ -115,7 +115,9 @@ def _fields(result: InversionResult) -> Variables:
 def _cells(result: InversionResult, tensor: Tensor, name: str) -> NDArray[Any]:
     values = array(tensor)
     if values.shape != (result.grid.size,):
-        raise SpecError(f"shape {values.shape} on a grid of {result.grid.size} cells", where=f"field {name!r}")
+        raise SpecError(
+            f"shape {values.shape} on a grid of {result.grid.size} cells", where=f"field {name!r}"
+        )
     if values.dtype.kind == "i":
         return values.astype(np.int32).reshape(result.grid.shape)
     return values.astype(np.float64).reshape(result.grid.shape)

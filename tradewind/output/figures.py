@@ -142,7 +142,9 @@ def by_window(comparison: Comparison, units: str) -> str:
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         _legend(axes)
 
-    return picture(draw, (WIDTH, 3.4), f"Line chart of the RMSE in {comparison.windows} windows, prior and posterior")
+    return picture(
+        draw, (WIDTH, 3.4), f"Line chart of the RMSE in {comparison.windows} windows, prior and posterior"
+    )
 
 
 def scatter(comparison: Comparison, units: str) -> str:

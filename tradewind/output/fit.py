@@ -118,7 +118,8 @@ def _joined(parts: Sequence[Array]) -> Array:
 def _sigma(observations: Observations) -> Array:
     if observations.covariance is None:
         return np.full(len(observations), np.nan)
-    return np.sqrt(array(observations.covariance.diagonal()))
+    sigma: Array = np.sqrt(array(observations.covariance.diagonal()))
+    return sigma
 
 
 def _simulated(result: InversionResult, window: Interval, observations: Observations, stage: str) -> Array:

@@ -131,7 +131,7 @@ def colour_bar(figure: Figure, drawn: ScalarMappable, extend: str, label: str) -
     bar = figure.colorbar(
         drawn, ax=figure.axes, orientation="horizontal", aspect=38, pad=0.03, extend=extend, label=label
     )
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
     bar.locator = MaxNLocator(5)
 
@@ -162,7 +162,7 @@ def _corners(grid: Grid) -> tuple[Array, Array]:
 
 
 def _cells(axes: Axes, grid: Grid, values: Array, scale: Scale) -> ScalarMappable:
-    limits = {"cmap": scale.colours, "rasterized": True}
+    limits: dict[str, Any] = {"cmap": scale.colours, "rasterized": True}
     if grid.lon_corners is None:
         drawn: Any = axes.scatter(grid.lon, grid.lat, c=values, s=14, **limits)
     elif grid.kind is GridKind.LATLON:

@@ -1,0 +1,60 @@
+from tradewind.config import load_config as load_config
+from tradewind.coupledrun import CoupledRun as CoupledRun
+from tradewind.couplers.assimilation import Control as Control
+from tradewind.couplers.assimilation import Ensemble as Ensemble
+from tradewind.couplers.assimilation import Filter as Filter
+from tradewind.couplers.assimilation import ForwardModel as ForwardModel
+from tradewind.couplers.assimilation import Observations as Observations
+from tradewind.couplers.assimilation import Posterior as Posterior
+from tradewind.couplers.assimilation import Solver as Solver
+from tradewind.couplers.clock import Clock as Clock
+from tradewind.couplers.component import Component as Component
+from tradewind.couplers.component import Interval as Interval
+from tradewind.couplers.fields import Kind as Kind
+from tradewind.couplers.fields import Spec as Spec
+from tradewind.couplers.fields import State as State
+from tradewind.couplers.fields import Variable as Variable
+from tradewind.couplers.grids import Grid as Grid
+from tradewind.couplers.layout import Layout as Layout
+from tradewind.couplers.operators import Distributed as Distributed
+from tradewind.couplers.operators import LinearOperator as LinearOperator
+from tradewind.couplers.operators import Replicated as Replicated
+from tradewind.couplers.operators import Space as Space
+from tradewind.couplers.operators import dot_test as dot_test
+from tradewind.couplers.regridder import Regridder as Regridder
+from tradewind.errors import TradewindError as TradewindError
+from tradewind.execute import execute as run
+from tradewind.markers import hookimpl as hookimpl
+from tradewind.surrogates.surrogate import Surrogate as Surrogate
+
+__version__: str
+__all__ = [
+    "Clock",
+    "Component",
+    "Control",
+    "CoupledRun",
+    "Distributed",
+    "Ensemble",
+    "Filter",
+    "ForwardModel",
+    "Grid",
+    "Interval",
+    "Kind",
+    "Layout",
+    "LinearOperator",
+    "Observations",
+    "Posterior",
+    "Regridder",
+    "Replicated",
+    "Solver",
+    "Space",
+    "Spec",
+    "State",
+    "Surrogate",
+    "TradewindError",
+    "Variable",
+    "dot_test",
+    "hookimpl",
+    "load_config",
+    "run",
+]

@@ -1,0 +1,178 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tradewind.commands.launch import Launch, Mpi
+from tradewind.commands.session import Session
+
+if TYPE_CHECKING:
+    from tradewind.plugins.manager import PluginManager
+
+app = typer.Typer(
+    name="tradewind",
+    help="Trained surrogates in place of expensive model calls inside data-assimilation loops.",
+    epilog="Exit codes: 0 done; 1 a bug; 2 something to mend in the config, the data or the command; "
+    "130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The run config, a YAML file.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=C", help="Replace a setting of the config; can be repeated."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Ranks = Annotated[
+    Mpi, typer.Option("--mpi", help="Run on the ranks of an MPI launcher; auto: where there are several.")
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from tradewind.provenance import version
+
+        typer.echo(f"tradewind {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def tradewind(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Trained surrogates in place of expensive model calls inside data-assimilation loops."""
+
+
+@app.command()
+def run(
+    config: Config,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+    mpi: Ranks = Mpi.AUTO,
+) -> None:
+    """Run a config and show the result."""
+    with Session(mpi, debug) as session:
+        from tradewind.execute import execute
+
+        result = execute(config, overrides or [], session.comm, session.progress)
+        if as_json:
+            from tradewind.output.summary import summary
+
+            session.write(_json(summary(result)))
+        else:
+            from tradewind.output.table import print_table
+
+            print_table(result, session.out, session.rank)
+
+
+@app.command()
+def check(config: Config, overrides: Overrides = None, debug: Debug = False, mpi: Ranks = Mpi.AUTO) -> None:
+    """List all faults of a config; start nothing."""
+    with Session(mpi, debug) as session:
+        from tradewind.check import check as checked
+
+        report = checked(config, overrides or [], session.comm)
+        if report.faults:
+            raise _config_error(report.faults, config)
+        session.write("\n".join([*report.lines, f"{config}: no fault found"]))
+
+
+def _config_error(faults: tuple[str, ...] | list[str], config: Path) -> Exception:
+    from tradewind.errors import ConfigError
+
+    error = ConfigError(f"{len(faults)} faults", where=str(config))
+    error.faults = tuple(faults)
+    return error
+
+
+@app.command()
+def schema(debug: Debug = False) -> None:
+    """Print the JSON schema of run configs."""
+    with Session(debug=debug) as session:
+        from tradewind.config import json_schema
+
+        session.write(_json(json_schema(_installed())))
+
+
+def _installed() -> PluginManager:
+    from tradewind.couplers.parallel import Serial
+    from tradewind.plugins.discovery import installed
+    from tradewind.plugins.manager import PluginManager
+
+    return PluginManager.load([plugin.name for plugin in installed(Serial())])
+
+
+@app.command()
+def plugins(as_json: AsJson = False, debug: Debug = False) -> None:
+    """List the names that plugins bring."""
+    with Session(debug=debug) as session:
+        from tradewind.commands.listing import listing, rows
+
+        manager = _installed()
+        if as_json:
+            session.write(_json(rows(manager)))
+        else:
+            session.out.print(listing(manager), highlight=False)
+
+
+@app.command()
+def train(config: Config, overrides: Overrides = None, debug: Debug = False) -> None:
+    """Train a surrogate; write its checkpoint."""
+    with Session(debug=debug) as session:
+        from tradewind.training import run_training
+
+        trained = run_training(config, overrides or [], session.progress)
+        header = trained.header
+        _show(session, {"checkpoint": trained.path, "parameters": header.parameters, **header.scores})
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Which benchmark, such as permian.")],
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Recompute the figures of a benchmark."""
+    with Session(debug=debug) as session:
+        from tradewind.bench import run as benchmark
+
+        figures = benchmark(name, session.progress)
+        if as_json:
+            session.write(_json(figures))
+        else:
+            _show(session, figures)
+
+
+def _json(content: object) -> str:
+    return json.dumps(content, indent=2, allow_nan=False, default=str)
+
+
+def _show(session: Session, figures: Mapping[str, Any]) -> None:
+    from tradewind.commands.listing import pairs
+
+    session.out.print(pairs(figures), highlight=False)
+
+
+def main() -> None:
+    """Run the command line; on ranks above 0 nothing but a lone failure is heard."""
+    with contextlib.ExitStack() as stack:
+        if Launch.of(os.environ).rank > 0:
+            silence = stack.enter_context(Path(os.devnull).open("w"))
+            stack.enter_context(contextlib.redirect_stdout(silence))
+            stack.enter_context(contextlib.redirect_stderr(silence))
+        app()

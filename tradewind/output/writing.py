@@ -1,0 +1,41 @@
+"""The output files of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tradewind.couplers.parallel import agree
+from tradewind.output.dataset import write_posterior
+from tradewind.output.files import check_writable
+from tradewind.output.report import write_report
+
+if TYPE_CHECKING:
+    from tradewind.couplers.parallel import Communicator
+    from tradewind.results import InversionResult
+
+
+def write_outputs(
+    result: InversionResult, comm: Communicator, file: Path | None = None, report: Path | None = None
+) -> tuple[Path, ...]:
+    """Write `file` (netCDF) and `report` (HTML) on rank 0, those that are given; every rank enters.
+
+    Returns
+    -------
+    The paths written, on every rank.
+
+    Raises
+    ------
+    DataError
+        When a file cannot be written; no half-written file is left, and the ranks fail together.
+    """
+    paths = tuple(Path(p) for p in (file, report) if p is not None)
+    with agree(comm, "writing the outputs"):
+        if comm.rank == 0:
+            for path in paths:
+                check_writable(path)
+            if file is not None:
+                write_posterior(result, Path(file))
+            if report is not None:
+                write_report(result, Path(report))
+    return paths
