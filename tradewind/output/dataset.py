@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 Variables: TypeAlias = "dict[str, xr.Variable]"
 CONVENTIONS = "CF-1.10"
 CLOCK = {"units": "seconds since 1970-01-01", "calendar": "proleptic_gregorian", "dtype": "float64"}
+NO_FILL = {"_FillValue": None}
+COORDINATES = {
+    "lat": {"standard_name": "latitude", "units": "degrees_north"},
+    "lon": {"standard_name": "longitude", "units": "degrees_east"},
+}
 STANDARD_NAMES = {"time": "time", "latitude": "latitude", "longitude": "longitude"}
 
 
@@ -102,12 +107,9 @@ def _fields(result: InversionResult) -> Variables:
     dims = result.grid.dims
     out = {n: _variable(dims, _cells(result, t, n), u, long, "") for n, (t, u, long) in fields.items()}
     out["posterior"].attrs["ancillary_variables"] = "posterior_sigma sensitivity"
-    out["sensitivity"].attrs["comment"] = (
-        "diagonal of the averaging kernel: 0 is all prior, 1 all observations"
-    )
+    out["sensitivity"].attrs["comment"] = "diagonal of the averaging kernel: 0 all prior, 1 all observations"
     out["element_of_cell"].attrs["comment"] = "index along element; -1 where the cell belongs to none"
-    two_dimensional = result.grid.kind is GridKind.CURVILINEAR or len(result.grid.shape) == 1
-    for variable in out.values() if two_dimensional else ():
+    for variable in out.values() if result.grid.kind is not GridKind.LATLON else ():
         variable.encoding["coordinates"] = "lat lon"
     return out
 
@@ -124,34 +126,43 @@ def _cells(result: InversionResult, tensor: Tensor, name: str) -> NDArray[Any]:
 
 
 def _grid(grid: Grid) -> Variables:
-    if grid.kind is GridKind.LATLON:
-        rows, columns = (slice(None, None, grid.shape[1]), slice(grid.shape[1]))
-        axes = {"lat": (rows, "lat"), "lon": (columns, "lon")}
-    else:
-        axes = {"lat": (slice(None), grid.dims), "lon": (slice(None), grid.dims)}
+    sides = (("lat", grid.lat, grid.lat_corners), ("lon", grid.lon, grid.lon_corners))
     out: Variables = {}
-    for name, (cells, dims) in axes.items():
-        out |= _axis(grid, name, cells, dims)
+    for name, centres, corners in sides:
+        if grid.kind is GridKind.LATLON:
+            out |= _axis(name, centres, corners, grid.shape)
+        else:
+            out |= _auxiliary(name, centres, corners, grid)
     return out
 
 
-def _axis(grid: Grid, name: str, cells: slice, dims: str | tuple[str, ...]) -> Variables:
-    standard, units = {"lat": ("latitude", "degrees_north"), "lon": ("longitude", "degrees_east")}[name]
-    corners = grid.lat_corners if name == "lat" else grid.lon_corners
-    separable = isinstance(dims, str)
-    centres = (grid.lat if name == "lat" else grid.lon)[cells]
-    shape = centres.shape if separable else grid.shape
-    attrs = {"standard_name": standard, "units": units} | ({"axis": "YX"[name == "lon"]} if separable else {})
-    axis = xr.Variable(dims, centres.reshape(shape), attrs, encoding={"_FillValue": None})
+def _axis(
+    name: str, centres: NDArray[np.float64], corners: NDArray[np.float64] | None, shape: tuple[int, ...]
+) -> Variables:
+    """Return one coordinate of a rectilinear grid and its bounds: along the first column or row."""
+    along = slice(None, None, shape[1]) if name == "lat" else slice(shape[1])
+    attrs = dict(COORDINATES[name]) | {"axis": {"lat": "Y", "lon": "X"}[name]}
+    out: Variables = {name: xr.Variable(name, centres[along], attrs, encoding=dict(NO_FILL))}
     if corners is None:
-        return {name: axis}
-    bounds = corners[cells]
-    if separable:
-        bounds = _ordered(np.stack([bounds.min(1), bounds.max(1)], axis=1), centres)
-    axis.attrs["bounds"] = f"{name}_bnds"
-    names = (*((dims,) if isinstance(dims, str) else dims), "bnds" if separable else "vertex")
-    bnds = xr.Variable(names, bounds.reshape(*shape, bounds.shape[-1]), encoding={"_FillValue": None})
-    return {name: axis, f"{name}_bnds": bnds}
+        return out
+    edges = np.stack([corners[along].min(1), corners[along].max(1)], axis=1)
+    return out | _bounds(out[name], name, _ordered(edges, centres[along]), "bnds")
+
+
+def _auxiliary(
+    name: str, centres: NDArray[np.float64], corners: NDArray[np.float64] | None, grid: Grid
+) -> Variables:
+    """Return one coordinate of a grid whose cells each have their own, and its corners."""
+    values = centres.reshape(grid.shape)
+    out: Variables = {name: xr.Variable(grid.dims, values, dict(COORDINATES[name]), encoding=dict(NO_FILL))}
+    if corners is None:
+        return out
+    return out | _bounds(out[name], name, corners.reshape(*grid.shape, -1), "vertex")
+
+
+def _bounds(of: xr.Variable, name: str, values: NDArray[np.float64], dim: str) -> Variables:
+    of.attrs["bounds"] = f"{name}_bnds"
+    return {f"{name}_bnds": xr.Variable((*of.dims, dim), values, encoding=dict(NO_FILL))}
 
 
 def _ordered(bounds: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
