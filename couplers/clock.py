@@ -31,7 +31,9 @@ class Clock:
 
     def __post_init__(self) -> None:
         if self.step <= timedelta(0) or self.stop <= self.start:
-            raise ConfigError(f"no steps of {self.step} lie between {self.start} and {self.stop}", where="clock")
+            raise ConfigError(
+                f"no steps of {self.step} lie between {self.start} and {self.stop}", where="clock"
+            )
         if (self.stop - self.start) % self.step:
             raise ConfigError(
                 f"{self.stop - self.start} is not a whole number of steps of {self.step}", where="clock"
@@ -53,7 +55,9 @@ class Clock:
         """
         for time in (start, stop):
             if (time - self.start) % self.step or not self.start <= time <= self.stop:
-                raise ConfigError(f"{time} is not an edge of the clock", where="clock", hint=f"steps of {self.step}")
+                raise ConfigError(
+                    f"{time} is not an edge of the clock", where="clock", hint=f"steps of {self.step}"
+                )
         for k in range((stop - start) // self.step):
             yield Interval(start + k * self.step, start + (k + 1) * self.step)
 
@@ -65,7 +69,7 @@ class Clock:
         ConfigError
             When `length` is not a whole number of steps, or the run not a whole number of windows.
         """
-        if length % self.step or (self.stop - self.start) % length:
+        if length <= timedelta(0) or length % self.step or (self.stop - self.start) % length:
             raise ConfigError(
                 f"windows of {length} do not fit steps of {self.step} from {self.start} to {self.stop}",
                 where="clock",

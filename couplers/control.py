@@ -156,7 +156,7 @@ class ScaledField:
         self.labels[torch.from_numpy(keys >= 0)] = torch.from_numpy(labels)
         self.names = tuple(names[int(key)] for key in found)
         self.prior = torch.ones(len(found), dtype=torch.float64)
-        self.covariance = _covariance(self._centres(whole), error or PriorError())
+        self.covariance = self._covariance(whole, error or PriorError())
         self._scale = ScaleOperator(field.to(torch.float64), self.labels.numpy(), len(found), layout)
 
     @classmethod
@@ -178,7 +178,7 @@ class ScaledField:
             Unknown `per` or options, or values that cannot be used.
         """
         if str(per) not in set(Per):
-            raise ConfigError(f"per: {per!r}", where="control", hint=did_you_mean(str(per), Per))
+            raise ConfigError(f"per: {per!r}", where="control", hint=did_you_mean(str(per), map(str, Per)))
         chosen = options if isinstance(options, ControlOptions) else control_options(options or {})
         clustering = Clustering(Per(per), chosen.tile, chosen.regions)
         return cls(target, field, layout, clustering, PriorError(prior_error, chosen.correlation_km))
@@ -198,12 +198,30 @@ class ScaledField:
         columns: Tensor = self.covariance.sqrt(torch.eye(len(self.prior), dtype=torch.float64))
         return MatrixOperator(columns.T.contiguous())
 
+    def _covariance(self, whole: Array, error: PriorError) -> Covariance:
+        n, variance = len(self.prior), error.relative**2
+        if error.correlation_km is None:
+            return DiagonalCovariance(torch.full((n,), variance, dtype=torch.float64))
+        centres = self._centres(whole)
+        chord = np.linalg.norm(centres[:, None] - centres[None], axis=-1)
+        distance = 2.0 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chord / 2.0, 1.0))
+        return DenseCovariance(torch.from_numpy(variance * np.exp(-distance / error.correlation_km)))
+
     def _centres(self, whole: Array) -> Array:
         """Return the emission-weighted centre of every element as unit vectors, shape ``(n, 3)``."""
-        sums = _sum_matrix(self.labels.numpy(), len(self.prior))
-        grid = self.layout.grid
-        mean: Array = sums @ (whole[:, None] * sphere.unit_vectors(grid.lon, grid.lat))
-        centres: Array = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+        labels, grid = self.labels.numpy(), self.layout.grid
+        largest = np.zeros(len(self.prior) + 1)  # label -1 is the last
+        np.maximum.at(largest, labels, whole)
+        weights = np.divide(whole, largest[labels], out=np.zeros_like(whole), where=whole > 0)
+        mean = _sum_matrix(labels, len(self.prior)) @ (
+            weights[:, None] * sphere.unit_vectors(grid.lon, grid.lat)
+        )
+        length = np.linalg.norm(mean, axis=1, keepdims=True)
+        if (length < EDGE).any():
+            name = self.names[int(np.argmin(length))]
+            hint = "leave out its correlation length, or cut it into smaller elements"
+            raise DataError(f"{name} surrounds the globe and has no centre", where="control", hint=hint)
+        centres: Array = mean / length
         return centres
 
 
@@ -317,12 +335,3 @@ def _regions(grid: Grid, regions: ArrayLike | None) -> tuple[Labels, dict[int, s
 def _place(lat: float, lon: float) -> str:
     east = (lon + 180.0) % 360.0 - 180.0
     return f"{abs(lat):g}{'S' if lat < 0 else 'N'} {abs(east):g}{'W' if east < 0 else 'E'}"
-
-
-def _covariance(centres: Array, error: PriorError) -> Covariance:
-    n, variance = len(centres), error.relative**2
-    if error.correlation_km is None:
-        return DiagonalCovariance(torch.full((n,), variance, dtype=torch.float64))
-    chord = np.linalg.norm(centres[:, None] - centres[None], axis=-1)
-    distance = 2.0 * EARTH_RADIUS_KM * np.arcsin(np.minimum(chord / 2.0, 1.0))
-    return DenseCovariance(torch.from_numpy(variance * np.exp(-distance / error.correlation_km)))

@@ -95,7 +95,8 @@ class DenseCovariance:
     """
 
     def __init__(self, matrix: Tensor) -> None:
-        if matrix.ndim != 2 or not torch.allclose(matrix, matrix.T, rtol=1e-10, atol=0.0):
+        square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1]
+        if not square or not torch.allclose(matrix, matrix.T, rtol=1e-10, atol=0.0):
             raise DataError("the matrix is not symmetric", where="covariance")
         self.matrix = matrix
         factor, info = torch.linalg.cholesky_ex(matrix)
