@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -15,6 +15,7 @@ from tradewind.errors import DataError
 from tradewind.surrogates.networks.base import WINDOW, check_inputs
 
 EASTWARD = (0, 2, 4, 6, 8, 10)
+NORTHWARD = (1, 3, 5, 7, 9, 11)
 MASS_TOLERANCE = 1e-4
 
 
@@ -116,11 +117,36 @@ def mirrored(samples: Samples, which: torch.Tensor) -> Samples:
     which
         Mask of shape ``(sample,)``.
     """
-    sign = torch.ones(samples.windows.x.shape[1], 1, 1)
-    sign[list(EASTWARD)] = -1.0
-    x = torch.where(which[:, None, None, None], samples.windows.x.flip(-1) * sign, samples.windows.x)
-    target = torch.where(which[:, None, None], samples.target.flip(-1), samples.target)
+    x = torch.where(_of_maps(which, 4), _turned(samples.windows.x, EASTWARD, -1), samples.windows.x)
+    target = torch.where(_of_maps(which, 3), samples.target.flip(-1), samples.target)
     return Samples(Windows(x, samples.windows.latitude), target)
+
+
+def across_the_equator(samples: Samples, which: torch.Tensor) -> Samples:
+    """Return the samples with those of the mask `which` moved to the other hemisphere.
+
+    Rows are reversed, northward winds and the latitude change sign: an exact symmetry too, because
+    transport by given winds knows the latitude by its cosine only.
+
+    Parameters
+    ----------
+    which
+        Mask of shape ``(sample,)``.
+    """
+    x = torch.where(_of_maps(which, 4), _turned(samples.windows.x, NORTHWARD, -2), samples.windows.x)
+    latitude = torch.where(which, -samples.windows.latitude, samples.windows.latitude)
+    target = torch.where(_of_maps(which, 3), samples.target.flip(-2), samples.target)
+    return Samples(Windows(x, latitude), target)
+
+
+def _of_maps(which: torch.Tensor, dimensions: int) -> torch.Tensor:
+    return which.view(-1, *(1,) * (dimensions - 1))
+
+
+def _turned(x: torch.Tensor, winds: Sequence[int], axis: int) -> torch.Tensor:
+    sign = torch.ones(x.shape[1], 1, 1)
+    sign[list(winds)] = -1.0
+    return x.flip(axis) * sign
 
 
 def read_samples(path: Path) -> Mapping[str, Samples]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 
 from tradewind.errors import ConfigError, TradewindError
-from tradewind.surrogates.datasets import Samples, mirrored
+from tradewind.surrogates.datasets import Samples, across_the_equator, mirrored
 from tradewind.surrogates.early_stopping import EarlyStopping
 from tradewind.surrogates.evaluation import evaluate_in_blocks
 from tradewind.surrogates.losses import Loss, RelativeL2
@@ -25,8 +25,12 @@ class TrainingError(TradewindError, ArithmeticError):
 
 
 def mirror_at_random(batch: Samples, generator: torch.Generator) -> Samples:
-    """Mirror about half of the batch in longitude, drawn from `generator`."""
-    return mirrored(batch, torch.rand(len(batch), generator=generator) < 0.5)
+    """Mirror about half of the batch in longitude, and independently half in latitude.
+
+    Both are exact symmetries of transport, so four weathers are learned from each one.
+    """
+    east, north = torch.rand(2, len(batch), generator=generator) < 0.5
+    return across_the_equator(mirrored(batch, east), north)
 
 
 def unchanged(batch: Samples, generator: torch.Generator) -> Samples:

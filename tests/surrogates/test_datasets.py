@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from tradewind.errors import DataError, SpecError
-from tradewind.surrogates.datasets import Samples, Windows, mirrored, read_samples
+from tradewind.surrogates.datasets import (
+    Samples,
+    Windows,
+    across_the_equator,
+    mirrored,
+    read_samples,
+)
 
 
 def write(path, samples, **changes):
@@ -78,10 +84,30 @@ def test_mirroring_moves_what_was_in_the_west_to_the_east(draw):
     assert torch.equal(turned.windows.x[0, 12, :, 3], samples.windows.x[0, 12, :, 37])  # pressure
 
 
-def test_mirroring_twice_changes_nothing(draw):
+@pytest.mark.parametrize("turn", [mirrored, across_the_equator])
+def test_mirroring_twice_changes_nothing(draw, turn):
     samples, all_of_them = draw(3), torch.tensor([True] * 3)
-    again = mirrored(mirrored(samples, all_of_them), all_of_them)
+    again = turn(turn(samples, all_of_them), all_of_them)
     assert again.digest() == samples.digest()
+
+
+def test_crossing_the_equator_moves_what_was_in_the_south_to_the_north(draw):
+    samples = draw(1)
+    turned = across_the_equator(samples, torch.tensor([True]))
+    assert torch.equal(turned.target[0, 0], samples.target[0, 40])
+    assert torch.equal(turned.windows.x[0, 6, 3], samples.windows.x[0, 6, 37])  # eastward wind
+    assert torch.equal(turned.windows.x[0, 7, 3], -samples.windows.x[0, 7, 37])  # northward wind
+    assert torch.equal(turned.windows.latitude, -samples.windows.latitude)
+
+
+@pytest.mark.parametrize("turn", [mirrored, across_the_equator])
+def test_every_wind_component_is_turned_by_exactly_one_mirror(draw, turn):
+    samples = draw(1)
+    before = samples.windows.x.mean(dim=(2, 3))[0]
+    after = turn(samples, torch.tensor([True])).windows.x.mean(dim=(2, 3))[0]
+    start = 0 if turn is mirrored else 1
+    expected = [-1.0 if k < 12 and k % 2 == start else 1.0 for k in range(13)]
+    torch.testing.assert_close(after / before, torch.tensor(expected), rtol=1e-3, atol=0.0)
 
 
 def test_only_the_masked_samples_are_mirrored(draw):

@@ -189,15 +189,22 @@ def test_a_training_of_one_step_has_a_rate():
     assert TrainingPlan(learning_rate=1.0).rate(0, 1) == 1.0
 
 
-def test_about_half_of_a_batch_is_mirrored_and_the_generator_decides_which(draw):
-    samples = draw(64)
-    first, second, other = (
-        mirror_at_random(samples, torch.Generator().manual_seed(seed)).target for seed in (1, 1, 2)
-    )
-    turned = (first != samples.target).flatten(1).any(dim=1)
-    assert torch.equal(first, second)
-    assert not torch.equal(first, other)
-    assert 16 < int(turned.sum()) < 48
+def mirrors(samples, seed):
+    """Return for each sample which mirrors were used: 0 none, 1 longitude, 2 latitude, 3 both."""
+    turned = mirror_at_random(samples, torch.Generator().manual_seed(seed)).target
+    ways = [samples.target.flip(dims) for dims in ((), (-1,), (-2,), (-1, -2))]
+    return torch.stack([(turned - way).abs().sum(dim=(1, 2)) for way in ways]).argmin(dim=0)
+
+
+def test_all_four_mirrors_come_about_equally_often(draw):
+    found = mirrors(draw(200), 1)
+    assert all(25 < int((found == way).sum()) < 75 for way in range(4))
+
+
+def test_the_generator_decides_which_samples_are_mirrored(draw):
+    samples = draw(32)
+    assert torch.equal(mirrors(samples, 1), mirrors(samples, 1))
+    assert not torch.equal(mirrors(samples, 1), mirrors(samples, 2))
 
 
 def test_the_summary_of_a_plan_is_plain_values():

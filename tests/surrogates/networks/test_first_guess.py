@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradewind.surrogates.datasets import Samples, mirrored
+from tradewind.surrogates.datasets import Samples, across_the_equator, mirrored
 from tradewind.surrogates.networks.first_guess import (
     FirstGuess,
     Plume,
@@ -220,11 +220,12 @@ def test_mirroring_the_weather_mirrors_the_first_guess(seed):
         )
 
 
-def test_the_augmentation_and_the_first_guess_agree_on_what_a_mirror_is(draw):
-    samples: Samples = draw(4, 3)
-    turned = mirrored(samples, torch.tensor([True, False, True, False]))
+@pytest.mark.parametrize(("turn", "axis"), [(mirrored, -1), (across_the_equator, -2)])
+def test_the_augmentation_and_the_first_guess_agree_on_what_a_mirror_is(draw, turn, axis):
+    samples: Samples = draw(2, 3)
+    turned = turn(samples, torch.tensor([True, False]))
     guess = FirstGuess(Plume(LOW, 4, 1))
     plain = guess(samples.windows.x, samples.windows.latitude)
     other = guess(turned.windows.x, turned.windows.latitude)
-    torch.testing.assert_close(other[0], plain[0].flip(-1), rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(other[0], plain[0].flip(axis), rtol=1e-3, atol=1e-5)
     assert torch.equal(other[1], plain[1])
