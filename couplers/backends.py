@@ -133,12 +133,12 @@ def _make(source: Layout, target: Layout, how: Recipe) -> Triplets:
 
 
 def _by_esmpy(source: Layout, target: Layout, how: Recipe) -> Triplets:
-    from tradewind.couplers import esmf
+    from tradewind.couplers.esmf import weights as make
 
     made = None
     with agree(target.comm, "making weights with ESMPy"):
         if target.comm.rank == 0:
-            made = esmf.weights(source.grid, target.grid, how.method, how.norm)
+            made = make(source.grid, target.grid, how.method, how.norm)
     shared = target.comm.bcast(made)
     if shared is None:
         raise GridError("ESMPy returned no weights", where="Regridder")

@@ -194,7 +194,7 @@ def _mesh(grid: Grid) -> Any:
 
     number = topology.node_numbers(grid.corners)
     _, first = np.unique(number, return_index=True)
-    lon, lat = np.ravel(grid.lon_corners)[first], np.ravel(grid.lat_corners)[first]
+    lon, lat = (np.asarray(c).reshape(-1)[first] for c in (grid.lon_corners, grid.lat_corners))
     fresh = number != np.roll(number, 1, axis=1)
     out = esmpy.Mesh(parametric_dim=2, spatial_dim=2, coord_sys=esmpy.CoordSys.SPH_DEG)
     ids = np.arange(len(first)) + 1

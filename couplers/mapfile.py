@@ -143,7 +143,9 @@ def read_map(path: Path) -> WeightMap:
     with open_file(path) as ds:
         source, target = _grid(ds, "source"), _grid(ds, "target")
         row, col = (np.asarray(_values(ds, n), dtype=np.int64) - 1 for n in ("row", "col"))
-        value = np.asarray(_values(ds, "S"), dtype=np.float64).reshape(len(row), -1)[:, 0]
+        value = np.asarray(_values(ds, "S"), dtype=np.float64)
+        # SCRIP's own files carry more than one weight an entry; the first is that of first order
+        value = value[:, 0] if value.ndim == 2 else value
         frac = np.asarray(_values(ds, "frac_b"), dtype=np.float64)
         attributes = {name: str(ds.getncattr(name)) for name in ds.ncattrs()}
     _refuse_strangers(row, target.size, path)

@@ -31,7 +31,17 @@ def degrees(values: ArrayLike, name: str) -> Array:
 
 
 def coordinates(lon: ArrayLike, lat: ArrayLike, where: str) -> tuple[Array, Array]:
-    """Return longitudes and latitudes in degrees after the checks that hold for any grid."""
+    """Return longitudes and latitudes of centres or nodes in degrees after the checks of any grid."""
+    x, y = angles(lon, lat, where)
+    within = np.abs(y).max() <= np.pi / 2 + 1e-9 and np.abs(x).max() <= 2 * np.pi + 1e-9
+    # a small region about (0, 0) is within as well, but only radians reach around the globe and to both poles
+    if within and np.ptp(x) > 0.85 * 2 * np.pi and np.ptp(y) > 0.7 * np.pi:
+        raise GridError("coordinates look like radians", where=where, hint="convert with numpy.rad2deg")
+    return x, y
+
+
+def angles(lon: ArrayLike, lat: ArrayLike, where: str) -> tuple[Array, Array]:
+    """Return longitudes and latitudes as float64, refusing what lies beyond a pole or cannot be degrees."""
     x, y = degrees(lon, f"{where} longitude"), degrees(lat, f"{where} latitude")
     beyond = np.abs(y) > 90.0 + 1e-9
     if beyond.any():
@@ -42,16 +52,7 @@ def coordinates(lon: ArrayLike, lat: ArrayLike, where: str) -> tuple[Array, Arra
         )
     if np.abs(x).max() > 720.0:
         raise GridError(f"longitude {x.flat[np.abs(x).argmax()]:g} is not in degrees", where=where)
-    _refuse_radians(x, y, where)
     return x, np.clip(y, -90.0, 90.0)
-
-
-def _refuse_radians(lon: Array, lat: Array, where: str) -> None:
-    within = np.abs(lat).max() <= np.pi / 2 + 1e-9 and np.abs(lon).max() <= 2 * np.pi + 1e-9
-    # a small region about (0, 0) looks alike, but only radians reach around the globe or to both poles
-    spans = max(np.ptp(lon) / (2 * np.pi), np.ptp(lat) / np.pi) if within else 0.0
-    if within and spans > 0.85:
-        raise GridError("coordinates look like radians", where=where, hint="convert with numpy.rad2deg")
 
 
 def axis(values: Array, where: str, period: float | None = None) -> Array:

@@ -293,7 +293,7 @@ def _made(
     mask = checks.per_cell(extras[0], shape, f"{where} mask")
     area = checks.per_cell(extras[1], shape, f"{where} area")
     if corners is not None:
-        checks.coordinates(*corners, f"{where} corner")
+        checks.angles(*corners, f"{where} corner")
         checks.polygons(sphere.unit_vectors(*corners), where)
         corners = bounds.counter_clockwise(*corners)
     lon_corners, lat_corners = corners or (None, None)
