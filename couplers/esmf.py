@@ -19,6 +19,7 @@ from tradewind.couplers import mapfile
 from tradewind.couplers.grids import topology
 from tradewind.couplers.grids.grid import Grid, GridKind
 from tradewind.couplers.weights import Method, Norm, Triplets
+from tradewind.couplers.weights.bilinear import poles_of
 from tradewind.couplers.weights.triplets import coalesce
 from tradewind.errors import GridError
 
@@ -110,12 +111,16 @@ def _weights(source: Grid, target: Grid, method: Method, norm: Norm) -> Triplets
 
 
 def _pole_method(source: Grid, method: Method) -> Any:
-    """Return the mean of the last row beyond it, as ESMF does, but only where that row borders on a pole."""
+    """Return ESMF's default, the mean of the last row, for grids that reach both poles, else no pole.
+
+    ESMF would close a tropical belt, or the open side of a hemisphere, with triangles to the pole.
+    """
     import esmpy
 
-    reaches = source.periodic and np.abs(source.lat).max() > 60.0
-    plain = method in {Method.BILINEAR, Method.PATCH} and reaches
-    return esmpy.PoleMethod.ALLAVG if plain else esmpy.PoleMethod.NONE
+    closes = (
+        method in {Method.BILINEAR, Method.PATCH} and len(source.shape) == 2 and len(poles_of(source)) == 2
+    )
+    return esmpy.PoleMethod.ALLAVG if closes else esmpy.PoleMethod.NONE
 
 
 def _field(grid: Grid, method: Method) -> Any:

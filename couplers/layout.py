@@ -93,7 +93,8 @@ class Layout:
 
     def gather(self, local: torch.Tensor) -> torch.Tensor:
         """Return the whole field, shape ``(..., n_global)``, on all ranks from each rank's part."""
-        flat = cells_first(local, self)
+        with agree(self.comm, "gather"):
+            flat = cells_first(local, self)
         parts = self.comm.allgather_array(flat)
         whole = np.empty((self.n_global, *flat.shape[1:]))
         for cells, part in zip(reversed(self._everyone), reversed(parts), strict=True):

@@ -192,6 +192,8 @@ class LinearOperator(ABC):
         """
         with agree(space.comm, self.name):
             _belongs(x, space, self)
+        if space.comm.size > 1:
+            _same_batch(x, space.comm, self)
 
     def __repr__(self) -> str:
         return f"{self.name}({self.domain!r} -> {self.range!r})"
@@ -209,6 +211,12 @@ def _belongs(x: object, space: Space, op: LinearOperator) -> None:
         raise SpecError(
             f"expected {expected}, got it on {x.device}", where=op.name, hint="move it with .to()"
         )
+
+
+def _same_batch(x: torch.Tensor, comm: Communicator, op: LinearOperator) -> None:
+    found = comm.allgather(tuple(x.shape[:-1]))
+    if len(set(found)) > 1:
+        raise SpecError(f"leading dimensions differ between ranks: {found}", where=op.name)
 
 
 class AdjointOperator(LinearOperator):

@@ -59,7 +59,7 @@ def bilinear(source: Grid, target: Grid, rows: Index) -> tuple[Entries, Array]:
             "bilinear needs rows and columns", where=f"source {source!r}", hint="use another method"
         )
     rows = rows[target.mask[rows]]
-    poles = _poles(source)
+    poles = poles_of(source)
     nodes = np.concatenate([source.centres, *(p.point for p in poles)])
     usable = np.concatenate([source.mask, [bool(source.mask[p.ring].all()) for p in poles]])
     fans = np.concatenate([np.zeros((0, 3), dtype=np.int64), *(p.triangles for p in poles)])
@@ -74,26 +74,28 @@ def bilinear(source: Grid, target: Grid, rows: Index) -> tuple[Entries, Array]:
 
 
 @dataclass(frozen=True)
-class _Pole:
+class Pole:
+    """A pole point ``(1, 3)``, its triangles ``(nx, 3)`` and the cells ``(nx,)`` whose mean it carries."""
+
     point: Array
     triangles: Index
     ring: Index
 
 
-def _poles(source: Grid) -> list[_Pole]:
+def poles_of(source: Grid) -> list[Pole]:
     """Return the poles that close a grid, with their triangles and the rows whose mean they carry."""
     if not source.periodic:
         return []
     index = np.arange(source.size).reshape(source.shape)
     lat = source.lat.reshape(source.shape)
-    out: list[_Pole] = []
+    out: list[Pole] = []
     for edge, inner in ((0, 1), (-1, -2)):
         if source.shape[0] > 1 and _borders_on_pole(lat[edge], lat[inner]):
             number = source.size + len(out)
             ring = index[edge] if lat[edge, 0] < 0 else index[edge][::-1]
             fan = np.stack([np.roll(ring, -1), ring, np.full_like(ring, number)], axis=1)
             z = np.sign(lat[edge, 0])
-            out.append(_Pole(np.array([[0.0, 0.0, z]]), fan, index[edge]))
+            out.append(Pole(np.array([[0.0, 0.0, z]]), fan, index[edge]))
     return out
 
 
@@ -188,7 +190,7 @@ def _joined(parts: list[Entries]) -> Entries:
     return row, col, value
 
 
-def _spread(poles: list[_Pole], row: Index, col: Index, value: Array, n: int) -> Entries:
+def _spread(poles: list[Pole], row: Index, col: Index, value: Array, n: int) -> Entries:
     """Replace the entries of poles by those of their rings."""
     plain = col < n
     parts = [(row[plain], col[plain], value[plain])]

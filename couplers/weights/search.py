@@ -1,4 +1,4 @@
-"""Which cells may meet: pairs of bounding caps that touch."""
+"""Which cells may meet: pairs of bounding caps, and boxes, that touch."""
 
 from __future__ import annotations
 
@@ -22,29 +22,37 @@ SLACK = 1e-9
 
 @dataclass(frozen=True)
 class Caps:
-    """Spherical caps that hold polygons: centres ``(n, 3)`` and radii as chords ``(n,)``."""
+    """Spherical caps that hold polygons: centres ``(n, 3)``, radii as chords ``(n,)``.
+
+    And boxes along the axes of space, from `low` to `high`, each ``(n, 3)``, that hold them too.
+    """
 
     centre: Array
     radius: Array
+    low: Array
+    high: Array
 
     @classmethod
     def around(cls, corners: Array) -> Caps:
         """Return the caps around polygons of shape ``(n, nv, 3)``."""
         centre = sphere.centroids(corners)
-        return cls(centre, sphere.radii(corners, centre))
+        radius = sphere.radii(corners, centre)
+        # between corners the sphere rises above its chords, by less than radius^2 / 2
+        bulge = (0.5 * radius**2 + SLACK)[:, None]
+        return cls(centre, radius, corners.min(axis=1) - bulge, corners.max(axis=1) + bulge)
 
     @classmethod
     def of_points(cls, points: Array) -> Caps:
         """Return caps of no size."""
-        return cls(points, np.zeros(len(points)))
+        return cls(points, np.zeros(len(points)), points - SLACK, points + SLACK)
 
     def take(self, index: Index) -> Caps:
         """Return some of the caps."""
-        return Caps(self.centre[index], self.radius[index])
+        return Caps(self.centre[index], self.radius[index], self.low[index], self.high[index])
 
 
 def touching(a: Caps, b: Caps) -> tuple[Index, Index]:
-    """Return all pairs of caps of `a` and `b` that touch, as two index arrays.
+    """Return all pairs of `a` and `b` whose caps and boxes touch, as two index arrays.
 
     Caps are sorted into classes of similar size first, so that a few large cells do not make all
     small ones look for far neighbours.
@@ -64,5 +72,9 @@ def _pairs(a: Caps, i: Index, b: Caps, j: Index) -> tuple[Index, Index]:
     a, b = a.take(i), b.take(j)
     reach = a.radius.max() + b.radius.max() + SLACK
     near = cKDTree(a.centre).sparse_distance_matrix(cKDTree(b.centre), reach, output_type="ndarray")
-    touch = near["v"] <= a.radius[near["i"]] + b.radius[near["j"]] + SLACK
-    return i[near["i"][touch]], j[near["j"][touch]]
+    here, there = near["i"].astype(np.int64), near["j"].astype(np.int64)
+    touch = near["v"] <= a.radius[here] + b.radius[there] + SLACK
+    for axis in range(3):
+        touch &= a.low[here, axis] <= b.high[there, axis]
+        touch &= b.low[there, axis] <= a.high[here, axis]
+    return i[here[touch]], j[there[touch]]

@@ -27,9 +27,9 @@ def load(path: Path) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def on_one() -> dict[str, np.ndarray]:
+def on_one(tmp_path_factory) -> dict[str, np.ndarray]:
     """Results of the MPI program without MPI."""
-    return load(PROGRAM).results(None)
+    return load(PROGRAM).results(None, tmp_path_factory.mktemp("one"))
 
 
 @pytest.fixture(scope="session")

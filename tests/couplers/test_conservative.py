@@ -248,11 +248,21 @@ def test_caps_that_touch_are_all_found():
     rng = np.random.default_rng(2)
     points = rng.standard_normal((60, 3))
     points /= np.linalg.norm(points, axis=1, keepdims=True)
-    a, b = search.Caps(points[:30], rng.random(30) * 0.5), search.Caps(points[30:], rng.random(30) ** 8)
+    everywhere = np.full((30, 3), 2.0)
+    a = search.Caps(points[:30], rng.random(30) * 0.5, -everywhere, everywhere)
+    b = search.Caps(points[30:], rng.random(30) ** 8, -everywhere, everywhere)
     distance = np.linalg.norm(a.centre[:, None] - b.centre, axis=-1)
     expected = np.argwhere(distance <= a.radius[:, None] + b.radius)
     i, j = search.touching(a, b)
     assert sorted(zip(i, j, strict=True)) == sorted(map(tuple, expected))
+
+
+def test_boxes_hold_the_sides_of_their_polygons(coarse):
+    caps = search.Caps.around(coarse.corners)
+    sides = coarse.corners + np.roll(coarse.corners, -1, axis=1)
+    middles = sides / np.linalg.norm(sides, axis=-1, keepdims=True)
+    assert (middles >= caps.low[:, None]).all()
+    assert (middles <= caps.high[:, None]).all()
 
 
 def test_repeated_pairs_are_added_up():

@@ -6,12 +6,14 @@ Run as a program it writes rank 0's copy of `results` to the file that it is giv
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.layout import Layout
+from tradewind.couplers.mapfile import read_map
 from tradewind.couplers.operators import Distributed, dot_test
 from tradewind.couplers.parallel import agree, as_communicator, ordered_sum, owned_blocks
 from tradewind.couplers.regridder import Regridder
@@ -36,7 +38,7 @@ def layouts(comm):
     yield "strewn", Layout(a, comm, strewn[0]), Layout(b, comm, strewn[1])
 
 
-def results(mpi):
+def results(mpi, folder):
     comm = as_communicator(mpi)
     out = {}
     for name, source, target in layouts(comm):
@@ -45,7 +47,29 @@ def results(mpi):
         for method in ("conservative", "bilinear", "nearest_s2d", "nearest_d2s"):
             out.update(regridding(f"{name}_{method}", source, target, method))
     out.update(sums(comm))
+    out.update(files(comm, folder))
     return out
+
+
+def files(comm, folder):
+    """Weights written by some ranks and read again, by file and by cache."""
+    _, source, target = next(iter(layouts(comm)))
+    op = Regridder.build(source, target, cache=folder / "cache", backend="native")
+    again = Regridder.build(source, target, cache=folder / "cache", backend="native")
+    op.to_file(folder / "weights.nc")
+    comm.barrier()
+    read = Regridder.from_file(folder / "weights.nc", source, target)
+    x = op.domain.random(7, (2,))
+    weights = read_map(folder / "weights.nc").weights
+    return {
+        "files_made": target.gather(op(x)).numpy(),
+        "files_cached": target.gather(again(x)).numpy(),
+        "files_read": target.gather(read(x)).numpy(),
+        "files_adjoint": source.gather(read.adjoint(op.range.random(8))).numpy(),
+        "files_value": weights.value,
+        "files_entries": np.stack([weights.row, weights.col]),
+        "files_frac": weights.frac_target,
+    }
 
 
 def spaces(name, layout):
@@ -122,7 +146,17 @@ def faults(comm):
     def unequal_blocks():
         ordered_sum(comm, {comm.rank: torch.zeros(2 + last, dtype=torch.float64)})
 
-    for fault in (wrong_shape, wrong_dtype, bad_cells, orphan, plain, no_overlap, unequal_blocks):
+    def unequal_batch():
+        op(torch.zeros(2 + last, source.n_local, dtype=torch.float64))
+
+    def wrong_gather():
+        source.gather(torch.zeros(source.n_local + last, dtype=torch.float64))
+
+    def halo_target():
+        Regridder.build(source, target.with_halo(1))
+
+    together = (unequal_batch, halo_target, orphan, no_overlap, unequal_blocks)
+    for fault in (*together, wrong_gather, wrong_shape, wrong_dtype, bad_cells, plain):
         yield fault.__name__, last, raised(fault)
 
 
@@ -138,7 +172,7 @@ def main(path):
     from mpi4py import MPI
 
     comm = as_communicator(MPI.COMM_WORLD)
-    out = results(MPI.COMM_WORLD)
+    out = results(MPI.COMM_WORLD, Path(path).parent)
     for name, _, message in faults(comm):
         out[f"fault_{name}"] = np.array(comm.allgather(message))
     half = comm.split(comm.rank % 2, comm.rank)
