@@ -32,9 +32,9 @@ EARTH_RADIUS = 6_371_000.0
 TRUE_TOTAL, PRIOR_TOTAL = 3.2, 1.92
 NOISE, CLEAR = 3.0, 0.6
 BACKGROUND = 1790.0
-LAT = np.arange(30.125, 34.0, 0.25)
+LAT = np.arange(30.625, 34.0, 0.25)
 LON = np.arange(-105.375, -100.0, 0.25)
-BASINS = ((31.8, -103.6, 0.8, 1.0, 1.0), (31.9, -101.9, 0.9, 0.7, 0.8))
+BASINS = ((31.9, -103.6, 0.8, 1.0, 1.0), (31.9, -101.9, 0.9, 0.7, 0.8))
 WINDOW = timedelta(hours=12)
 CLOCK = Clock(datetime(1996, 1, 15, 18), datetime(1996, 1, 20, 18), timedelta(hours=6))
 
@@ -144,7 +144,7 @@ def main() -> None:
     grid = Grid.latlon(LAT, LON)
     truth, prior = fluxes(generator, grid)
     options = TransportOptions(
-        weather=folder / "january_1996.nc", region=Region(west=-115.5, east=-90.0, south=20.0, north=44.0),
+        weather=folder / "january_1996.nc", region=Region(west=-116.0, east=-89.5, south=20.0, north=44.5),
         scheme="van_leer", substep=270.0,
     )  # fmt: skip
     transport = Transport(options)
