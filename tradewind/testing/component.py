@@ -7,18 +7,19 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor
 
-from tradewind.coupledrun import Participant, Taken
 from tradewind.couplers.component import Component, Interval, Step, StepCall
 from tradewind.couplers.fields import Fields, Layouts, Spec, State, Variable
 from tradewind.couplers.layout import Layout
 from tradewind.errors import TradewindError
-from tradewind.replay import step_gradient, step_tangent
 from tradewind.testing.checks import Unchanged, require, require_close, require_same, skip
+
+if TYPE_CHECKING:
+    from tradewind.coupled.run import Taken
 
 Answer: TypeAlias = tuple[Fields, State]
 Flat: TypeAlias = dict[tuple[str, str], Tensor]
@@ -52,8 +53,24 @@ class Trial:
         state = replace(self.state, fields=_role(at, "state"))
         return outcome(self.step(state=state, imports=_role(at, "import"), parameters=_role(at, "parameter")))
 
-    def taken(self) -> Taken:
-        """Return the step as the coupled run records it."""
+    def tangent(self, by: Flat) -> Flat:
+        """Return the step's tangent, as the coupled run finds it."""
+        from tradewind.coupled.replay import step_tangent
+
+        found = step_tangent(self._taken(), {k: v[None] for k, v in by.items()})
+        return {k: v[0] for k, v in found.items()}
+
+    def gradient(self, by: Flat) -> Flat:
+        """Return the step's gradient, as the coupled run finds it."""
+        from tradewind.coupled.replay import step_gradient
+
+        found = step_gradient(self._taken(), {k: v[None] for k, v in by.items()})
+        return {k: v[0] for k, v in found.items()}
+
+    def _taken(self) -> Taken:
+        # late, so that the kits of operators and solvers do not load the coupled run
+        from tradewind.coupled.run import Participant, Taken
+
         participant = Participant("component", self.component, self.spec, self._answer, self.layouts)
         return Taken(participant, self.interval, self.state, self.imports, self.parameters, None)
 
@@ -189,12 +206,12 @@ class ComponentConformance(ABC):
         """<J u, v> = <u, Jᵀ v> for random u and v."""
         trial = self._differentiable()
         given = _like(trial.flat(), 1)
-        ju = step_tangent(trial.taken(), {k: v[None] for k, v in given.items()})
-        v = _like({k: t[0] for k, t in ju.items()}, 2)
-        jtv = step_gradient(trial.taken(), {k: t[None] for k, t in v.items()})
-        left = sum(float((ju[k][0] * v[k]).sum()) for k in v)
-        right = sum(float((given[k] * jtv[k][0]).sum()) for k in jtv)
-        size = _norm({k: t[0] for k, t in ju.items()}) * _norm(v)
+        ju = trial.tangent(given)
+        v = _like(ju, 2)
+        jtv = trial.gradient(v)
+        left = sum(float((ju[k] * v[k]).sum()) for k in v)
+        right = sum(float((given[k] * jtv[k]).sum()) for k in jtv)
+        size = _norm(ju) * _norm(v)
         apart = abs(left - right)
         require(
             apart <= self.gradient_tolerance * max(size, 1e-300), f"<Ju,v> and <u,Jᵀv> are {apart:.3g} apart"
@@ -207,8 +224,8 @@ class ComponentConformance(ABC):
         h, moved = self.difference, partial(trial.moved, given)
         ahead, behind = moved(h), moved(-h)
         differences = {k: (ahead[k] - behind[k]) / (2 * h) for k in ahead}
-        tangents = step_tangent(trial.taken(), {k: v[None] for k, v in given.items()})
-        found = {k: tangents[k][0] if k in tangents else torch.zeros_like(v) for k, v in differences.items()}
+        tangents = trial.tangent(given)
+        found = {k: tangents.get(k, torch.zeros_like(v)) for k, v in differences.items()}
         require_close(found, differences, self.difference_tolerance, "tangent against differences")
 
     def test_superposes_where_it_claims_to(self) -> None:

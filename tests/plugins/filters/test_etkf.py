@@ -145,7 +145,11 @@ def spoilt(**changes):
         ({"simulated": draw(4, 3)}, SpecError, r"\(4, 3\) for 2 observations"),
         ({"x": draw(5, 3)}, SpecError, "field 'c': 5 members, simulated has 4"),
         ({"y": tensor(1.0, float("nan"))}, DataError, r"observation \[1\] is nan"),
-        ({"simulated": tensor([1.0, 2.0], [1.0, float("inf")], [1.0, 2.0], [0.0, 0.0])}, DataError, r"\[1, 1\] is inf"),
+        (
+            {"simulated": tensor([1.0, 2.0], [1.0, float("inf")], [1.0, 2.0], [0.0, 0.0])},
+            DataError,
+            r"\[1, 1\] is inf",
+        ),
         ({"covariance": None}, DataError, "lack their errors"),
         ({"covariance": DiagonalCovariance(tensor(1.0))}, DataError, "lack their errors"),
     ],

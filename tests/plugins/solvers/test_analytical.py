@@ -130,7 +130,9 @@ def test_splitting_a_window_changes_nothing_but_rounding():
     k = torch.randn(6, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     y = tensor(1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
     whole = LinearModel({FIRST: k}, {FIRST: torch.zeros(6, dtype=torch.float64)})
-    parts = LinearModel({FIRST: k[:2], SECOND: k[2:]}, {w: torch.zeros(m).double() for w, m in ((FIRST, 2), (SECOND, 4))})
+    parts = LinearModel(
+        {FIRST: k[:2], SECOND: k[2:]}, {w: torch.zeros(m).double() for w, m in ((FIRST, 2), (SECOND, 4))}
+    )
     one = solve(whole, {FIRST: seen(y, *[0.5] * 6)})
     two = solve(parts, {FIRST: seen(y[:2], 0.5, 0.5), SECOND: seen(y[2:], *[0.5] * 4)})
     torch.testing.assert_close(one.mean, two.mean, rtol=1e-13, atol=1e-13)
@@ -177,13 +179,19 @@ def test_progress_is_shown_window_by_window():
 
     Analytical(progress=progress).solve(two_windows(), UNIT, two_seen())
     assert told == [
-        ("linearize", 2), "linearize", "linearize",
-        ("simulate posterior", 2), "simulate posterior", "simulate posterior",
+        ("linearize", 2),
+        "linearize",
+        "linearize",
+        ("simulate posterior", 2),
+        "simulate posterior",
+        "simulate posterior",
     ]
 
 
 # ---------------------------------------------------------------------- building K
-@pytest.mark.parametrize("shape", [(0, 3), (2, 5), (5, 2), (3, 3), (BATCH + 1, BATCH + 7), (2 * BATCH + 1, 70)])
+@pytest.mark.parametrize(
+    "shape", [(0, 3), (2, 5), (5, 2), (3, 3), (BATCH + 1, BATCH + 7), (2 * BATCH + 1, 70)]
+)
 def test_k_is_built_exactly_whichever_way_is_shorter(shape):
     matrix = torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     assert torch.equal(dense(MatrixOperator(matrix)), matrix)

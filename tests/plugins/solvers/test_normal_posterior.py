@@ -101,7 +101,9 @@ def test_a_prior_that_is_nearly_certain_costs_no_digits():
 
 def test_more_weight_brings_the_control_nearer_to_the_observations():
     # sa = so = k = 1, d = 1: increment g / (1 + g)
-    found = [information_form(tensor([1.0]), tensor(1.0), unit(1), g).increment.item() for g in (0.5, 1.0, 3.0)]
+    found = [
+        information_form(tensor([1.0]), tensor(1.0), unit(1), g).increment.item() for g in (0.5, 1.0, 3.0)
+    ]
     assert found == pytest.approx([1 / 3, 1 / 2, 3 / 4], rel=1e-15)
 
 
