@@ -20,6 +20,7 @@ from tradewind.surrogates.networks.base import CENTRE, LEVELS, TIMES, WINDOW
 
 METRES_PER_DEGREE = 111_195.0
 SECONDS_PER_HOUR = 3600.0
+FAINTEST = 1e-8
 # from air that stays near the ground to air that is mixed up to the highest level
 BLENDS = ((1.0, 0.0, 0.0), (0.7, 0.3, 0.0), (0.4, 0.6, 0.0), (0.0, 1.0, 0.0), (0.0, 0.4, 0.6))
 Paths = tuple[torch.Tensor, torch.Tensor]
@@ -161,7 +162,8 @@ def cell_shares(centre: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
     """Return the share of a Gaussian in each of 41 cells along one axis: shape ``(..., 41)``."""
     edges = torch.arange(WINDOW + 1, dtype=centre.dtype, device=centre.device) - CENTRE - 0.5
     z = (edges - centre[..., None]) * torch.rsqrt(2.0 * variance)[..., None]
-    return 0.5 * torch.erf(z).diff(dim=-1)
+    # products of faint tails would be denormal numbers, which processors handle ten times slower
+    return functional.threshold(0.5 * torch.erf(z).diff(dim=-1), FAINTEST, 0.0)
 
 
 class FirstGuess(nn.Module):

@@ -117,6 +117,12 @@ def test_a_gaussian_is_shared_out_by_its_integral_over_cells():
     )
 
 
+def test_no_cell_holds_a_denormal_number(smooth):
+    windows = smooth(4, 5)
+    plume = FirstGuess(Plume())(windows.x, windows.latitude).detach()
+    assert float(plume[plume > 0].min()) > 1e-30
+
+
 def test_without_wind_everything_stays_near_the_centre(uniform):
     windows = uniform(0.0, 0.0)
     plume = FirstGuess(Plume(LOW, 4, 1))(windows.x, windows.latitude)[0, 0].detach()
