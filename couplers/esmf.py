@@ -21,7 +21,7 @@ from tradewind.couplers.grids.grid import Grid, GridKind
 from tradewind.couplers.weights import Method, Norm, Triplets
 from tradewind.couplers.weights.bilinear import poles_of
 from tradewind.couplers.weights.triplets import coalesce
-from tradewind.errors import GridError
+from tradewind.errors import GridError, SpecError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,13 +74,21 @@ def _refused(source: Grid, target: Grid, why: str) -> GridError:
 
 def in_process(source: Grid, target: Grid, method: Method, norm: Norm) -> Triplets:
     """Make weights here."""
-    import esmpy
-
-    esmpy.Manager()
+    _start()
     try:
         return _weights(source, target, method, norm)
     except (ValueError, RuntimeError) as error:
         raise _refused(source, target, str(error)) from error
+
+
+def _start() -> None:
+    try:
+        import esmpy
+    except ImportError as error:
+        raise SpecError(
+            f"esmpy is installed but broken: {error}", where="esmpy", hint='mend it, or use backend="native"'
+        ) from error
+    esmpy.Manager()
 
 
 def _weights(source: Grid, target: Grid, method: Method, norm: Norm) -> Triplets:

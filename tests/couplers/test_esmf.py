@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from tradewind.couplers.grids import Grid
 from tradewind.couplers.mapfile import read_map
 from tradewind.couplers.regridder import Regridder
 from tradewind.couplers.weights import Method, Norm, Triplets, generate
-from tradewind.errors import GridError
+from tradewind.errors import GridError, SpecError
 
 needs_esmpy = pytest.mark.skipif(importlib.util.find_spec("esmpy") is None, reason="ESMPy is not installed")
 CASES = {
@@ -118,6 +119,12 @@ def test_what_the_child_writes_is_what_the_parent_gets(monkeypatch, coarse, fine
     expected = generate(coarse, finer, Method.CONSERVATIVE, Norm.FRACAREA)
     assert same(got, expected, 0.0)
     assert np.array_equal(got.frac_target, expected.frac_target)
+
+
+def test_an_esmpy_that_does_not_start_is_told(monkeypatch, coarse, finer):
+    monkeypatch.setitem(sys.modules, "esmpy", None)
+    with pytest.raises(SpecError, match=r'esmpy is installed but broken.*backend="native"'):
+        esmf.in_process(coarse, finer, Method.BILINEAR, Norm.FRACAREA)
 
 
 @needs_esmpy
