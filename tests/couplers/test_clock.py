@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tradewind.couplers.clock import Clock
 from tradewind.errors import ConfigError
 
@@ -35,7 +37,7 @@ def test_an_interval_knows_its_length_and_prints_its_ends():
 def test_intervals_follow_each_other_without_gap(count, step):
     found = list(clock(count * step, step))
     assert len(found) == count
-    assert all(a.stop == b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.stop == b.start for a, b in pairwise(found))
 
 
 def test_between_two_edges_lie_the_steps_of_that_stretch():

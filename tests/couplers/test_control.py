@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tradewind.couplers.control import Clustering, Per, PriorError, ScaledField
 from tradewind.couplers.control_options import control_options
 from tradewind.couplers.covariance import DiagonalCovariance

@@ -8,12 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.layout import Layout
 from tradewind.couplers.sampling import SamplingOperator, bilinear_cells, containing_cells
 from tradewind.errors import GridError, SpecError
 from tradewind.testing import OperatorConformance
-
 
 GLOBE = Grid.latlon(np.arange(-85.0, 90, 10), np.arange(5.0, 360, 10))
 

@@ -19,7 +19,7 @@ from tradewind.errors import TradewindError
 from tradewind.testing.checks import Unchanged, require, require_close, require_same, skip
 
 if TYPE_CHECKING:
-    from tradewind.coupled.run import Taken
+    from tradewind.coupled.tape import Taken
 
 Answer: TypeAlias = tuple[Fields, State]
 Flat: TypeAlias = dict[tuple[str, str], Tensor]
@@ -55,21 +55,21 @@ class Trial:
 
     def tangent(self, by: Flat) -> Flat:
         """Return the step's tangent, as the coupled run finds it."""
-        from tradewind.coupled.replay import step_tangent
+        from tradewind.coupled.steps import step_tangent
 
         found = step_tangent(self._taken(), {k: v[None] for k, v in by.items()})
         return {k: v[0] for k, v in found.items()}
 
     def gradient(self, by: Flat) -> Flat:
         """Return the step's gradient, as the coupled run finds it."""
-        from tradewind.coupled.replay import step_gradient
+        from tradewind.coupled.steps import step_gradient
 
         found = step_gradient(self._taken(), {k: v[None] for k, v in by.items()})
         return {k: v[0] for k, v in found.items()}
 
     def _taken(self) -> Taken:
         # late, so that the kits of operators and solvers do not load the coupled run
-        from tradewind.coupled.run import Participant, Taken
+        from tradewind.coupled.tape import Participant, Taken
 
         participant = Participant("component", self.component, self.spec, self._answer, self.layouts)
         return Taken(participant, self.interval, self.state, self.imports, self.parameters, None)

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+
 from tradewind.couplers.assimilation import Ensemble, Observations
 from tradewind.couplers.covariance import DenseCovariance, DiagonalCovariance
 from tradewind.errors import DataError, SpecError
@@ -71,7 +72,7 @@ def test_inflation_widens_the_prior(inflation):
 
 
 def test_the_square_root_is_the_symmetric_one():
-    # Sakov and Oke (2008): the weights of the perturbations are (I + Y'ᵀR⁻¹Y'/(N-1))^-1/2, by Newton's iteration
+    # the weights of the perturbations are (I + Y'ᵀR⁻¹Y'/(N-1))^-1/2, here by Newton's iteration
     ensemble, observations, _ = case(5, 4, 3, 2)
     y = ensemble.simulated - ensemble.simulated.mean(0)
     a = torch.eye(5, dtype=torch.float64) + y @ torch.linalg.inv(observations.covariance.matrix) @ y.T / 4

@@ -9,6 +9,7 @@ import pytest
 import torch
 import xarray as xr
 from pydantic import ValidationError
+
 from tradewind.couplers.component import Interval
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.layout import Layout
@@ -227,13 +228,13 @@ def test_nothing_left_is_refused_with_the_reasons(column):
 
 # ---------------------------------------------------------------------- files
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(DataError, match="absent.nc: cannot be read"):
+    with pytest.raises(DataError, match=r"absent\.nc: cannot be read"):
         ColumnOperator(ColumnOptions(file=tmp_path / "absent.nc"), LAYOUT)
 
 
 def test_a_file_that_is_no_netcdf_is_named(tmp_path):
     (tmp_path / "columns.nc").write_text("not netCDF")
-    with pytest.raises(DataError, match="columns.nc: cannot be read"):
+    with pytest.raises(DataError, match=r"columns\.nc: cannot be read"):
         ColumnOperator(ColumnOptions(file=tmp_path / "columns.nc"), LAYOUT)
 
 

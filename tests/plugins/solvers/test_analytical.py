@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from pydantic import ValidationError
+
 from tradewind.couplers.assimilation import Observations
 from tradewind.couplers.covariance import DenseCovariance, DiagonalCovariance
 from tradewind.couplers.operators import MatrixOperator

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tradewind.couplers.covariance import DenseCovariance, DiagonalCovariance
 from tradewind.plugins.solvers.normal import gain_form, information_form, regularisation
 

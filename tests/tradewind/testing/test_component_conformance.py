@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+
 from tradewind.couplers.component import Interval
 from tradewind.couplers.fields import Spec, State, Variable
 from tradewind.couplers.grids import Grid
@@ -182,24 +183,41 @@ class Changes(Persistence):
         return replace(super().describe(), step_seconds=float(self.asked))
 
 
-class WrongAdjoint(Persistence):
-    """Brings a gradient that is twice too large."""
+class OwnDerivatives(Persistence):
+    """Brings its own tangent and gradient, and they are right."""
 
-    def vjp(self, taken, cotangents):
-        amount = cotangents[("export", "amount")] + cotangents[("state", "amount")]
-        return {("state", "amount"): 2 * amount, ("import", "flux"): 2 * amount * taken.interval.seconds}
+    factor = 1.0
+
+    def jvp(self, call, tangents):
+        parts = {"state": 1.0, "import": call.interval.seconds}
+        amount = sum(parts[role] * t for (role, _), t in tangents.items())
+        return {("export", "amount"): amount, ("state", "amount"): amount}
+
+    def vjp(self, call, cotangents):
+        amount = self.factor * sum(cotangents.values())
+        return {("state", "amount"): amount, ("import", "flux"): amount * call.interval.seconds}
+
+
+class TestOwnDerivatives(ComponentConformance):
+    def component(self):
+        return OwnDerivatives()
+
+
+class WrongAdjoint(OwnDerivatives):
+    """Brings a gradient that is a thousandth too large."""
+
+    factor = 1.001
 
 
 class WrongTangent(Persistence):
     """Brings tangent and gradient that agree with each other and not with the step."""
 
-    def jvp(self, taken, tangents):
+    def jvp(self, call, tangents):
         amount = 2 * tangents[("state", "amount")]
         return {("export", "amount"): amount, ("state", "amount"): amount}
 
-    def vjp(self, taken, cotangents):
-        amount = cotangents[("export", "amount")] + cotangents[("state", "amount")]
-        return {("state", "amount"): 2 * amount, ("import", "flux"): torch.zeros_like(amount)}
+    def vjp(self, call, cotangents):
+        return {("state", "amount"): 2 * sum(cotangents.values())}
 
 
 def on(component):
