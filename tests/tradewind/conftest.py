@@ -144,6 +144,12 @@ def build(rows: int = 4, columns: int = 6, days: int = 3, **changes: Any) -> Inv
     return replace(Twin(rows, columns, days).result(), **changes)
 
 
+@pytest.fixture(scope="session")
+def example() -> InversionResult:
+    """Return the small result of `result`, for fixtures that outlive a test; it is never changed."""
+    return build()
+
+
 @pytest.fixture
 def make_result() -> MakeResult:
     """Return a function that builds a small result; keywords replace its parts."""

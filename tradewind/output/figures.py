@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from tradewind.output import words
 from tradewind.output.canvas import INK, RULE, picture
 from tradewind.output.fit import Comparison, array
-from tradewind.output.maps import WIDTH, Map, Scale, colour_bar
+from tradewind.output.maps import WIDTH, Map, Scale, colour_bar, finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +63,8 @@ def maps(result: InversionResult, comparison: Comparison) -> Iterator[Picture]:
 
 
 def _in_words(heading: str, field: Array, units: str) -> str:
-    ends = f"from {words.number(float(np.nanmin(field)))} to {words.number(float(np.nanmax(field)))}"
+    values = finite(field)
+    ends = f"from {words.number(float(values.min()))} to {words.number(float(values.max()))}"
     return f"Map. {heading}: {ends} {words.units(units)}".strip()
 
 
@@ -126,7 +127,7 @@ def kernel(matrix: Array) -> Picture:
         colour_bar(figure, drawn, scale.extend(matrix.reshape(-1)), scale.label("1"))
 
     alt = f"Matrix. Averaging kernel of {len(matrix)} elements, trace {words.number(float(np.trace(matrix)))}"
-    caption = "One row for each element's estimate; a perfect inversion has ones on the diagonal and zeros beside it."
+    caption = "One row for each estimate; a perfect inversion has ones on the diagonal, zeros beside it."
     return Picture("Averaging kernel", picture(draw, (WIDTH, 4.4), alt), caption)
 
 
@@ -163,7 +164,9 @@ def scatter(comparison: Comparison, units: str) -> str:
         axes.set(xlabel=_labelled("observed", units), ylabel=_labelled("simulated", units))
         _legend(axes)
 
-    alt = f"Scatter of {len(comparison)} simulated against observed values, prior and posterior, with the 1:1 line"
+    alt = (
+        f"Scatter of {len(comparison)} simulated against observed values, before and after, and the 1:1 line"
+    )
     return picture(draw, (WIDTH, 3.4), alt)
 
 

@@ -49,14 +49,14 @@ class Scale:
     @classmethod
     def sequential(cls, *fields: Array, colours: str = "viridis") -> Scale:
         """Return a scale from the smallest value (or 0) up to the 99.5th percentile of all `fields`."""
-        values = _finite(*fields)
+        values = finite(*fields)
         high = float(np.percentile(values, 99.5)) or float(values.max())
         return cls._scaled(colours, min(0.0, float(values.min())), high)
 
     @classmethod
     def diverging(cls, field: Array, colours: str = "PuOr_r") -> Scale:
         """Return a scale with white at zero."""
-        values = np.abs(_finite(field))
+        values = np.abs(finite(field))
         high = float(np.percentile(values, 99.5)) or float(values.max())
         return cls._scaled(colours, -high, high)
 
@@ -89,7 +89,8 @@ class Scale:
         return {(True, True): "both", (True, False): "min", (False, True): "max"}.get((low, high), "neither")
 
 
-def _finite(*fields: Array) -> Array:
+def finite(*fields: Array) -> Array:
+    """Return the finite values of all `fields`, or one zero where there are none."""
     values = np.concatenate([f[np.isfinite(f)] for f in fields])
     return values if len(values) else np.zeros(1)
 
@@ -123,7 +124,7 @@ class Map:
         _frame(axes, self.grid)
         if self.places is not None:
             _dots(axes, self.places, self.grid)
-        colour_bar(figure, drawn, self.scale.extend(_finite(values)), self.scale.label(self.units))
+        colour_bar(figure, drawn, self.scale.extend(finite(values)), self.scale.label(self.units))
 
 
 def colour_bar(figure: Figure, drawn: ScalarMappable, extend: str, label: str) -> None:
@@ -137,7 +138,7 @@ def colour_bar(figure: Figure, drawn: ScalarMappable, extend: str, label: str) -
 
 
 def _height(grid: Grid) -> float:
-    west, east, south, north = _extent(grid)
+    west, east, south, north = extent(grid)
     ratio = (north - south) / max((east - west) * _squeeze(south, north), 1e-9)
     return float(np.clip((WIDTH - 0.6) * ratio + 0.95, 2.3, 6.5))
 
@@ -146,7 +147,8 @@ def _squeeze(south: float, north: float) -> float:
     return max(math.cos(math.radians((south + north) / 2)), 0.2)
 
 
-def _extent(grid: Grid) -> tuple[float, float, float, float]:
+def extent(grid: Grid) -> tuple[float, float, float, float]:
+    """Return west, east, south and north of all cells, in degrees."""
     lon, lat = _corners(grid) if grid.lon_corners is not None else (grid.lon, grid.lat)
     # points need air around them
     air = 0.0 if grid.lon_corners is not None else 0.03 * max(np.ptp(lon), np.ptp(lat), 1.0)
@@ -166,8 +168,7 @@ def _cells(axes: Axes, grid: Grid, values: Array, scale: Scale) -> ScalarMappabl
     if grid.lon_corners is None:
         drawn: Any = axes.scatter(grid.lon, grid.lat, c=values, s=14, **limits)
     elif grid.kind is GridKind.LATLON:
-        lon, lat = (_edges(c, grid.shape) for c in _corners(grid))
-        drawn = axes.pcolormesh(lon[0], lat[1], values.reshape(grid.shape), **limits)
+        drawn = axes.pcolormesh(*edges(grid), values.reshape(grid.shape), **limits)
     else:
         from matplotlib.collections import PolyCollection
 
@@ -178,10 +179,10 @@ def _cells(axes: Axes, grid: Grid, values: Array, scale: Scale) -> ScalarMappabl
     return mappable
 
 
-def _edges(corners: Array, shape: tuple[int, ...]) -> tuple[Array, Array]:
-    """Return edges along a row and along a column of a rectilinear grid, in the order of its cells."""
-    boxes = corners.reshape(*shape, -1)
-    return _chained(boxes[0]), _chained(boxes[:, 0])
+def edges(grid: Grid) -> tuple[Array, Array]:
+    """Return longitudes and latitudes of the edges of a rectilinear grid, in the order of its cells."""
+    lon, lat = (corners.reshape(*grid.shape, -1) for corners in _corners(grid))
+    return _chained(lon[0]), _chained(lat[:, 0])
 
 
 def _chained(boxes: Array) -> Array:
@@ -191,7 +192,7 @@ def _chained(boxes: Array) -> Array:
 
 
 def _frame(axes: Axes, grid: Grid) -> None:
-    west, east, south, north = _extent(grid)
+    west, east, south, north = extent(grid)
     axes.set(xlim=(west, east), ylim=(south, north), aspect=1.0 / _squeeze(south, north))
     for axis, ends in ((axes.xaxis, "EW"), (axes.yaxis, "NS")):
         axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 3, 5, 10]))

@@ -13,7 +13,7 @@ from tradewind.output.dataset import observed_units
 from tradewind.output.fit import Comparison, compare
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from tradewind.results import InversionResult
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def terminal_table(result: InversionResult) -> Group:
     """Return totals, fit, DOFS and calls by plugin, to be printed by a rich console."""
     comparison = compare(result)
-    parts = [_numbers(result, comparison), _footing(result, comparison)]
+    parts: list[RenderableType] = [_numbers(result, comparison), _footing(result, comparison)]
     if result.calls:
         parts.append(_calls(result))
     parts += [Text(f"note: {note}", style="yellow") for note in result.notes]

@@ -13,7 +13,9 @@ def units(text: str) -> str:
     """Return CF units with real exponents: ``kg m-2 s-1`` becomes ``kg m⁻² s⁻¹``."""
     if text.strip() in {"", "1"}:
         return ""
-    raised = re.sub(r"(?<=[A-Za-z])(?:\^|\*\*)?(-?\d+)\b", lambda m: m[1].translate(_SUPERSCRIPT), text)
+    raised = re.sub(
+        r"(?<=[A-Za-z])(?<!\d[eE])(?:\^|\*\*)?(-?\d+)\b", lambda m: m[1].translate(_SUPERSCRIPT), text
+    )
     return raised.replace("*", "\N{MIDDLE DOT}")
 
 
