@@ -10,12 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from tradewind.couplers.fields import Fields, Layouts, Spec, State
+from tradewind.couplers.parallel import Communicator, Serial
 
 if TYPE_CHECKING:
     import torch
+
+Key: TypeAlias = tuple[str, str]
+"""Role (``state``, ``import``, ``parameter``, ``export``) and name of what enters or leaves a step."""
+Flat: TypeAlias = "Mapping[Key, torch.Tensor]"
+"""Derivatives by role and name, shape ``(k, member, *extra, cell)``; what is absent is zero."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,8 @@ class StepCall:
         only once, so this is how the guard and the shadow reach the model.
     branch
         In replay, the members for which the recorded forward step used the reference model.
+    comm
+        Ranks that take this step together, each on its own cells.
     """
 
     component: str
@@ -100,4 +108,34 @@ class StepCall:
     mode: Mode = Mode.FORWARD
     reference: Callable[[torch.Tensor | None], Step] | None = None
     branch: torch.Tensor | None = None
-    notes: Mapping[str, Any] = field(default_factory=dict)
+    comm: Communicator = field(default_factory=Serial)
+
+
+class OwnTangent(Protocol):
+    """A component that torch cannot see through brings its tangent ..."""
+
+    def jvp(self, call: StepCall, tangents: Flat) -> Flat:
+        """Return tangents of exports and new state.
+
+        Parameters
+        ----------
+        call
+            The recorded step, to be linearized about.
+        tangents
+            By ``("state" | "import" | "parameter", name)``, shape ``(k, member, *extra, cell)``.
+        """
+
+
+class OwnAdjoint(Protocol):
+    """... and its exact adjoint; `tradewind.testing` holds the two together by a dot test."""
+
+    def vjp(self, call: StepCall, cotangents: Flat) -> Flat:
+        """Return cotangents of state, imports and parameters.
+
+        Parameters
+        ----------
+        call
+            The recorded step, to be linearized about.
+        cotangents
+            By ``("export" | "state", name)``, shape ``(k, member, *extra, cell)``.
+        """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -51,6 +51,20 @@ class PartialOperator(Protocol):
     """
 
     valid: Tensor
+
+
+@runtime_checkable
+class Uncertain(Protocol):
+    """An operator that knows how far its answers may be off."""
+
+    def variance(self, x: Tensor) -> Tensor | None:
+        """Return the variance of the error of ``A x``, shape ``(cell,)``; None where it is not to be counted.
+
+        Parameters
+        ----------
+        x
+            One input, shape ``(cell,)``.
+        """
 
 
 @dataclass
@@ -140,6 +154,10 @@ class GuardedOperator(LinearOperator):
         if all(self._comm.allgather(bool(self.valid.all()))):
             return answer
         return answer + self.reference.adjoint(y) * ~self.valid
+
+    def variance(self, x: Tensor) -> Tensor | None:
+        """Return the variance of the surrogate's error; the reference model's columns have none."""
+        return self.surrogate.variance(x * self.valid) if isinstance(self.surrogate, Uncertain) else None
 
 
 class ShadowedOperator(LinearOperator):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -40,32 +39,28 @@ def kept_samples(
 
 
 def _key_of(path: Path) -> str:
-    if not path.is_file():
-        return ""
+    """Return the key that a file was kept under; a file that cannot be read has none, and is replaced."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return str(file["key"]) if "key" in file else ""
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError, BadZipFile):
         return ""
 
 
 def _write(path: Path, key: str, sets: Mapping[str, Samples]) -> None:
-    arrays = {
-        name: np.concatenate([_arrays(part)[name] for part in sets.values()])
-        for name in ("x", "latitude", "target")
-    }
     split = np.concatenate([np.full(len(part), name) for name, part in sets.items()])
+    x, latitude, target = (
+        np.concatenate(arrays) for arrays in zip(*map(_arrays, sets.values()), strict=True)
+    )
+    part = path.with_name(f".{path.name}.part.npz")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
-            np.savez(file, split=split, key=np.array(key), **arrays)
-        os.replace(file.name, path)
+        np.savez(part, split=split, key=np.array(key), x=x, latitude=latitude, target=target)
+        part.replace(path)
     except OSError as error:
-        raise DataError(f"samples cannot be kept: {error}", where=str(path)) from error
+        raise DataError(f"samples cannot be kept: {error.strerror}", where=str(path)) from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
-def _arrays(samples: Samples) -> Mapping[str, np.ndarray]:
-    return {
-        "x": samples.windows.x.numpy(),
-        "latitude": samples.windows.latitude.numpy(),
-        "target": samples.target.numpy(),
-    }
+def _arrays(samples: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return samples.windows.x.numpy(), samples.windows.latitude.numpy(), samples.target.numpy()

@@ -9,7 +9,7 @@ _HOMES = {
     "Clock": "couplers.clock",
     "Component": "couplers.component",
     "Control": "couplers.assimilation",
-    "CoupledRun": "coupledrun",
+    "CoupledRun": "coupled.run",
     "Distributed": "couplers.operators",
     "Ensemble": "couplers.assimilation",
     "Filter": "couplers.assimilation",
@@ -37,7 +37,7 @@ _HOMES = {
 }
 _OTHER_NAMES = {"run": "execute"}
 
-__all__ = tuple(_HOMES)  # noqa: PLE0605
+__all__ = tuple(_HOMES)
 
 
 def __getattr__(name: str) -> object:

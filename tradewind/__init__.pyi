@@ -1,5 +1,5 @@
 from tradewind.config import load_config as load_config
-from tradewind.coupledrun import CoupledRun as CoupledRun
+from tradewind.coupled.run import CoupledRun as CoupledRun
 from tradewind.couplers.assimilation import Control as Control
 from tradewind.couplers.assimilation import Ensemble as Ensemble
 from tradewind.couplers.assimilation import Filter as Filter

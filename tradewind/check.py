@@ -73,7 +73,7 @@ def _inversion(assembly: Assembly) -> Iterator[str]:
     if assembly.observe is not None:
         seen = assembly.observe.windows(assembly.windows)
         count = sum(len(part) for part in seen.values())
-        yield f"observes   {assembly.observe.observes}: {count} observations in {len(assembly.windows)} windows"
+        yield f"observes   {assembly.observe.observes}: {count} observations, {len(assembly.windows)} windows"
     if assembly.control is not None:
         yield f"control    {assembly.control.target}: {len(assembly.control.prior)} elements"
     if assembly.config.solve is not None:

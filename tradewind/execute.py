@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from tradewind.assembly import Assembly, assemble
 from tradewind.config import RunAs
-from tradewind.couplers.assimilation import Control, Posterior, Progress
+from tradewind.coupled.forward import CoupledModel
+from tradewind.couplers.assimilation import Posterior, Progress
 from tradewind.couplers.control import ScaledField
-from tradewind.couplers.grids import Grid
 from tradewind.couplers.linearization import Count
-from tradewind.couplers.parallel import agree
 from tradewind.errors import ConfigError
-from tradewind.forward import CoupledModel
-from tradewind.output.dataset import write_posterior
-from tradewind.output.report import write_report
+from tradewind.output.writing import write_outputs
 from tradewind.plugins.policies.shadow import Shadow
 from tradewind.provenance import gather
 from tradewind.results import CallRecord, InversionResult, Totals
@@ -59,11 +56,20 @@ def execute(
     assembly = assemble(path, overrides, comm)
     if assembly.config.run.threads is not None:
         torch.set_num_threads(assembly.config.run.threads)
-    result = invert(assembly, progress)
-    with agree(assembly.comm, "output"):
-        if assembly.comm.rank == 0:
-            write_outputs(assembly, result)
+    output = assembly.config.output
+    try:
+        result = invert(assembly, progress)
+    finally:
+        assembly.finalize()
+    write_outputs(result, assembly.comm, output.file, output.report)
     return result
+
+
+@runtime_checkable
+class ShowsProgress(Protocol):
+    """A solver that can show how far it is."""
+
+    progress: Progress
 
 
 def invert(assembly: Assembly, progress: Progress | None = None) -> InversionResult:
@@ -77,8 +83,8 @@ def invert(assembly: Assembly, progress: Progress | None = None) -> InversionRes
     model, solver = assembly.model(), assembly.solver
     if solver is None or assembly.observe is None or assembly.control is None:
         raise ConfigError("nothing to solve", where=str(assembly.config.source.file), hint="add solve:")
-    if progress is not None:
-        solver.progress = progress  # type: ignore[attr-defined]
+    if progress is not None and isinstance(solver, ShowsProgress):
+        solver.progress = progress
     observations = assembly.observe.windows(assembly.windows)
     posterior = solver.solve(model, assembly.control, observations)
     return summarised(assembly, model, posterior)
@@ -92,7 +98,7 @@ def summarised(assembly: Assembly, model: CoupledModel, posterior: Posterior) ->
     target = control.target.partition(".")[2]
     member = assembly.members[control.target.partition(".")[0]]
     fields = Spread(control)
-    sigma = _diagonal(posterior.covariance)
+    sigma = _covariance(posterior).diagonal()
     return InversionResult(
         name=assembly.config.source.file.stem,
         target=control.target,
@@ -104,7 +110,7 @@ def summarised(assembly: Assembly, model: CoupledModel, posterior: Posterior) ->
         prior_field=fields.field(control.prior),
         posterior_field=fields.field(posterior.mean),
         posterior_sigma=fields.field(sigma.sqrt()),
-        sensitivity=fields.spread(_diagonal(posterior.averaging_kernel)),
+        sensitivity=fields.spread(_kernel(posterior).diagonal()),
         cluster=control.labels,
         totals=totals(control, posterior),
         observations=observe.windows(assembly.windows),
@@ -137,16 +143,22 @@ class Spread:
         return padded[self.control.labels]
 
 
-def _diagonal(matrix: Tensor | None) -> Tensor:
-    if matrix is None:
+def _covariance(posterior: Posterior) -> Tensor:
+    if posterior.covariance is None:
         raise ConfigError("the method gives no covariance", where="solve")
-    return matrix.diagonal()
+    return posterior.covariance
 
 
-def totals(control: Control, posterior: Posterior) -> Totals:
+def _kernel(posterior: Posterior) -> Tensor:
+    if posterior.averaging_kernel is None:
+        raise ConfigError("the method gives no averaging kernel", where="solve")
+    return posterior.averaging_kernel
+
+
+def totals(control: ScaledField, posterior: Posterior) -> Totals:
     """Return the field's total over its area, Tg a year, with errors from the full covariances."""
     weights = total_weights(control)
-    spread = posterior.covariance if posterior.covariance is not None else torch.zeros(0)
+    spread = _covariance(posterior)
     return Totals(
         prior=float(weights @ control.prior),
         prior_sigma=float((weights @ control.covariance.apply(weights)).sqrt()),
@@ -155,13 +167,10 @@ def totals(control: Control, posterior: Posterior) -> Totals:
     )
 
 
-def total_weights(control: Control) -> Tensor:
+def total_weights(control: ScaledField) -> Tensor:
     """Return what each element's prior emits, Tg a year, shape ``(n,)``: the total is ``w · x``."""
-    operator = control.linearize(control.prior)
-    layout = operator.range.layout  # type: ignore[attr-defined]
-    grid: Grid = layout.grid
-    area = layout.scatter(torch.from_numpy(grid.area)) * EARTH_RADIUS**2
-    return operator.adjoint(area * (SECONDS_PER_YEAR / TG))
+    area = control.layout.scatter(torch.from_numpy(control.layout.grid.area)) * EARTH_RADIUS**2
+    return control.linearize(control.prior).adjoint(area * (SECONDS_PER_YEAR / TG))
 
 
 # ---------------------------------------------------------------------- who answered
@@ -173,7 +182,8 @@ def call_records(assembly: Assembly, model: CoupledModel) -> Iterator[CallRecord
             yield from _record(assembly, name, plugin, "step", count)
         reference = model.calls.counts.get((name, "reference"))
         if member.section.run_as is not RunAs.SURROGATE:
-            yield from _record(assembly, name, member.section.plugin, "linearize", reference or Count(), _note(member.policies))
+            note, plugin = _note(member.policies), member.section.plugin
+            yield from _record(assembly, name, plugin, "linearize", reference or Count(), note)
         if member.surrogate is not None:
             count = getattr(member.surrogate, "count", Count())
             yield from _record(assembly, name, str(member.section.surrogate), "linearize", count)
@@ -210,13 +220,3 @@ def _inputs(assembly: Assembly) -> Iterator[Path]:
             yield from (p for p in dict(options).values() if isinstance(p, Path))
     if assembly.config.observations is not None:
         yield from (p for p in dict(assembly.config.observations.options).values() if isinstance(p, Path))
-
-
-# ---------------------------------------------------------------------- files
-def write_outputs(assembly: Assembly, result: InversionResult) -> None:
-    """Write the files that the config names; each is complete or not there."""
-    output = assembly.config.output
-    if output.file is not None:
-        write_posterior(result, output.file)
-    if output.report is not None:
-        write_report(result, output.report)

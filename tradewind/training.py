@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tradewind.surrogates.checkpoint import CheckpointHeader
     from tradewind.surrogates.datasets import Samples
     from tradewind.surrogates.networks import WindowNetwork
+    from tradewind.surrogates.training import TrainingPlan
 
 
 class PeriodSection(Options):
@@ -126,7 +127,9 @@ def read_training_config(path: Path | str, overrides: Sequence[str] = ()) -> tup
     return config, text
 
 
-def run_training(path: Path | str, overrides: Sequence[str] = (), progress: Progress | None = None) -> Trained:
+def run_training(
+    path: Path | str, overrides: Sequence[str] = (), progress: Progress | None = None
+) -> Trained:
     """Make the samples, train the network and write its checkpoint.
 
     Raises
@@ -167,7 +170,13 @@ class Training:
         sets = self.samples(progress)
         network = self.network(sets["train"])
         plan = self.plan()
-        train(network, sets["train"], sets["validation"], plan, Bar(f"training the {self.config.network} network"))
+        train(
+            network,
+            sets["train"],
+            sets["validation"],
+            plan,
+            Bar(f"training the {self.config.network} network"),
+        )
         header = self.header(network, sets)
         save_checkpoint(self.config.output, network, header)
         return Trained(self.config.output, header)
@@ -186,7 +195,12 @@ class Training:
 
         weather = hashlib.sha256(self.config.transport.weather.read_bytes()).hexdigest()
         settings = self.config.model_dump_json(
-            include={"transport": True, "window": True, "samples": {"train", "validation", "test", "simulated"}, "seed": True},
+            include={
+                "transport": True,
+                "window": True,
+                "samples": {"train", "validation", "test", "simulated"},
+                "seed": True,
+            },
             exclude={"transport": {"weather"}},
         )
         return hashlib.sha256((weather + settings).encode()).hexdigest()
@@ -231,7 +245,7 @@ class Training:
         with seeded(self.config.seed):
             return build_network(self.config.network, self.config.network_options, scales)
 
-    def plan(self):  # type: ignore[no-untyped-def]
+    def plan(self) -> TrainingPlan:
         """Return the plan of the training."""
         from tradewind.surrogates.training import TrainingPlan
 

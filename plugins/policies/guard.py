@@ -13,6 +13,7 @@ from tradewind.couplers.component import Mode, Step, StepCall
 from tradewind.couplers.fields import Fields
 from tradewind.couplers.linearization import GuardedOperator, WindowModel
 from tradewind.couplers.operators import LinearOperator
+from tradewind.couplers.parallel import agree
 from tradewind.errors import PluginError
 from tradewind.markers import hookimpl
 from tradewind.plugins.options import Options
@@ -32,7 +33,9 @@ class Guard:
     @hookimpl(wrapper=True)
     def tradewind_step(self, call: StepCall) -> Generator[None, Step, Step]:
         """Merge both answers by member."""
-        step = yield
+        with agree(call.comm, f"component {call.component!r}"):
+            step = yield
+        step = _agreed(step, call)
         outside = _outside(step, call)
         if outside is None or not bool(outside.any()):
             return step
@@ -46,11 +49,19 @@ class Guard:
         self, model: WindowModel, x: Any, window: Any
     ) -> Generator[None, Any, LinearOperator | None]:
         """Take the reference model's columns where the surrogate's are not valid."""
-        operator = yield
+        operator: LinearOperator | None = yield
         valid = getattr(operator, "valid", None)
         if operator is None or valid is None:
             return operator
         return GuardedOperator(operator, model.reference(), valid)
+
+
+def _agreed(step: Step, call: StepCall) -> Step:
+    """Return `step` with members valid only where all ranks say so: no rank may branch alone."""
+    if step.valid is None or call.comm.size == 1:
+        return step
+    every = call.comm.allgather(step.valid.tolist())
+    return replace(step, valid=torch.tensor(every).all(0))
 
 
 def _outside(step: Step, call: StepCall) -> Tensor | None:

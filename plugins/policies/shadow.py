@@ -63,7 +63,7 @@ class Shadow:
         self, model: WindowModel, x: Any, window: Any
     ) -> Generator[None, Any, LinearOperator | None]:
         """Return the reference's operator, with the surrogate's beside it."""
-        own = yield
+        own: LinearOperator | None = yield
         answer = getattr(self.surrogate, "tradewind_linearize", None)
         shadow = None if answer is None else answer(model, x, window)
         if shadow is None:

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from tradewind.coupled.replay import gradients, tangents
+from tradewind.coupled.run import CoupledRun
+from tradewind.coupled.tape import Event, Participant, Port, TapeEvent
 from tradewind.couplers.assimilation import Control, ObservationOperator
 from tradewind.couplers.component import Interval
-from tradewind.couplers.linearization import Count, CountedOperator, WindowModel, spans
+from tradewind.couplers.layout import Layout
+from tradewind.couplers.linearization import Count, CountedOperator, Uncertain, WindowModel, spans
 from tradewind.couplers.operators import Distributed, LinearOperator
 from tradewind.couplers.parallel import Communicator, Serial
-from tradewind.coupledrun import CoupledRun, Event, Moment, Participant, Port, TapeEvent
 from tradewind.errors import SpecError
-from tradewind.replay import gradients, tangents
 
 if TYPE_CHECKING:
     from tradewind.plugins.caller import StepCaller
@@ -54,16 +56,16 @@ class RunTangent(LinearOperator):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the tangents, shape ``(..., range)``; replays the schedule forward in blocks."""
-        return _in_blocks(self._tangents, x)
+        return _in_blocks(self._tangents, x, self.range.size)
 
     def adjoint(self, y: Tensor) -> Tensor:
         """Return the gradients, shape ``(..., domain)``; replays the schedule in reverse in blocks."""
-        return _in_blocks(self._gradients, y)
+        return _in_blocks(self._gradients, y, self.domain.size)
 
     def _tangents(self, x: Tensor) -> Tensor:
         found = tangents(self.run, self.tape, {self.given: x[:, None]}, list(self.wanted))
-        parts = [weight * found[event][:, 0] for event, weight in self.wanted.items()]
-        return torch.stack(parts).sum(0)
+        # added in order: torch's own sum depends on the number of cells
+        return reduce(torch.add, [weight * found[event][:, 0] for event, weight in self.wanted.items()])
 
     def _gradients(self, y: Tensor) -> Tensor:
         cotangents = {event: weight * y[:, None] for event, weight in self.wanted.items()}
@@ -71,11 +73,19 @@ class RunTangent(LinearOperator):
         return y.new_zeros(len(y), self.domain.size) if found is None else found[:, 0]
 
 
-def _in_blocks(apply: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def _in_blocks(apply: Callable[[Tensor], Tensor], x: Tensor, size: int) -> Tensor:
     """Apply to at most `BLOCK` columns at a time, whatever the leading axes."""
     columns = x.reshape(-1, x.shape[-1])
-    answers = [apply(part) for part in columns.split(BLOCK)]
-    return torch.cat(answers).reshape(*x.shape[:-1], -1)
+    answers = [apply(part) for part in torch.split(columns, BLOCK) if len(part)]
+    whole = torch.cat(answers) if answers else x.new_zeros(0, size)
+    return whole.reshape(*x.shape[:-1], size)
+
+
+def _squared(operator: LinearOperator, variance: Tensor) -> Tensor:
+    """Return Σ_j H_ij² v_j, shape ``(m,)``; H is made row by row, in blocks."""
+    rows = torch.eye(operator.range.size, dtype=torch.float64)
+    parts = [operator.adjoint(part).square() @ variance for part in torch.split(rows, BLOCK) if len(part)]
+    return torch.cat(parts) if parts else variance.new_zeros(0)
 
 
 @dataclass
@@ -87,6 +97,27 @@ class Calls:
     def of(self, component: str, plugin: str) -> Count:
         """Return the count of `plugin` for `component`."""
         return self.counts.setdefault((component, plugin), Count())
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A surrogate's linearization of one component over one window, and what feeds that component.
+
+    Attributes
+    ----------
+    operator
+        From the mean import to the observed export.
+    upstream
+        From the controlled field to the mean import.
+    """
+
+    operator: LinearOperator
+    upstream: LinearOperator
+
+    @property
+    def chain(self) -> LinearOperator:
+        """From the controlled field to the observed export."""
+        return self.operator @ self.upstream
 
 
 @dataclass
@@ -116,6 +147,7 @@ class CoupledModel:
     callers: Mapping[str, StepCaller] = field(default_factory=dict)
     comm: Communicator = field(default_factory=Serial)
     calls: Calls = field(default_factory=Calls)
+    _kept: tuple[Interval | None, StandIn | None] = (None, None)
 
     def __call__(self, x: Tensor, window: Interval) -> Tensor:
         """Return the simulated observations of `window`, shape ``(m,)``.
@@ -123,22 +155,31 @@ class CoupledModel:
         Where a surrogate stands in for the linearization of a linear component, the answer is the
         superposition of its sensitivities; otherwise the run is stepped.
         """
-        if self._stand_in(window) is not None:
-            operator = self.linearize(x, window)
+        stand_in = self._stand_in(window)
+        if stand_in is not None:
             # superposition: the field itself goes through the linear chain, not a change of it
-            exported = operator.chain.forward(self._field(x))  # type: ignore[attr-defined]
-            return self.observe.operator(window).forward(exported) + self.observe.offset(window)
-        _, last = self.record(x, window)
-        return self.observe.operator(window).forward(last[0]) + self.observe.offset(window)
+            exported = stand_in.chain.forward(self._field(x))
+        else:
+            exported = self.record(x, window)[1][0]
+        return self.observe.operator(window).forward(exported) + self.observe.offset(window)
 
     def linearize(self, x: Tensor, window: Interval) -> LinearOperator:
         """Return K of `window`: observation operator, components, exchanges and control composed."""
-        chain = self._stand_in(window) or self._from_tape(x, window)
-        return WindowJacobian(self.observe.operator(window), chain, self.control.linearize(x))
+        stand_in = self._stand_in(window)
+        chain = self._from_tape(x, window) if stand_in is None else stand_in.chain
+        return self.observe.operator(window) @ chain @ self.control.linearize(x)
 
     def error(self, x: Tensor, window: Interval) -> Tensor | None:
-        """Return the variance of the surrogate's error in y; None: not known."""
-        return None
+        """Return the variance of the surrogate's own error in y, shape ``(m,)``; None: not known.
+
+        The surrogate says how far each cell of its export may be off; H carries variances with the squares
+        of its entries, as if errors in different cells were independent.
+        """
+        stand_in = self._stand_in(window)
+        if stand_in is None or not isinstance(stand_in.operator, Uncertain):
+            return None
+        variance = stand_in.operator.variance(stand_in.upstream.forward(self._field(x)))
+        return None if variance is None else _squared(self.observe.operator(window), variance)
 
     # ------------------------------------------------------------------ the run's own derivative
     def record(self, x: Tensor, window: Interval) -> tuple[list[TapeEvent], Tensor]:
@@ -161,14 +202,20 @@ class CoupledModel:
         return CountedOperator(chain, self.calls.of(observed.name, "reference"))
 
     # ------------------------------------------------------------------ a surrogate's
-    def _stand_in(self, window: Interval) -> LinearOperator | None:
-        """Return the chain from the controlled field to the observed export by a surrogate, or None."""
+    def _stand_in(self, window: Interval) -> StandIn | None:
+        """Return what a surrogate puts in place of the observed component, None where there is none."""
+        # a window is asked several times in a row: for its values, its Jacobian, its error
+        if self._kept[:1] != (window,):
+            self._kept = (window, self._ask(window))
+        return self._kept[1]
+
+    def _ask(self, window: Interval) -> StandIn | None:
         observed = self._participant(self.observe.observes)
         caller = self.callers.get(observed.name)
         if caller is None or not observed.spec.linear:
             return None
         operator = caller.linearize(self._window_model(observed, window), None, window)
-        return None if operator is None else operator @ self._upstream(observed, window)
+        return None if operator is None else StandIn(operator, self._upstream(observed, window))
 
     def _window_model(self, observed: Participant, window: Interval) -> WindowModel:
         given, wanted = self._single_import(observed), self.observe.observes.partition(".")[2]
@@ -217,30 +264,8 @@ class CoupledModel:
             )
         return fed[0]
 
-    def _layout(self, port: Port):  # type: ignore[no-untyped-def]
+    def _layout(self, port: Port) -> Layout:
         return self._participant(port).layouts[port.partition(".")[2]]
 
     def _space(self, port: Port) -> Distributed:
         return Distributed(self._layout(port))
-
-
-class WindowJacobian(LinearOperator):
-    """K of one window: H, then what stands between, then the control.
-
-    Attributes
-    ----------
-    chain
-        From the controlled field to the observed export.
-    """
-
-    def __init__(self, observe: LinearOperator, chain: LinearOperator, control: LinearOperator) -> None:
-        self.chain, self._whole = chain, observe @ chain @ control
-        self.domain, self.range = control.domain, observe.range
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return ``K x``."""
-        return self._whole.forward(x)
-
-    def adjoint(self, y: Tensor) -> Tensor:
-        """Return ``Kᵀ y``."""
-        return self._whole.adjoint(y)

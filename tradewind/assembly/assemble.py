@@ -1,0 +1,64 @@
+"""Reading, checking and building everything that a run config asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tradewind.assembly.components import build_callers, build_members
+from tradewind.assembly.exchanges import build_exchanges
+from tradewind.assembly.faults import Faults
+from tradewind.assembly.inversion import build_control, build_observations, build_solver, check_outputs
+from tradewind.assembly.parts import Assembly
+from tradewind.config import RunConfig, open_config
+from tradewind.couplers.clock import Clock
+from tradewind.couplers.component import Interval
+from tradewind.couplers.parallel import agree, as_communicator
+
+BUILDERS = (
+    build_members,
+    build_exchanges,
+    build_callers,
+    build_control,
+    build_observations,
+    build_solver,
+    check_outputs,
+)
+"""In this order: each may look at what those before it have built, and bears with what they could not."""
+
+
+def assemble(path: Path | str, overrides: Sequence[str] = (), comm: object | None = None) -> Assembly:
+    """Read, check and build everything that a run config asks for; starts no model.
+
+    Parameters
+    ----------
+    path
+        The run config.
+    overrides
+        Settings that replace those of the file.
+    comm
+        mpi4py communicator, among whose ranks windows are dealt; None: serial.
+
+    Raises
+    ------
+    ConfigError
+        With every fault, each with file and line.
+    RankError
+        When only another rank has found a fault, such as a file that it cannot see.
+    """
+    config, manager = open_config(path, overrides, comm)
+    clock = Clock(config.run.start, config.run.stop, config.run.step)
+    faults = Faults(config.source)
+    windows = _windows(config, clock, faults)
+    assembly = Assembly(config, manager, as_communicator(comm), clock, windows)
+    with agree(assembly.comm, "assembling the run"):
+        for build in BUILDERS:
+            build(assembly, faults)
+        faults.settle()
+    return assembly
+
+
+def _windows(config: RunConfig, clock: Clock, faults: Faults) -> tuple[Interval, ...]:
+    with faults.at("run", "window"):
+        return clock.windows(config.run.window or config.run.stop - config.run.start)
+    return ()

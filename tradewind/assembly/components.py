@@ -1,0 +1,85 @@
+"""Components, their surrogates, and the policies that wrap them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tradewind.assembly.faults import Faults
+from tradewind.assembly.parts import Assembly, Member
+from tradewind.config import RunAs
+from tradewind.config.models import ComponentSection
+from tradewind.couplers.fields import Spec
+from tradewind.couplers.layout import Layout
+from tradewind.plugins.caller import Part, StepCaller
+from tradewind.plugins.registry import Role, StandsIn
+
+POLICY_OF = {RunAs.GUARDED: "guard", RunAs.SHADOW: "shadow"}
+
+
+def build_members(assembly: Assembly, faults: Faults) -> None:
+    """Build every component that can be built."""
+    for name, section in assembly.config.components.items():
+        with faults.at("components", name, "options"):
+            assembly.members[name] = _member(assembly, name, section, faults)
+
+
+def _member(assembly: Assembly, name: str, section: ComponentSection, faults: Faults) -> Member:
+    component = assembly.manager.descriptor(Role.COMPONENT, section.plugin).build(section.options)
+    spec: Spec = component.describe()
+    member = Member(section, component, spec, _layouts(spec))
+    with faults.at("components", name, "options"):
+        if hasattr(component, "defaults"):
+            member.defaults = component.defaults(member.layouts)
+        if hasattr(component, "verify"):
+            component.verify(assembly.clock)
+    if section.run_as is not RunAs.REFERENCE:
+        with faults.at("components", name, "surrogate_options"):
+            _stand_in(assembly, member)
+    return member
+
+
+def _layouts(spec: Spec) -> dict[str, Layout]:
+    """Give every grid one layout: variables on the same grid share it."""
+    by_grid: dict[str, Layout] = {}
+    found: dict[str, Layout] = {}
+    for variable in (*spec.imports, *spec.exports, *spec.state, *spec.parameters):
+        if variable.grid is not None:
+            layout = by_grid.setdefault(variable.grid.fingerprint, Layout(variable.grid))
+            found[variable.name] = layout
+    return found
+
+
+def _stand_in(assembly: Assembly, member: Member) -> None:
+    """Build the surrogate, and the policies that wrap it."""
+    section, manager = member.section, assembly.manager
+    descriptor = manager.descriptor(Role.SURROGATE, str(section.surrogate))
+    member.surrogate = descriptor.build(section.surrogate_options, member.component)
+    if hasattr(member.surrogate, "verify"):
+        member.surrogate.verify(assembly.config.run.window)
+    if descriptor.stands_in_for is StandsIn.STEP:
+        # a network in place of the step is not linear, whatever the reference is
+        member.spec = replace(member.spec, linear=False)
+
+
+def build_callers(assembly: Assembly, faults: Faults) -> None:
+    """Build what calls each component: its answerers, wrapped by policies."""
+    for name, member in assembly.members.items():
+        with faults.at("components", name):
+            member.policies = tuple(_policies(assembly, member))
+            # in shadow the surrogate belongs to the policy: it answers nothing
+            answers = member.surrogate is not None and member.section.run_as is not RunAs.SHADOW
+            surrogate = Part(str(member.section.surrogate), member.surrogate) if answers else None
+            reference = Part(member.section.plugin, member.component)
+            assembly.callers[name] = StepCaller(name, reference, surrogate, member.policies)
+
+
+def _policies(assembly: Assembly, member: Member) -> Iterator[Part]:
+    asked = [(p.policy, p.options) for p in member.section.policies]
+    wanted = POLICY_OF.get(member.section.run_as)
+    if wanted is not None and wanted not in {name for name, _ in asked}:
+        asked.append((wanted, {}))
+    descriptors = [(assembly.manager.descriptor(Role.POLICY, name), options) for name, options in asked]
+    for descriptor, options in sorted(descriptors, key=lambda pair: pair[0].order):
+        settings = options or descriptor.options_model()()
+        yield Part(descriptor.name, descriptor.build(settings, member.surrogate))

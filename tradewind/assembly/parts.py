@@ -1,0 +1,98 @@
+"""What a run config becomes: components, exchanges, callers, and what an inversion needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tradewind.config import RunConfig
+from tradewind.config.models import ComponentSection
+from tradewind.coupled.forward import CoupledModel
+from tradewind.coupled.run import CoupledRun
+from tradewind.coupled.tape import Participant
+from tradewind.couplers.assimilation import Control, ObservationOperator, Solver
+from tradewind.couplers.clock import Clock
+from tradewind.couplers.component import Component, Interval
+from tradewind.couplers.exchange import Exchange
+from tradewind.couplers.fields import Fields, Spec
+from tradewind.couplers.layout import Layout
+from tradewind.couplers.parallel import Communicator
+from tradewind.errors import ConfigError
+from tradewind.plugins.caller import Part, StepCaller
+from tradewind.plugins.manager import PluginManager
+
+
+@dataclass
+class Member:
+    """A component on its way into the run.
+
+    Attributes
+    ----------
+    section
+        What the config says about it.
+    defaults
+        Values of its parameters until something is put.
+    surrogate
+        What may stand in for it; None where the reference model answers alone.
+    """
+
+    section: ComponentSection
+    component: Component
+    spec: Spec
+    layouts: dict[str, Layout]
+    defaults: Fields = field(default_factory=dict)
+    surrogate: Any = None
+    policies: tuple[Part, ...] = ()
+
+
+@dataclass
+class Assembly:
+    """Everything that a run config asks for, built and connected, nothing started.
+
+    Attributes
+    ----------
+    notes
+        What a user should know: backend of each regridder, observations left out.
+    """
+
+    config: RunConfig
+    manager: PluginManager
+    comm: Communicator
+    clock: Clock
+    windows: tuple[Interval, ...]
+    members: dict[str, Member] = field(default_factory=dict)
+    exchanges: list[Exchange] = field(default_factory=list)
+    callers: dict[str, StepCaller] = field(default_factory=dict)
+    control: Control | None = None
+    observe: ObservationOperator | None = None
+    solver: Solver | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def run(self, members: int = 1) -> CoupledRun:
+        """Return the coupled run at its start."""
+        participants = [self._participant(name, member) for name, member in self.members.items()]
+        return CoupledRun(self.clock, participants, self.exchanges, members)
+
+    def model(self) -> CoupledModel:
+        """Return the forward model of the inversion.
+
+        Raises
+        ------
+        ConfigError
+            When the config has no control or no observations.
+        """
+        if self.control is None or self.observe is None:
+            hint = "add control: and observations:"
+            raise ConfigError("nothing to estimate", where=str(self.config.source.file), hint=hint)
+        return CoupledModel(self.run(), self.control, self.observe, self.windows, self.callers, self.comm)
+
+    def finalize(self) -> None:
+        """Release what the components hold."""
+        for member in self.members.values():
+            member.component.finalize()
+
+    def _participant(self, name: str, member: Member) -> Participant:
+        return Participant(
+            name, member.component, member.spec, self.callers[name], member.layouts, member.defaults,
+            member.section.plugin,
+        )  # fmt: skip

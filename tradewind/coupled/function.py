@@ -1,0 +1,92 @@
+"""A coupled run as one differentiable torch function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from tradewind.coupled.replay import gradients
+from tradewind.coupled.run import CoupledRun
+from tradewind.coupled.tape import Event, Moment, Port, TapeEvent
+
+
+def gradient_function(
+    run: CoupledRun, inputs: Sequence[Port], outputs: Sequence[Event], until: datetime
+) -> Callable[..., tuple[Tensor, ...]]:
+    """Return the run, from where it stands to `until`, as one differentiable torch function.
+
+    Parameters
+    ----------
+    inputs
+        Where the function's arguments are put before the first step.
+    outputs
+        What it returns: exports, and when they are read.
+
+    Returns
+    -------
+    Callable
+        Takes one tensor for each of `inputs`, returns a tuple with one for each of `outputs`, and leaves
+        the run at `until`. Its backward replays the tape on the thread that calls ``backward()`` on the
+        CPU; every rank must call it. It can be differentiated once.
+    """
+    job = _Job(run, run.moment, tuple(inputs), tuple(outputs), until)
+
+    def function(*values: Tensor) -> tuple[Tensor, ...]:
+        answer: tuple[Tensor, ...] = _Function.apply(job, *values)  # type: ignore[no-untyped-call]
+        return answer
+
+    return function
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is run, from when, and between which names."""
+
+    run: CoupledRun
+    start: Moment
+    inputs: tuple[Port, ...]
+    outputs: tuple[Event, ...]
+    until: datetime
+
+    def forward(self, values: Sequence[Tensor]) -> tuple[list[TapeEvent], tuple[Tensor, ...]]:
+        """Run from the start with `values` put; return the tape and the outputs."""
+        answers: dict[Event, Tensor] = {}
+        self.run.rewind(self.start)
+        with self.run.recording() as tape:
+            for port, value in zip(self.inputs, values, strict=True):
+                self.run.put(port, value)
+            for time in sorted({t for _, t in self.outputs} | {self.until}):
+                self.run.advance(time)
+                answers |= {(p, t): self.run.get(p) for p, t in self.outputs if t == time}
+        return tape, tuple(answers[event] for event in self.outputs)
+
+    def backward(self, tape: Sequence[TapeEvent], cotangents: Sequence[Tensor]) -> list[Tensor | None]:
+        """Return the cotangents of the inputs; None where nothing depends on one."""
+        asked: dict[Event, Tensor] = {}
+        for event, cotangent in zip(self.outputs, cotangents, strict=True):
+            asked[event] = asked[event] + cotangent[None] if event in asked else cotangent[None]
+        found = gradients(self.run, tape, asked)
+        events = [(port, self.start.time) for port in self.inputs]
+        return [found[event][0] if event in found else None for event in events]
+
+
+class _Function(torch.autograd.Function):
+    """The bridge into torch: forward records, backward replays."""
+
+    @staticmethod
+    def forward(ctx: Any, job: _Job, *values: Tensor) -> tuple[Tensor, ...]:
+        ctx.job = job
+        ctx.tape, answers = job.forward(values)
+        # an export may be the very tensor that was put
+        return tuple(answer.clone() for answer in answers)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *cotangents: Tensor) -> tuple[Tensor | None, ...]:
+        return None, *ctx.job.backward(ctx.tape, cotangents)

@@ -1,0 +1,212 @@
+"""A coupled run kept in a file: tensors in safetensors, the rest as JSON in its header.
+
+Fields are written whole, by global cell, so a run may go on with another number of ranks. The tape and the
+ledger are not carried: derivatives reach back to the restart, and no further.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as as_bytes
+from torch import Tensor
+
+from tradewind.coupled.run import CoupledRun
+from tradewind.coupled.tape import Moment
+from tradewind.couplers.fields import State, Variable
+from tradewind.couplers.layout import Layout
+from tradewind.couplers.parallel import agree
+from tradewind.errors import DataError, SpecError
+from tradewind.output.files import replacing
+
+FORMAT = 1
+ENTRY = "tradewind-run"
+STATE, HELD, EXPORT = "state", "held", "export"
+Name: TypeAlias = tuple[str, str]
+"""Kind of a tensor (state, held or export) and its ``component.variable``."""
+
+
+def save(run: CoupledRun, path: Path) -> None:
+    """Write what `run` remembers; collective, rank 0 writes.
+
+    Raises
+    ------
+    SpecError
+        When a state holds extras that are no plain values, or that differ between ranks.
+    DataError
+        When the file cannot be written; no half-written file is left.
+    """
+    tensors = {":".join(name): _whole(run, name, value) for name, value in _tensors(run.moment)}
+    with agree(run.comm, "saving the run"):
+        extras = {name: _plain(name, state.extras) for name, state in run.moment.states.items()}
+    _refuse_different(run, extras)
+    header = {
+        "format": FORMAT,
+        "time": run.time.isoformat(),
+        "extras": extras,
+        "signature": signature(run),
+        "digest": _digest(tensors),
+        "carries": "states, held values and exports; not the tape, not the ledger",
+    }
+    with agree(run.comm, "saving the run"):
+        if run.comm.rank == 0:
+            with replacing(path) as part:
+                part.write_bytes(as_bytes(tensors, metadata={ENTRY: json.dumps(header, allow_nan=False)}))
+
+
+def restore(run: CoupledRun, path: Path) -> Moment:
+    """Return the moment that `path` keeps, each rank its own cells.
+
+    Raises
+    ------
+    DataError
+        When the file is missing, damaged, or that of a run with other components, grids or members.
+    """
+    with agree(run.comm, "restoring a run"):
+        header, tensors = _read(path)
+        _refuse_other_run(header, run, path)
+        return _Restored(run, header, tensors).moment()
+
+
+def signature(run: CoupledRun) -> dict[str, str]:
+    """Return what a run and its file must have in common, in words."""
+    found = {
+        "members": str(run.members),
+        "start": run.clock.start.isoformat(),
+        "step": str(run.clock.step),
+        "exchanges": "; ".join(f"{e.name} times {e.factor!r}" for e in run.exchanges),
+    }
+    for p in run.participants:
+        declared = {"import": p.spec.imports, "parameter": p.spec.parameters}
+        declared |= {"state": p.spec.state, "export": p.spec.exports}
+        for role, variables in declared.items():
+            found |= {f"{role} {p.port(v.name)}": _in_words(v) for v in variables}
+    return found
+
+
+def _in_words(variable: Variable) -> str:
+    place = "no grid" if variable.grid is None else f"{variable.grid!r} {variable.grid.fingerprint[:16]}"
+    return f"{variable.units}, {dict(variable.extra)}, {place}"
+
+
+# ---------------------------------------------------------------------- writing
+def _tensors(moment: Moment) -> Iterator[tuple[Name, Tensor]]:
+    for component, state in moment.states.items():
+        yield from (((STATE, f"{component}.{name}"), value) for name, value in state.fields.items())
+    yield from (((HELD, port), value) for port, value in moment.held.items())
+    yield from (((EXPORT, port), value) for port, value in moment.exports.items())
+
+
+def _layout(run: CoupledRun, name: Name) -> Layout | None:
+    kind, port = name
+    if kind == STATE:
+        component, _, variable = port.partition(".")
+        return next(p for p in run.participants if p.name == component).layouts.get(variable)
+    return (run.ports.input(port) if kind == HELD else run.ports.output(port)).layout
+
+
+def _whole(run: CoupledRun, name: Name, value: Tensor) -> Tensor:
+    """Return a tensor of all cells; a copy, because a file holds no two names for the same memory."""
+    layout = _layout(run, name)
+    whole = value if layout is None or layout.is_serial else layout.gather(value).to(value.dtype)
+    return whole.detach().contiguous().clone()
+
+
+def _plain(component: str, extras: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        back: dict[str, Any] = json.loads(json.dumps(dict(extras), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise _not_plain(component) from error
+    if back != dict(extras):
+        raise _not_plain(component)
+    return back
+
+
+def _not_plain(component: str) -> SpecError:
+    return SpecError(
+        "its state's extras are no plain values", where=f"component {component!r}",
+        hint="keep numbers, texts, lists and mappings there, tensors in the state's fields",
+    )  # fmt: skip
+
+
+def _refuse_different(run: CoupledRun, extras: Mapping[str, Any]) -> None:
+    every = run.comm.allgather(json.dumps(extras, sort_keys=True))
+    if len(set(every)) > 1:
+        raise SpecError(
+            "extras differ between ranks", where="saving the run", hint="keep the same on all ranks"
+        )
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name} {tuple(tensors[name].shape)} ".encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
+
+
+# ---------------------------------------------------------------------- reading
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(ENTRY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except FileNotFoundError as error:
+        raise DataError("no such file", where=str(path)) from error
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"is damaged: {error}", where=str(path), hint="save the run again") from error
+    if text is None:
+        raise DataError("is no saved run", where=str(path))
+    header = json.loads(text)
+    if header.get("format") != FORMAT:
+        raise DataError(f"has format {header.get('format')}, expected {FORMAT}", where=str(path))
+    if header["digest"] != _digest(tensors):
+        raise DataError("is damaged: its numbers are not those that were saved", where=str(path))
+    return header, tensors
+
+
+def _refuse_other_run(header: Mapping[str, Any], run: CoupledRun, path: Path) -> None:
+    saved, own = header["signature"], signature(run)
+    for name in [*own, *(name for name in saved if name not in own)]:
+        if saved.get(name) != own.get(name):
+            here, there = own.get(name, "absent"), saved.get(name, "absent")
+            what = f"{name} is {here!r} in this run, {there!r} in the file"
+            raise DataError(f"holds another run: {what}", where=str(path))
+    time = datetime.fromisoformat(header["time"])
+    if time > run.clock.stop:
+        raise DataError(f"stands at {time}, this run stops at {run.clock.stop}", where=str(path))
+
+
+@dataclass(frozen=True)
+class _Restored:
+    """A file's content on its way back into the run."""
+
+    run: CoupledRun
+    header: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
+
+    def moment(self) -> Moment:
+        """Return the moment with this rank's cells."""
+        states = {p.name: self._state(p.name) for p in self.run.participants}
+        time = datetime.fromisoformat(self.header["time"])
+        return Moment(time, states, self._of_kind(HELD), self._of_kind(EXPORT))
+
+    def _state(self, component: str) -> State:
+        fields = self._of_kind(STATE)
+        own = {port.partition(".")[2]: v for port, v in fields.items() if port.partition(".")[0] == component}
+        return State(own, self.header["extras"][component])
+
+    def _of_kind(self, kind: str) -> dict[str, Tensor]:
+        names = [name for name in self.tensors if name.startswith(f"{kind}:")]
+        return {name.partition(":")[2]: self._own_cells((kind, name.partition(":")[2])) for name in names}
+
+    def _own_cells(self, name: Name) -> Tensor:
+        layout, whole = _layout(self.run, name), self.tensors[":".join(name)]
+        return whole if layout is None or layout.is_serial else layout.scatter(whole).contiguous()
