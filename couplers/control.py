@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
 
-from tradewind.couplers.control_options import ControlOptions, control_options
 from tradewind.couplers.covariance import Covariance, DenseCovariance, DiagonalCovariance
 from tradewind.couplers.grids import sphere
 from tradewind.couplers.operators import (
@@ -22,7 +20,7 @@ from tradewind.couplers.operators import (
     MatrixOperator,
     Replicated,
 )
-from tradewind.errors import ConfigError, DataError, did_you_mean
+from tradewind.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -158,30 +156,6 @@ class ScaledField:
         self.prior = torch.ones(len(found), dtype=torch.float64)
         self.covariance = self._covariance(whole, error or PriorError())
         self._scale = ScaleOperator(field.to(torch.float64), self.labels.numpy(), len(found), layout)
-
-    @classmethod
-    def build(
-        cls,
-        target: str,
-        field: Tensor,
-        layout: Layout,
-        *,
-        per: Per | str = Per.CLUSTER,
-        prior_error: float = 0.5,
-        options: Mapping[str, Any] | ControlOptions | None = None,
-    ) -> ScaledField:
-        """Return the control of a run config's settings; `options` are those of `ControlOptions`.
-
-        Raises
-        ------
-        ConfigError
-            Unknown `per` or options, or values that cannot be used.
-        """
-        if str(per) not in set(Per):
-            raise ConfigError(f"per: {per!r}", where="control", hint=did_you_mean(str(per), map(str, Per)))
-        chosen = options if isinstance(options, ControlOptions) else control_options(options or {})
-        clustering = Clustering(Per(per), chosen.tile, chosen.regions)
-        return cls(target, field, layout, clustering, PriorError(prior_error, chosen.correlation_km))
 
     def to_fields(self, x: Tensor) -> Fields:
         """Return ``{target: (..., cell)}`` for scale factors `x` of shape ``(..., n)``."""

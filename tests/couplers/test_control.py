@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradewind.couplers.control import Clustering, Per, PriorError, ScaledField
-from tradewind.couplers.control_options import control_options
 from tradewind.couplers.covariance import DiagonalCovariance
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.layout import Layout
@@ -205,31 +204,3 @@ def test_prior_errors_must_be_positive(bad):
 def test_factors_of_the_wrong_number_are_refused():
     with pytest.raises(SpecError, match="shape"):
         control([3.0, 0.0, 2.0, 1.0]).to_fields(torch.ones(3, dtype=torch.float64))
-
-
-# ---------------------------------------------------------------------- from a run config
-def built(**settings):
-    field = torch.tensor([3.0, 0.0, 2.0, 1.0], dtype=torch.float64)
-    return ScaledField.build(TARGET, field, Layout(line()), **settings)
-
-
-def test_settings_of_a_run_config_make_a_control():
-    found = built(per="cluster", prior_error=0.2, options={"tile": 4.0, "correlation_km": 50.0})
-    assert found.labels.tolist() == [0, -1, 0, 0]
-    assert found.covariance.diagonal().tolist() == pytest.approx([0.04])
-
-
-def test_an_unknown_way_of_joining_cells_names_the_nearest():
-    with pytest.raises(ConfigError, match="did you mean 'cluster'"):
-        built(per="clusters")
-
-
-def test_an_unknown_option_names_the_nearest():
-    with pytest.raises(ConfigError, match="did you mean 'correlation_km'"):
-        control_options({"correlation_length": 100.0})
-
-
-@pytest.mark.parametrize("options", [{"tile": -1.0}, {"correlation_km": 0.0}, {"regions": ["a"]}])
-def test_options_that_cannot_be_used_are_named(options):
-    with pytest.raises(ConfigError, match=next(iter(options))):
-        control_options(options)

@@ -72,7 +72,7 @@ class Trial:
         from tradewind.coupled.tape import Participant, Taken
 
         participant = Participant("component", self.component, self.spec, self._answer, self.layouts)
-        return Taken(participant, self.interval, self.state, self.imports, self.parameters, None)
+        return Taken(participant, self.interval, self.state, self.imports, self.parameters)
 
     def _answer(self, call: StepCall) -> Step:
         return Step(*self.component.step(call.state, call.imports, call.parameters, call.interval))
@@ -88,7 +88,8 @@ class ComponentConformance(ABC):
     dtype
         Of all fields.
     gradient_tolerance, difference_tolerance
-        Of the dot test, and of tangents against finite differences of length `difference`.
+        Of the dot test, and of tangents against finite differences of length `difference`; a model with
+        kinks (limiters, thresholds) needs a larger one.
     """
 
     members = 3
@@ -233,6 +234,8 @@ class ComponentConformance(ABC):
         trial = self.trial()
         if not trial.spec.linear:
             skip("does not claim to be linear")
+        if not (trial.spec.state or trial.spec.imports):
+            skip("has neither state nor imports to be linear in")
         one, two = trial.flat(), _like(trial.flat(), 3)
         both = {k: v + 2 * two[k] if k[0] != "parameter" else v for k, v in one.items()}
         parts = [_step_at(trial, at) for at in (one, two | _only(one, "parameter"), both)]
@@ -243,6 +246,7 @@ class ComponentConformance(ABC):
         trial = self.trial()
         if not trial.spec.differentiable:
             skip("declares that it has no adjoint")
+        trial.step()  # a derivative is always asked of a step that was taken
         return trial
 
     # ------------------------------------------------------------------ bad values
