@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -15,7 +16,15 @@ from tradewind.couplers.operators import Distributed, LinearOperator
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """What one exchange moved in one interval, both sides in the import's units times steradians."""
+    """What one exchange moved in one interval, both sides in the import's units times steradians.
+
+    Attributes
+    ----------
+    exchange
+        Its name, ``source -> target``.
+    left, arrived
+        Integrals over the sphere on either side, all members added.
+    """
 
     exchange: str
     interval: Interval
@@ -41,10 +50,17 @@ class End:
         """The end as ``component.variable``."""
         return f"{self.component}.{self.variable.name}"
 
+    @cached_property
+    def area(self) -> Tensor:
+        """Area of this rank's cells, steradian, shape ``(cell,)``."""
+        return self.layout.scatter(torch.from_numpy(self.layout.grid.area))
+
     def integral(self, field: Tensor) -> float:
-        """Return the integral of `field`, shape ``(..., cell)``, over the sphere: value times steradian."""
-        area = self.layout.scatter(torch.from_numpy(self.layout.grid.area))
-        return Distributed(self.layout).dot(field, area.expand_as(field))
+        """Return the integral of `field`, shape ``(..., cell)``, over the sphere, members and levels added.
+
+        In units times steradian, over all ranks; collective.
+        """
+        return Distributed(self.layout).dot(field, self.area.expand_as(field))
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,9 @@ class Period:
         """
         ends = [t for t in weather.times if self.start + length <= t <= self.stop]
         if not ends:
-            raise ConfigError(f"no window of {length} fits between {self.start} and {self.stop}", where="samples")
+            raise ConfigError(
+                f"no window of {length} fits between {self.start} and {self.stop}", where="samples"
+            )
         return ends
 
     def cut(self, weather: Weather) -> Weather:
@@ -104,7 +106,9 @@ class SampleMaker:
         """Return the samples of windows that end at one time."""
         windows = self._windows(flows, end)
         inputs = InputWindows(flows, HALF, self.length)
-        parts = [windows.fractions(cells[k : k + BATCH], end, torch.float32) for k in range(0, len(cells), BATCH)]
+        parts = [
+            windows.fractions(cells[k : k + BATCH], end, torch.float32) for k in range(0, len(cells), BATCH)
+        ]
         return Samples(Inputs(inputs(cells, end), inputs.latitude(cells)), torch.cat(parts))
 
     def _windows(self, flows: FlowSource, end: datetime) -> Windows:
@@ -117,9 +121,7 @@ class SampleMaker:
 
 def joined(parts: Sequence[Samples]) -> Samples:
     """Return all samples in one set."""
-    x, latitude, target = (
-        torch.cat([_part(p)[k] for p in parts]) for k in range(3)
-    )
+    x, latitude, target = (torch.cat([_part(p)[k] for p in parts]) for k in range(3))
     return Samples(Inputs(x, latitude), target)
 
 

@@ -21,14 +21,14 @@ from tradewind.couplers.linearization import Count, WindowModel
 from tradewind.couplers.operators import Distributed, LinearOperator
 from tradewind.errors import CheckpointError, DomainError, SpecError
 from tradewind.plugins.jacobian_emulator.inputs import InputWindows
-from tradewind.plugins.jacobian_emulator.options import EmulatorOptions
+from tradewind.plugins.jacobian_emulator.options import EmulatorOptions, OwnError
 from tradewind.plugins.jacobian_emulator.samples import HALF
 from tradewind.plugins.transport.model import Transport
 from tradewind.plugins.transport.options import TransportOptions
 from tradewind.plugins.transport.windows import Cell
 from tradewind.surrogates.checkpoint import read_header
 from tradewind.surrogates.datasets import Windows
-from tradewind.surrogates.surrogate import WindowSurrogate
+from tradewind.surrogates.surrogate import WindowSurrogate, error_variance
 
 
 def reference_settings(options: TransportOptions, length: timedelta) -> dict[str, Any]:
@@ -71,7 +71,9 @@ class JacobianEmulator:
     def _settings(self) -> Mapping[str, Any]:
         settings = self.header.provenance.get("reference")
         if not isinstance(settings, Mapping) or "window_seconds" not in settings:
-            raise CheckpointError("does not say which model it was trained on", where=str(self.options.checkpoint))
+            raise CheckpointError(
+                "does not say which model it was trained on", where=str(self.options.checkpoint)
+            )
         return settings
 
     def _check_settings(self) -> None:
@@ -133,9 +135,18 @@ class JacobianEmulator:
         begin = perf_counter()
         shares: Tensor = self.network(self.windows(cells, end)).double()
         self.count.add(len(cells), perf_counter() - begin)
+        return self._pasted(shares, cells)
+
+    def fraction_variance(self, cells: tuple[Cell, ...], end: datetime) -> Tensor:
+        """Return the variance of the error of `fractions`, zero outside of each window."""
+        within = self._pasted(torch.ones(len(cells), 1, 1, dtype=torch.float64), cells)
+        return within * error_variance(self.fractions(cells, end), self.network.errors)
+
+    def _pasted(self, maps: Tensor, cells: tuple[Cell, ...]) -> Tensor:
+        """Return each source's map in its place on the whole domain, ``(source, lat, lon)``."""
         whole = torch.zeros(len(cells), *self.transport.domain.shape, dtype=torch.float64)
         for number, (row, column) in enumerate(cells):
-            whole[number, row - HALF : row + HALF + 1, column - HALF : column + HALF + 1] = shares[number]
+            whole[number, row - HALF : row + HALF + 1, column - HALF : column + HALF + 1] = maps[number]
         return whole
 
     def _valid(self, end: datetime) -> Tensor:
@@ -186,12 +197,42 @@ class EmulatedJacobian(LinearOperator):
         out[..., self.valid] = y @ self.rows(self.valid).T
         return out
 
+    def variance(self, x: Tensor) -> Tensor | None:
+        """Return the variance of the network's error in the columns of a flux, shape ``(cell,)``; None: ignored.
+
+        The sum over emitting cells of (standard deviation of the fraction times what was emitted)²: the
+        errors of different sources are taken to be independent.
+
+        Parameters
+        ----------
+        x
+            Mean flux, kg m-2 s-1, shape ``(cell,)``.
+
+        Raises
+        ------
+        DomainError
+            When a cell emits that the emulator cannot answer for.
+        """
+        if self.emulator.options.error is OwnError.IGNORED:
+            return None
+        cells = x.ne(0.0)
+        self._refuse(cells & ~self.valid)
+        where, emitted = self._sources(cells)
+        spread = self.emulator.fraction_variance(where, self.end)
+        factor = self.emulator.transport.column_factor(self.end)
+        return (emitted * x[cells]).square() @ (spread * factor.square()).flatten(1)
+
     def rows(self, cells: Tensor) -> Tensor:
         """Return the columns that a unit flux in each of `cells` gives, shape ``(source, cell)``."""
-        transport, (rows, columns) = self.emulator.transport, self._indices(cells)
-        shares = self.emulator.fractions(tuple(zip(rows, columns, strict=True)), self.end)
-        emitted = transport.domain.area[rows, 0] * self.emulator.length.total_seconds()
-        return (shares * transport.column_factor(self.end)).flatten(1) * emitted[:, None]
+        where, emitted = self._sources(cells)
+        shares = self.emulator.fractions(where, self.end)
+        return (shares * self.emulator.transport.column_factor(self.end)).flatten(1) * emitted[:, None]
+
+    def _sources(self, cells: Tensor) -> tuple[tuple[Cell, ...], Tensor]:
+        """Return rows and columns of `cells`, and what a unit flux emits in each, m2 s."""
+        rows, columns = self._indices(cells)
+        emitted = self.emulator.transport.domain.area[rows, 0] * self.emulator.length.total_seconds()
+        return tuple(zip(rows, columns, strict=True)), emitted
 
     def _indices(self, cells: Tensor) -> tuple[list[int], list[int]]:
         where = cells.nonzero().flatten()
@@ -202,8 +243,9 @@ class EmulatedJacobian(LinearOperator):
         if bool(outside.any()):
             row, column = (part[0] for part in self._indices(outside))
             domain = self.emulator.transport.domain
+            place = f"{float(domain.lat[row]):g} N {float(domain.lon[column]):g} E"
             raise DomainError(
-                f"{int(outside.sum())} emitting cells lie outside the emulator's domain at {self.end}, the first "
-                f"at {float(domain.lat[row]):g} N {float(domain.lon[column]):g} E",
+                f"{int(outside.sum())} emitting cells lie outside the emulator's domain at {self.end}, "
+                f"the first at {place}",
                 where="jacobian-emulator", hint="run_as: guarded sends them to the reference model",
             )  # fmt: skip
