@@ -91,6 +91,6 @@ def tradewind_register_observation_operator(register: Register) -> None:
     register(
         "point",
         factory="tradewind.plugins.observations.point:PointOperator",
-        options="tradewind.plugins.observations.options:SampledOptions",
+        options="tradewind.plugins.observations.options:PointOptions",
         summary="an export without levels, read at places at the end of a window",
     )

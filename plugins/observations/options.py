@@ -39,3 +39,9 @@ class ColumnOptions(SampledOptions):
     """Settings of the column operator."""
 
     variable: str = Field(default="xch4", description="Name or standard name of the column's mole fraction.")
+
+
+class PointOptions(SampledOptions):
+    """Settings of the point operator."""
+
+    units: str = Field(description="Units of the observed export, to which the file's are converted.")

@@ -79,6 +79,8 @@ class Sampled:
     ----------
     observes
         The export ``component.variable``; set by who knows the run.
+    units
+        Those that the export must have.
 
     Raises
     ------
@@ -91,7 +93,7 @@ class Sampled:
     """
 
     def __init__(self, options: SampledOptions, layout: Layout, units: str) -> None:
-        self.options, self.layout, self.observes = options, layout, ""
+        self.options, self.layout, self.units, self.observes = options, layout, units, ""
         self._dropped: list[str] = []
         self._unmatched: list[str] = []
         read = self._without_faults(_read(options, units))

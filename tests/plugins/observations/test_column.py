@@ -16,7 +16,7 @@ from tradewind.couplers.layout import Layout
 from tradewind.couplers.operators import dot_test
 from tradewind.errors import ConfigError, DataError, UnitsError
 from tradewind.plugins.observations.column import ColumnOperator
-from tradewind.plugins.observations.options import ColumnOptions, SampledOptions
+from tradewind.plugins.observations.options import ColumnOptions, PointOptions
 from tradewind.plugins.observations.point import PointOperator
 from tradewind.plugins.options import FOLDER
 
@@ -120,6 +120,7 @@ def test_units_of_the_file_become_ppb(write, units, factor):
 
 def test_an_export_in_other_units_is_compared_in_those(write):
     operator = ColumnOperator(ColumnOptions(file=write(dataset())), LAYOUT, "1e-6")
+    assert operator.units == "1e-6"
     assert operator.windows((FIRST, SECOND))[SECOND].y.tolist() == pytest.approx([1.86])
 
 
@@ -136,7 +137,7 @@ def test_variables_are_found_by_their_standard_name(write):
 def test_a_point_is_read_in_the_units_of_the_export(write):
     ds = dataset().rename(xch4="temperature", xch4_uncertainty="temperature_uncertainty")
     ds["temperature"].attrs["units"] = ds["temperature_uncertainty"].attrs["units"] = "K"
-    operator = PointOperator(SampledOptions(file=write(ds), variable="temperature"), LAYOUT, "K")
+    operator = PointOperator(PointOptions(file=write(ds), variable="temperature", units="K"), LAYOUT)
     assert operator.windows((FIRST, SECOND))[SECOND].y.tolist() == [1860.0]
 
 
