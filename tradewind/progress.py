@@ -82,7 +82,7 @@ def _patient_bars(console: Console, clock: Callable[[], float] | None) -> RichPr
             yield self.make_tasks_table([t for t in self.tasks if (t.elapsed or 0.0) >= PATIENCE])
 
     return Patient(
-        progress.TextColumn("{task.description}"),
+        progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(),
         progress.MofNCompleteColumn(),
         progress.TimeElapsedColumn(),

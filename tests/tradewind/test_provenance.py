@@ -85,7 +85,9 @@ def test_all_that_is_gathered_can_be_stored(tmp_path):
 
 
 def test_gathering_imports_no_library():
-    program = "from tradewind import provenance; import sys; p = provenance.gather(); " \
-              "print(p['torch_threads'], {'torch', 'numpy', 'xarray', 'mpi4py'} & set(sys.modules))"  # fmt: skip
+    program = (
+        "from tradewind import provenance; import sys; told = provenance.gather(); "
+        "print(told['torch_threads'], {'torch', 'numpy', 'xarray', 'mpi4py'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "None set()"

@@ -123,7 +123,7 @@ class Ranks:
         Seconds that a failed rank waits for the others to come to an end too, before it ends them.
     """
 
-    patience = 10.0
+    patience = 20.0
 
     def __init__(self, world: Any) -> None:
         self._world, self._comm = world, world.Dup()
