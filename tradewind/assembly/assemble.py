@@ -10,7 +10,9 @@ from tradewind.assembly.exchanges import build_exchanges
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.inversion import build_control, build_observations, build_solver, check_outputs
 from tradewind.assembly.parts import Assembly
-from tradewind.config import RunConfig, open_config
+from tradewind.config import RunConfig
+from tradewind.config.faults import config_error
+from tradewind.config.loading import survey_config
 from tradewind.couplers.clock import Clock
 from tradewind.couplers.component import Interval
 from tradewind.couplers.parallel import agree, as_communicator
@@ -46,9 +48,11 @@ def assemble(path: Path | str, overrides: Sequence[str] = (), comm: object | Non
     RankError
         When only another rank has found a fault, such as a file that it cannot see.
     """
-    config, manager = open_config(path, overrides, comm)
+    config, manager, source, found = survey_config(path, overrides, comm)
+    if config is None or manager is None:
+        raise config_error(found, source)
     clock = Clock(config.run.start, config.run.stop, config.run.step)
-    faults = Faults(config.source)
+    faults = Faults(source, found)
     windows = _windows(config, clock, faults)
     assembly = Assembly(config, manager, as_communicator(comm), clock, windows)
     with agree(assembly.comm, "assembling the run"):

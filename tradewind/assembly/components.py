@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from pydantic import BaseModel
+
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly, Member
 from tradewind.config import RunAs
@@ -20,6 +22,8 @@ POLICY_OF = {RunAs.GUARDED: "guard", RunAs.SHADOW: "shadow"}
 def build_members(assembly: Assembly, faults: Faults) -> None:
     """Build every component that can be built."""
     for name, section in assembly.config.components.items():
+        if isinstance(section.options, dict) or faults.spoil("components", name, "plugin"):
+            continue  # reported where the settings were checked
         with faults.at("components", name, "options"):
             assembly.members[name] = _member(assembly, name, section, faults)
 
@@ -33,7 +37,10 @@ def _member(assembly: Assembly, name: str, section: ComponentSection, faults: Fa
             member.defaults = component.defaults(member.layouts)
         if hasattr(component, "verify"):
             component.verify(assembly.clock)
-    if section.run_as is not RunAs.REFERENCE:
+    usable = isinstance(section.surrogate_options, BaseModel) and not faults.spoil(
+        "components", name, "surrogate"
+    )
+    if section.run_as is not RunAs.REFERENCE and usable:
         with faults.at("components", name, "surrogate_options"):
             _stand_in(assembly, member)
     return member
@@ -65,6 +72,8 @@ def _stand_in(assembly: Assembly, member: Member) -> None:
 def build_callers(assembly: Assembly, faults: Faults) -> None:
     """Build what calls each component: its answerers, wrapped by policies."""
     for name, member in assembly.members.items():
+        if faults.spoil("components", name):
+            continue  # its surrogate may be missing
         with faults.at("components", name):
             member.policies = tuple(_policies(assembly, member))
             # in shadow the surrogate belongs to the policy: it answers nothing

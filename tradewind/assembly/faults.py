@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tradewind.config.faults import Fault, config_error
@@ -17,10 +17,12 @@ class Faults:
     ----------
     source
         File and lines of the config.
+    found
+        What is known to be wrong already.
     """
 
-    def __init__(self, source: ConfigSource) -> None:
-        self.source, self.found = source, list[Fault]()
+    def __init__(self, source: ConfigSource, found: Iterable[Fault] = ()) -> None:
+        self.source, self.found = source, list(found)
 
     @contextmanager
     def at(self, *path: Key) -> Iterator[None]:
@@ -33,6 +35,10 @@ class Faults:
     def add(self, path: Sequence[Key], what: str) -> None:
         """Add a fault."""
         self.found.append(Fault(tuple(path), what))
+
+    def spoil(self, *path: Key) -> bool:
+        """Return whether something is wrong at `path` or below it."""
+        return any(fault.path[: len(path)] == path for fault in self.found)
 
     def settle(self) -> None:
         """Raise what was found, if anything was.

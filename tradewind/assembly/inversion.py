@@ -65,6 +65,8 @@ def build_observations(assembly: Assembly, faults: Faults) -> None:
     section = assembly.config.observations
     if section is None or len(assembly.members) < len(assembly.config.components):
         return
+    if isinstance(section.options, dict) or faults.spoil("observations"):
+        return  # reported where the settings were checked
     with faults.at("observations", "of"):
         component, variable = _observed(assembly, section)
         with faults.at("observations", "options"):
@@ -104,7 +106,7 @@ def _observed(assembly: Assembly, section: ObservationsSection) -> tuple[str, Va
 def build_solver(assembly: Assembly, faults: Faults) -> None:
     """Build the method, and refuse one that needs gradients where a component has none."""
     section = assembly.config.solve
-    if section is None:
+    if section is None or isinstance(section.options, dict):
         return
     with faults.at("solve", "method"):
         solver: Solver = assembly.manager.descriptor(Role.SOLVER, section.method).build(section.options)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tradewind.config.faults import Fault, faults_of
 from tradewind.config.source import Key
@@ -16,6 +17,8 @@ from tradewind.errors import PluginError
 from tradewind.plugins.manager import PluginManager
 from tradewind.plugins.options import FOLDER
 from tradewind.plugins.registry import Descriptor, Role
+
+Validated = TypeVar("Validated", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -97,9 +100,36 @@ def _validate(choice: Choice, descriptor: Descriptor, folder: Path) -> Iterator[
     if not isinstance(settings, dict):
         return  # reported where the type is checked
     model = descriptor.options_model()
-    try:
-        validated = model.model_validate(settings, context={FOLDER: folder})
-    except ValidationError as error:
+    usable, error = validated(model, settings, {FOLDER: folder})
+    if error is not None:
         yield from faults_of(error, model, (*choice.at, choice.options_key))
-    else:
-        choice.section[choice.options_key] = validated
+    if usable is not None:
+        choice.section[choice.options_key] = usable
+
+
+def validated(
+    model: type[Validated], data: dict[str, Any], context: Mapping[str, Any]
+) -> tuple[Validated | None, ValidationError | None]:
+    """Return the settings `data` as an instance of `model`, and what is wrong with them.
+
+    Unknown keys are left out, so that other faults can be looked for; None where that does not help.
+    """
+    try:
+        return model.model_validate(data, context=context), None
+    except ValidationError as error:
+        try:
+            return model.model_validate(_without_unknown(data, error), context=context), error
+        except ValidationError:
+            return None, error
+
+
+def _without_unknown(data: dict[str, Any], error: ValidationError) -> dict[str, Any]:
+    known = deepcopy(data)
+    for details in error.errors(include_url=False):
+        if details["type"] == "extra_forbidden":
+            *parents, key = details["loc"]
+            inner: Any = known
+            for parent in parents:
+                inner = inner[parent]
+            del inner[key]
+    return known

@@ -7,10 +7,8 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
 from tradewind.config import overrides as override
-from tradewind.config.choices import validate_choices
+from tradewind.config.choices import validate_choices, validated
 from tradewind.config.faults import Fault, config_error, faults_of
 from tradewind.config.models import SOURCE, RunConfig
 from tradewind.config.source import ConfigSource, parse, read_text
@@ -20,6 +18,23 @@ from tradewind.errors import PluginError
 from tradewind.plugins.discovery import on_root
 from tradewind.plugins.manager import PluginManager
 from tradewind.plugins.options import FOLDER
+
+
+class Survey(NamedTuple):
+    """A run config as far as it can be used, with everything that is wrong with it.
+
+    Attributes
+    ----------
+    config
+        Without the keys that are not known; None where more than that is wrong with its sections.
+    manager
+        The plugins that it names; None where one could not be loaded.
+    """
+
+    config: RunConfig | None
+    manager: PluginManager | None
+    source: ConfigSource
+    faults: list[Fault]
 
 
 class Written(NamedTuple):
@@ -63,16 +78,32 @@ def open_config(
     ConfigError
         With everything that is wrong in ``faults``, in the order of the lines.
     """
+    config, manager, source, faults = survey_config(path, overrides, comm)
+    if config is None or manager is None or faults:
+        raise config_error(faults, source)
+    return config, manager
+
+
+def survey_config(path: Path | str, overrides: Sequence[str] = (), comm: object | None = None) -> Survey:
+    """Return what `open_config` would, as far as it can be used, and the faults instead of an error.
+
+    So a misspelled key does not hide what is wrong with the data that the other keys name.
+
+    Raises
+    ------
+    ConfigError
+        When the file cannot be read, or is no YAML.
+    """
     written = _read(path, overrides, comm)
-    data = deepcopy(written.data)
+    data, faults = deepcopy(written.data), list(written.faults)
+    manager = None
     try:
         manager = _load_plugins(written, comm)
+        faults += validate_choices(data, manager, written.source.folder)
     except PluginError as error:
-        fault = Fault(("plugins", *_culprit(written, error)), str(error))
-        _finish(written._replace(faults=[*written.faults, fault]))
-        raise
-    found = list(validate_choices(data, manager, written.source.folder))
-    return _finish(Written(data, written.source, [*written.faults, *found])), manager
+        faults.append(Fault(("plugins", *_culprit(written, error)), str(error)))
+    config, found = _validate(written._replace(data=data))
+    return Survey(config, manager, written.source, [*faults, *structure_faults(written.data), *found])
 
 
 def _read(path: Path | str, overrides: Sequence[str], comm: object | None) -> Written:
@@ -90,10 +121,8 @@ def _finish(written: Written) -> RunConfig:
 
 
 def _validate(written: Written) -> tuple[RunConfig | None, list[Fault]]:
-    try:
-        return RunConfig.model_validate(written.data, context=_context(written.source)), []
-    except ValidationError as error:
-        return None, list(faults_of(error, RunConfig))
+    config, error = validated(RunConfig, written.data, _context(written.source))
+    return config, [] if error is None else list(faults_of(error, RunConfig))
 
 
 def _context(source: ConfigSource) -> Mapping[str, Any]:
