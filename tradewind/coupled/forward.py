@@ -155,7 +155,7 @@ class CoupledModel:
         Where a surrogate stands in for the linearization of a linear component, the answer is the
         superposition of its sensitivities; otherwise the run is stepped.
         """
-        stand_in = self._stand_in(window)
+        stand_in = self.stand_in(window)
         if stand_in is not None:
             # superposition: the field itself goes through the linear chain, not a change of it
             exported = stand_in.chain.forward(self._field(x))
@@ -165,7 +165,7 @@ class CoupledModel:
 
     def linearize(self, x: Tensor, window: Interval) -> LinearOperator:
         """Return K of `window`: observation operator, components, exchanges and control composed."""
-        stand_in = self._stand_in(window)
+        stand_in = self.stand_in(window)
         chain = self._from_tape(x, window) if stand_in is None else stand_in.chain
         return self.observe.operator(window) @ chain @ self.control.linearize(x)
 
@@ -175,7 +175,7 @@ class CoupledModel:
         The surrogate says how far each cell of its export may be off; H carries variances with the squares
         of its entries, as if errors in different cells were independent.
         """
-        stand_in = self._stand_in(window)
+        stand_in = self.stand_in(window)
         if stand_in is None or not isinstance(stand_in.operator, Uncertain):
             return None
         variance = stand_in.operator.variance(stand_in.upstream.forward(self._field(x)))
@@ -202,7 +202,7 @@ class CoupledModel:
         return CountedOperator(chain, self.calls.of(observed.name, "reference"))
 
     # ------------------------------------------------------------------ a surrogate's
-    def _stand_in(self, window: Interval) -> StandIn | None:
+    def stand_in(self, window: Interval) -> StandIn | None:
         """Return what a surrogate puts in place of the observed component, None where there is none."""
         # a window is asked several times in a row: for its values, its Jacobian, its error
         if self._kept[:1] != (window,):
@@ -214,10 +214,11 @@ class CoupledModel:
         caller = self.callers.get(observed.name)
         if caller is None or not observed.spec.linear:
             return None
-        operator = caller.linearize(self._window_model(observed, window), None, window)
+        operator = caller.linearize(self.window_model(observed, window), None, window)
         return None if operator is None else StandIn(operator, self._upstream(observed, window))
 
-    def _window_model(self, observed: Participant, window: Interval) -> WindowModel:
+    def window_model(self, observed: Participant, window: Interval) -> WindowModel:
+        """Return what a surrogate of `observed` is asked about `window`."""
         given, wanted = self._single_import(observed), self.observe.observes.partition(".")[2]
         return WindowModel(
             observed.name, observed.spec, given, wanted, observed.layouts,

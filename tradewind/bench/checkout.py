@@ -1,0 +1,67 @@
+"""Where the examples are, and how child processes are started."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from tradewind.errors import DataError
+
+
+def examples() -> Path:
+    """Return the folder of the examples.
+
+    Raises
+    ------
+    DataError
+        When the package is installed without them.
+    """
+    folder = Path(__file__).resolve().parents[2] / "examples"
+    if not (folder / "permian.yaml").is_file():
+        raise DataError("the examples are not here", where=str(folder), hint="run from a checkout of the project")
+    return folder
+
+
+def python(arguments: Sequence[str | Path], ranks: int = 1) -> str:
+    """Run Python with one thread in a process of its own, or on `ranks` ranks; return what it printed.
+
+    Raises
+    ------
+    DataError
+        When it fails, or no MPI launcher is there.
+    """
+    command = [*(launcher(ranks) if ranks > 1 else []), sys.executable, *map(str, arguments)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if done.returncode:
+        raise DataError(f"{' '.join(command)} failed: {done.stderr.strip()[-2000:]}", where="benchmark")
+    return done.stdout
+
+
+def can_launch() -> bool:
+    """Return whether ranks can be started here."""
+    return find_spec("mpi4py") is not None and _mpiexec() is not None
+
+
+def launcher(ranks: int) -> list[str]:
+    """Return the beginning of a command line that starts `ranks` ranks.
+
+    Raises
+    ------
+    DataError
+        When there is none.
+    """
+    mpiexec = _mpiexec()
+    if mpiexec is None:
+        raise DataError("no mpiexec is here", where="benchmark", hint='pip install "tradewind[mpich]"')
+    return [mpiexec, "-n", str(ranks)]
+
+
+def _mpiexec() -> str | None:
+    beside = Path(sys.executable).with_name("mpiexec")
+    return str(beside) if beside.exists() else shutil.which("mpiexec")
