@@ -64,9 +64,10 @@ class GriddedEmissions:
             When the file holds NaN or infinite fluxes.
         """
         values = np.asarray(self._field.values, dtype=np.float64).ravel()
-        if not np.isfinite(values).all():
+        missing = int((~np.isfinite(values)).sum())
+        if missing:
             raise DataError(
-                f"{self.options.variable} holds {int((~np.isfinite(values)).sum())} missing or infinite values",
+                f"{self.options.variable} holds {missing} missing or infinite values",
                 where=str(self.options.file), hint="write 0 where nothing is emitted",
             )  # fmt: skip
         whole = torch.from_numpy(values.copy())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -51,7 +52,7 @@ class Domain:
 
     @property
     def _pairs(self) -> list[tuple[float, float]]:
-        return list(zip(self.sigma[:-1], self.sigma[1:], strict=True))
+        return list(pairwise(self.sigma))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -98,7 +99,7 @@ class Domain:
 
     @cached_property
     def height(self) -> Tensor:
-        """Height of the layers' middles over the ground in an isothermal atmosphere, m, shape ``(layer,)``."""
+        """Height of the layers' middles in an isothermal atmosphere, m over ground, shape ``(layer,)``."""
         return -SCALE_HEIGHT * torch.log(self.middle)
 
     @cached_property

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -23,12 +24,13 @@ from tradewind.plugins.transport.domain import GRAVITY, Domain
 from tradewind.plugins.transport.weather import REFERENCE_PRESSURE, Weather, interpolate, level_weights
 
 if TYPE_CHECKING:
+    from scipy.sparse import dia_array
     from scipy.sparse.linalg import SuperLU
 
 Faces: TypeAlias = tuple[Tensor, Tensor]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Flow:
     """Air between two analyses: fluxes and surface pressure that change linearly in time.
 
@@ -45,7 +47,7 @@ class Flow:
     air
         kg of air in each cell at both ends, shape ``(2, layer, lat, lon)``.
 
-    All may carry leading batch dimensions after the first (windows with winds of their own).
+    All may carry one more dimension after the first, for members with winds of their own.
     """
 
     interval: Interval
@@ -53,6 +55,11 @@ class Flow:
     northward: Tensor
     upward: Tensor
     air: Tensor
+
+    @property
+    def shared(self) -> bool:
+        """Whether all members are in the same air."""
+        return self.air.ndim == 4
 
     def at(self, time: datetime) -> tuple[Tensor, Tensor, Tensor]:
         """Return the three fluxes at `time`, kg s-1."""
@@ -68,6 +75,10 @@ class Flow:
 
     def courant(self) -> float:
         """Return the largest fraction of a cell's air that leaves it per second by one direction's faces."""
+        return self._courant
+
+    @cached_property
+    def _courant(self) -> float:
         leaving = [
             (f.narrow(d, 1, f.shape[d] - 1).clamp(min=0) - f.narrow(d, 0, f.shape[d] - 1).clamp(max=0))
             for f, d in ((self.eastward, -1), (self.northward, -2), (self.upward, -3))
@@ -194,19 +205,21 @@ class PressureFixer:
 
         ny, nx = self.domain.shape
         east, north = (w.numpy().ravel() for w in self._conductance)
-        dx = kron(eye_array(ny), _differences(nx, diags_array))
-        dy = kron(_differences(ny, diags_array), eye_array(nx))
+        dx = kron(eye_array(ny), _differences(nx))
+        dy = kron(_differences(ny), eye_array(nx))
         matrix = dx.T @ diags_array(east) @ dx + dy.T @ diags_array(north) @ dy
         return splu(csc_array(matrix))
 
 
-def _differences(n: int, diags: type) -> object:
+def _differences(n: int) -> dia_array:
     """Return the matrix of differences over n + 1 faces of n cells with nothing outside."""
-    return diags([np.ones(n), -np.ones(n)], offsets=[0, -1], shape=(n + 1, n))
+    from scipy.sparse import diags_array
+
+    return diags_array([np.ones(n), -np.ones(n)], offsets=[0, -1], shape=(n + 1, n))
 
 
 def substeps(interval: Interval, seconds: float) -> list[Interval]:
     """Cut `interval` into equal parts no longer than `seconds`."""
     count = max(1, -int(-interval.seconds // seconds))
     edges = [interval.start + timedelta(seconds=interval.seconds * k / count) for k in range(count + 1)]
-    return [Interval(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [Interval(a, b) for a, b in pairwise(edges)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tradewind.plugins.transport.domain import Domain
+from tradewind.plugins.transport.domain import SCALE_HEIGHT, Domain
 
 
 @dataclass(frozen=True)
@@ -32,29 +32,23 @@ class Mixing:
         Backward Euler on dm_k/dt = sum of exchanges, with mixing ratio m_k / thickness_k. Its columns
         sum to one (mass) and its entries are non-negative (the inverse of an M-matrix), for any step.
         """
-        exchange = self._exchange(domain)
-        laplacian = torch.diag_embed(torch.zeros(domain.layers, dtype=torch.float64))
-        for k, rate in enumerate(exchange):
-            laplacian[k, k] += rate
-            laplacian[k + 1, k + 1] += rate
-            laplacian[k, k + 1] -= rate
-            laplacian[k + 1, k] -= rate
+        difference = torch.eye(domain.layers, dtype=torch.float64).diff(dim=0)
+        laplacian = difference.T @ (self._exchange(domain)[:, None] * difference)
         implicit = torch.eye(domain.layers, dtype=torch.float64) + seconds * laplacian / domain.thickness
         inverse = torch.linalg.inv(implicit)
-        return inverse / inverse.sum(0)
+        matrix: Tensor = inverse / inverse.sum(0)
+        return matrix
 
     def _exchange(self, domain: Domain) -> Tensor:
         """Return the fraction of a column's air exchanged between neighbours, s-1, ``(layer - 1,)``."""
-        interface = domain.sigma[1:-1]
-        heights = domain.height
-        gap = heights.diff()
-        scale = torch.tensor(interface, dtype=torch.float64)
-        z = 0.5 * (heights[1:] + heights[:-1])
-        diffusivity = torch.where(z < self.depth, self.inside, self.above)
+        height = domain.height
+        interface = torch.tensor(domain.sigma[1:-1], dtype=torch.float64)
+        between = 0.5 * (height[1:] + height[:-1])
+        diffusivity = torch.where(between < self.depth, self.inside, self.above)
         # density times K over distance, as a share of the column: rho = sigma p / (g H)
-        return diffusivity * scale / (7_500.0 * gap)
+        return diffusivity * interface / (SCALE_HEIGHT * height.diff())
 
 
 def mix(matrix: Tensor, tracer: Tensor) -> Tensor:
-    """Apply the mixing matrix to tracer masses of shape ``(..., layer, lat, lon)``."""
-    return torch.einsum("kl,...lyx->...kyx", matrix, tracer)
+    """Apply the mixing matrix, shape ``(layer, layer)``, to tracer masses of shape ``(..., layer, cell)``."""
+    return torch.matmul(matrix, tracer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cached_property
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -64,7 +65,9 @@ class Transport:
         return Spec(
             imports=(Variable(FLUX, "kg m-2 s-1", grid, Kind.FLUX_INTENSIVE, cell_methods="time: mean"),),
             exports=(Variable(COLUMN, "1e-9", grid, Kind.STATE_INTENSIVE),),
-            state=(Variable(TRACER, "kg", grid, Kind.STATE_EXTENSIVE, extra=(("layer", self.domain.layers),)),),
+            state=(
+                Variable(TRACER, "kg", grid, Kind.STATE_EXTENSIVE, extra=(("layer", self.domain.layers),)),
+            ),
             linear=SCHEMES[self.options.scheme].linear,
         )
 
@@ -101,17 +104,20 @@ class Transport:
         self, state: State, imports: Fields, parameters: Fields, interval: Interval
     ) -> tuple[Fields, State]:
         """Advance over `interval`, cut where the analyses change."""
-        tracer = state.fields[TRACER].unflatten(-1, self.domain.shape)
-        emission = imports[FLUX].unflatten(-1, self.domain.shape) * self.domain.area
+        tracer, flux = (self._map(field) for field in (state.fields[TRACER], imports[FLUX]))
+        emission = flux * self.domain.area
         for part in self.parts(interval):
             tracer = self.solver.advance(tracer, emission, self.flows.at(part.start), part)
         return {COLUMN: self.column(tracer, interval.stop)}, State({TRACER: tracer.flatten(-2)})
+
+    def _map(self, field: Tensor) -> Tensor:
+        return field.reshape(*field.shape[:-1], *self.domain.shape)
 
     def parts(self, interval: Interval) -> list[Interval]:
         """Return `interval` cut at the times of the analyses."""
         times = self.flows.weather.times
         edges = [interval.start, *(t for t in times if interval.start < t < interval.stop), interval.stop]
-        return [Interval(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        return [Interval(a, b) for a, b in pairwise(edges)]
 
     def column(self, tracer: Tensor, time: datetime) -> Tensor:
         """Return the column-mean mole fraction, 1e-9, shape ``(..., cell)``, of tracer masses."""

@@ -7,6 +7,7 @@ winds are interpolated linearly in log pressure between the levels and held cons
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -99,7 +100,7 @@ class Weather:
                 f"no winds for {time:%Y-%m-%d %H:%M}", where="weather",
                 hint=f"the file covers {self.times[0]:%Y-%m-%d %H:%M} to {self.times[-1]:%Y-%m-%d %H:%M}",
             )  # fmt: skip
-        i = min(int(np.searchsorted(np.array(self.times), np.array(time), side="right")) - 1, len(self.times) - 2)
+        i = min(bisect_right(self.times, time), len(self.times) - 1) - 1
         span = (self.times[i + 1] - self.times[i]).total_seconds()
         return i, (time - self.times[i]).total_seconds() / span
 
@@ -115,7 +116,8 @@ def _find(ds: xr.Dataset, part: str, units: str, where: str) -> xr.DataArray:
 def _with_units(field: xr.DataArray, units: str, where: str) -> xr.DataArray:
     from tradewind.couplers.units import convert
 
-    return field.copy(data=convert(field.values, str(field.attrs.get("units", "")), units, f"{where}: {field.name}"))
+    given, name = str(field.attrs.get("units", "")), f"{where}: {field.name}"
+    return field.copy(data=convert(field.values, given, units, name))
 
 
 def _axes(field: xr.DataArray, where: str) -> dict[str, str]:

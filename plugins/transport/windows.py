@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TypeAlias
 
 import torch
@@ -65,7 +66,7 @@ class Windows:
         edges = [end - self.length, end]
         edges += [t for t in self.flows.weather.times if edges[0] < t < edges[1]]
         edges.sort()
-        return [Interval(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        return [Interval(a, b) for a, b in pairwise(edges)]
 
     def _cut(self, flow: Flow, cells: Sequence[Cell], dtype: torch.dtype) -> Flow:
         parts = (flow.eastward, flow.northward, flow.upward, flow.air)
