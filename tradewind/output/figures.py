@@ -46,7 +46,7 @@ def maps(result: InversionResult, comparison: Comparison) -> Iterator[Picture]:
     changes, errors = Scale.diverging(posterior - prior), Scale.sequential(sigma, colours="cividis")
     units, places = result.field_units, _places(comparison)
     same = "On one colour scale with the {}."
-    dots = f"Dots: where the {words.whole(len(comparison))} observations were made." if places else ""
+    dots = f"Dots: where observations were made, {words.whole(len(comparison))} in all." if places else ""
     drawn = (
         ("Prior", prior, units, fields, same.format("posterior")),
         ("Posterior", posterior, units, fields, same.format("prior")),

@@ -69,7 +69,9 @@ def percent(change: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """Return a duration that is easy on the eye: ``0.42 s``, ``12.3 s``, ``3 min 05 s``."""
+    """Return a duration that is easy on the eye: ``4.2 ms``, ``0.42 s``, ``12.3 s``, ``3 min 05 s``."""
+    if 0 < value < 0.01:
+        return f"{number(1000 * value, 2)} ms"
     if value < 100:
         return f"{number(value, 2 if value < 10 else 3)} s"
     minutes, rest = divmod(round(value), 60)

@@ -70,7 +70,15 @@ def test_percent(change, text):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.042, "0.042 s"), (1.94, "1.9 s"), (81.5, "81.5 s"), (185.2, "3 min 05 s"), (7384, "2 h 03 min")],
+    [
+        (0.0, "0 s"),
+        (4.6e-4, "0.46 ms"),
+        (0.042, "0.042 s"),
+        (1.94, "1.9 s"),
+        (81.5, "81.5 s"),
+        (185.2, "3 min 05 s"),
+        (7384, "2 h 03 min"),
+    ],
 )
 def test_seconds(seconds, text):
     assert words.seconds(seconds) == text
