@@ -23,7 +23,9 @@ def examples() -> Path:
     """
     folder = Path(__file__).resolve().parents[2] / "examples"
     if not (folder / "permian.yaml").is_file():
-        raise DataError("the examples are not here", where=str(folder), hint="run from a checkout of the project")
+        raise DataError(
+            "the examples are not here", where=str(folder), hint="run from a checkout of the project"
+        )
     return folder
 
 

@@ -102,6 +102,5 @@ def main() -> None:
         sys.stdout.write(json.dumps(found))
 
 
-
 if __name__ == "__main__":
     main()

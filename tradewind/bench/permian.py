@@ -112,5 +112,3 @@ def _names(ds: Any) -> Iterator[str]:
 def _bits(ds: Any, name: str) -> bytes:
     bits: bytes = ds[name].values.tobytes()
     return bits
-
-
