@@ -76,7 +76,11 @@ class Participant:
         return value if halo is None else halo.forward(value)
 
     def collected(self, key: Key, cotangent: Tensor) -> Tensor:
-        """Return the cotangent of this rank's own cells from that with a halo; the adjoint of `filled`."""
+        """Return the cotangent of this rank's own cells from that with a halo; the adjoint of `filled`.
+
+        What neighbours give back is added in the order of the ranks: the same for any number of them but
+        for rounding.
+        """
         halo = self.halos.get(key)
         return cotangent if halo is None else halo.adjoint(cotangent)
 

@@ -1,0 +1,136 @@
+"""Diffusion on a ring of cells that ranks share; what must not depend on how many is written as JSON.
+
+Usage: diffusion_ranks.py FOLDER
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import torch
+from mpi4py import MPI
+
+from tradewind.coupled.run import CoupledRun
+from tradewind.coupled.tape import Participant
+from tradewind.couplers.clock import Clock
+from tradewind.couplers.component import Step
+from tradewind.couplers.fields import Spec, State, Variable
+from tradewind.couplers.grids import Grid
+from tradewind.couplers.layout import Layout
+from tradewind.errors import RankError
+
+torch.set_num_threads(1)
+N, HOUR, START = 12, timedelta(hours=1), datetime(2000, 1, 1)
+GRID = Grid.latlon(np.array([0.0]), np.arange(N) * 30.0, lat_bounds=np.array([-5.0, 5.0]))
+
+
+class Diffusion:
+    """``u += s_left + s_right - 2 s`` with ``s = u³ / 10``: every cell sees one ring of neighbours."""
+
+    def __init__(self, fails: bool) -> None:
+        self.fails = fails
+
+    def describe(self) -> Spec:
+        u = Variable("u", "1", GRID, halo=1)
+        return Spec(imports=(), exports=(Variable("total", "1", GRID),), state=(u,))
+
+    def initialize(self, spec, layouts, members):
+        self.own = layouts["u"]
+        seen = self.own if self.own.is_serial else self.own.with_halo(1)
+        place = {int(cell): k for k, cell in enumerate(seen.owned)}
+        self.left, self.here, self.right = (
+            torch.tensor([place[(int(c) + d) % N] for c in self.own.owned], dtype=torch.long)
+            for d in (-1, 0, 1)
+        )
+        return State({"u": torch.zeros(members, self.own.n_local, dtype=torch.float64)})
+
+    def step(self, state, imports, parameters, interval):
+        if self.fails and self.own.comm.rank == 1 and interval.start > START:
+            raise ValueError("the model blew up")
+        u = state.fields["u"]
+        s = u**3 / 10
+        new = u[:, self.here] + s[:, self.left] + s[:, self.right] - 2 * s[:, self.here]
+        return {"total": new.square()}, State({"u": new})
+
+    def finalize(self) -> None: ...
+
+
+def owned(comm, ranks):
+    """Deal the ring to the first `ranks` ranks."""
+    parts = np.array_split(np.arange(N), ranks)
+    return parts[comm.rank] if comm.rank < ranks else np.arange(0)
+
+
+def digest(layout, value):
+    return hashlib.sha256(layout.gather(value).numpy().tobytes()).hexdigest()[:16]
+
+
+def ring(layout, fails=False):
+    """Return a run of six hours with two members on a ring."""
+    model = Diffusion(fails)
+    spec = model.describe()
+
+    def answer(call):
+        return Step(*model.step(call.state, call.imports, call.parameters, call.interval))
+
+    participant = Participant("ring", model, spec, answer, {"u": layout, "total": layout})
+    return CoupledRun(Clock(START, START + 6 * HOUR, HOUR), [participant], [], members=2)
+
+
+def derivatives(layout, file=None):
+    """Return digests of answers and tangents, the dot test's error, and the whole gradient."""
+    run = ring(layout)
+    whole = torch.randn(3, 2, N, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    if file is not None and file.exists():
+        run.restore(file)
+    else:
+        run.put("ring.u", layout.scatter(whole[0]))
+        run.advance(START + 3 * HOUR)
+        if file is not None:
+            run.save(file)
+    with run.recording():
+        run.put("ring.u", run.get("ring.u"))
+        given, wanted = ("ring.u", run.time), ("ring.total", START + 6 * HOUR)
+        run.advance(START + 6 * HOUR)
+    moved = run.jvp({given: layout.scatter(whole[1:])}, [wanted])[wanted]
+    # a rank without cells still gives its zeros
+    back = run.vjp({wanted: layout.scatter(whole[1:])})[given]
+    left, right = (float((layout.gather(v) * whole[1:]).sum()) for v in (moved, back))
+    digests = [digest(layout, v) for v in (run.get("ring.u"), run.get("ring.total"), moved)]
+    return {
+        "digests": digests,
+        "dot": abs(left - right) / abs(left),
+        "gradient": layout.gather(back).flatten().tolist(),
+    }
+
+
+def failure(layout):
+    """Return what every rank says when one of them fails in its second step."""
+    try:
+        ring(layout, fails=True).advance(START + 2 * HOUR)
+    except (RankError, ValueError) as error:
+        return layout.comm.allgather(f"{type(error).__name__}: {error}")
+    return []
+
+
+def main() -> None:
+    folder, comm = Path(sys.argv[1]), MPI.COMM_WORLD
+    shared = comm if comm.size > 1 else None
+    layout = Layout(GRID, shared, owned(comm, comm.size))
+    emptier = Layout(GRID, shared, owned(comm, max(comm.size - 1, 1)))
+    found = {
+        "plain": derivatives(layout),
+        "last rank empty": derivatives(emptier),
+        "restart": derivatives(layout, folder / "run.safetensors"),
+        "failure": failure(layout),
+    }
+    if comm.rank == 0:
+        (folder / f"{comm.size}.json").write_text(json.dumps(found))
+
+
+main()
