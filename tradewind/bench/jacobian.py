@@ -1,8 +1,8 @@
 """What one Jacobian costs: emulator, reference runs one by one, in batches, and by the adjoint.
 
 All build the same matrix on the same grid, for the same window, in one process on the same threads: from
-every cell whose window fits into the region to every observation. Costs that are the same for every column (or row)
-are timed on some of them and multiplied.
+every cell whose window fits into the region to every observation. Costs that are the same for every column
+(or row) are timed on some of them and multiplied.
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ def speedups() -> dict[str, Any]:
     """Return seconds of each way for the whole matrix, and their ratios to the emulator's."""
     case = Case()
     seconds = {
-        "emulator": case.emulator, "one_by_one": case.one_by_one, "batched": case.batched, "adjoint": case.adjoint,
-    }  # fmt: skip
+        "emulator": case.emulator,
+        "one_by_one": case.one_by_one,
+        "batched": case.batched,
+        "adjoint": case.adjoint,
+    }
     taken = medians(seconds, ROUNDS)
     scale = case.scale()
     whole = {name: taken[name] * scale[name] for name in taken}

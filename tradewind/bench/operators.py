@@ -1,4 +1,4 @@
-"""Dot tests and conservation of every operator; also run on ranks: ``python -m tradewind.bench.operators``."""
+"""Dot tests and conservation of every operator; on ranks by ``python -m tradewind.bench.operators``."""
 
 from __future__ import annotations
 
@@ -64,8 +64,7 @@ def pairs() -> Iterator[tuple[Grid, Grid]]:
     """Yield pairs of global grids, the second covering the first: coarse, fine, and with half polar cells."""
     five, four_by_five = _global(36, 72), _global(45, 72)
     fine, coarse = _global(90, 180), _global(48, 96)
-    for source, target in ((five, four_by_five), (fine, coarse), (coarse, fine)):
-        yield source, target
+    yield from ((five, four_by_five), (fine, coarse), (coarse, fine))
 
 
 def _global(rows: int, columns: int) -> Grid:

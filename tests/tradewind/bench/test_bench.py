@@ -57,7 +57,7 @@ def test_the_same_bits_are_the_same_numbers(tmp_path: Path):
     assert permian.same_numbers(_file(tmp_path / "a.nc", 2.0), _file(tmp_path / "b.nc", 2.0))
 
 
-@pytest.mark.parametrize("name, value", [("x", np.nextafter(2.0, 3.0)), ("y", 2.0)])
+@pytest.mark.parametrize(("name", "value"), [("x", np.nextafter(2.0, 3.0)), ("y", 2.0)])
 def test_one_bit_or_one_name_makes_numbers_differ(tmp_path: Path, name: str, value: float):
     other = _file(tmp_path / "b.nc", value, name)
     assert not permian.same_numbers(_file(tmp_path / "a.nc", 2.0), other)
