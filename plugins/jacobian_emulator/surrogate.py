@@ -132,6 +132,8 @@ class JacobianEmulator:
 
     def _fractions(self, cells: tuple[Cell, ...], end: datetime) -> Tensor:
         """Return the share of each cell's emission in each column at `end`, ``(source, lat, lon)``."""
+        if not cells:
+            return torch.zeros(0, *self.transport.domain.shape, dtype=torch.float64)
         begin = perf_counter()
         shares: Tensor = self.network(self.windows(cells, end)).double()
         self.count.add(len(cells), perf_counter() - begin)
@@ -198,7 +200,7 @@ class EmulatedJacobian(LinearOperator):
         return out
 
     def variance(self, x: Tensor) -> Tensor | None:
-        """Return the variance of the network's error in the columns of a flux, shape ``(cell,)``; None: ignored.
+        """Return the variance of the network's error in the columns of a flux; None where it is ignored.
 
         The sum over emitting cells of (standard deviation of the fraction times what was emitted)²: the
         errors of different sources are taken to be independent.
@@ -207,6 +209,11 @@ class EmulatedJacobian(LinearOperator):
         ----------
         x
             Mean flux, kg m-2 s-1, shape ``(cell,)``.
+
+        Returns
+        -------
+        Tensor or None
+            1e-18, shape ``(cell,)``.
 
         Raises
         ------

@@ -124,7 +124,7 @@ class Solver:
             Names the substep, the interval, and the longest substep that would do.
         """
         fastest = flow.courant()
-        if not fastest * self.substep <= COURANT_LIMIT:
+        if fastest * self.substep > COURANT_LIMIT:
             raise DataError(
                 f"substep {self.substep:g} s is too long for the winds of {flow.interval}",
                 where="transport", hint=f"use at most {int(COURANT_LIMIT / fastest)} s",

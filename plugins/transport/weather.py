@@ -60,7 +60,9 @@ class Weather:
         Raises
         ------
         DataError
-            When a variable is missing, has wrong units, or holds NaN; variable and time are named.
+            When the file or a variable is missing, or holds NaN; variable and time are named.
+        UnitsError
+            When units are missing or of another kind.
         """
         import xarray as xr
 
@@ -71,7 +73,15 @@ class Weather:
 
     @classmethod
     def from_dataset(cls, ds: xr.Dataset, where: str = "weather") -> Weather:
-        """Take winds and pressure from a CF dataset; dimensions may come in any order."""
+        """Take winds and pressure from a CF dataset; dimensions, latitudes and levels may come in any order.
+
+        Raises
+        ------
+        DataError
+            When a variable or coordinate is missing or holds NaN; variable and time are named.
+        UnitsError
+            When units are missing or of another kind.
+        """
         u, v = (_find(ds, part, "m s-1", where) for part in ("u", "v"))
         pressure = _find(ds, "pressure", "Pa", where)
         names = _axes(u, where)
@@ -83,7 +93,8 @@ class Weather:
             _refuse_missing(field, names["time"], where)
         return cls(
             tuple(_as_datetime(t) for t in u[names["time"]].values),
-            *(_tensor(fields[0][names[axis]]) for axis in ("lat", "lon", "level")),
+            *(_tensor(fields[0][names[axis]]) for axis in ("lat", "lon")),
+            _tensor(_with_units(fields[0][names["level"]], "Pa", where)),
             *(_tensor(f) for f in fields),
         )
 
