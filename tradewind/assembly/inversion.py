@@ -68,7 +68,7 @@ def build_observations(assembly: Assembly, faults: Faults) -> None:
     if isinstance(section.options, dict) or faults.spoil("observations"):
         return  # reported where the settings were checked
     with faults.at("observations", "of"):
-        component, variable = _observed(assembly, section)
+        component, variable = _observed(assembly, section, faults)
         with faults.at("observations", "options"):
             operator = _operator(assembly, section, assembly.members[component], variable)
             operator.observes = f"{component}.{variable.name}"
@@ -86,9 +86,8 @@ def _operator(
     return operator
 
 
-def _observed(assembly: Assembly, section: ObservationsSection) -> tuple[str, Variable]:
+def _observed(assembly: Assembly, section: ObservationsSection, faults: Faults) -> tuple[str, Variable]:
     """Return the export that is observed: the one named, or the only one that feeds no exchange."""
-    used = {str(e.source) for e in assembly.config.exchanges}
     exports = {f"{name}.{v.name}": (name, v) for name, m in assembly.members.items() for v in m.spec.exports}
     if section.of is not None:
         if str(section.of) not in exports:
@@ -96,6 +95,11 @@ def _observed(assembly: Assembly, section: ObservationsSection) -> tuple[str, Va
                 f"no component exports {str(section.of)!r}", hint=did_you_mean(str(section.of), exports)
             )
         return exports[str(section.of)]
+    used = {str(e.source) for e in assembly.config.exchanges}
+    if faults.spoil("exchanges"):
+        # a misspelled export is not free for that: look on at what feeds nothing at all
+        senders = {e.source.component for e in assembly.config.exchanges}
+        used |= {port for port, (name, _) in exports.items() if name in senders}
     free = [port for port in exports if port not in used]
     if len(free) != 1:
         hint = f"set observations.of to one of {', '.join(exports)}"
