@@ -82,9 +82,9 @@ def test_in_replay_what_is_valid_now_does_not_count():
 
 
 def test_without_a_reference_model_the_component_is_named():
+    wrapper = Guard(Options()).tradewind_step(StepCall("air", State(), {}, {}, DAY))
+    next(wrapper)
     with pytest.raises(PluginError, match="guard of 'air': no reference model can be asked"):
-        wrapper = Guard(Options()).tradewind_step(StepCall("air", State(), {}, {}, DAY))
-        next(wrapper)
         wrapper.send(answer(1, valid=[False]))
 
 
