@@ -41,7 +41,7 @@ def kept_samples(
 def _key_of(path: Path) -> str:
     """Return the key that a file was kept under; a file that cannot be read has none, and is replaced."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return str(file["key"]) if "key" in file else ""
     except (OSError, ValueError, EOFError, BadZipFile):
         return ""
