@@ -131,21 +131,21 @@ class Solver:
             )  # fmt: skip
 
     def _plan(self, flow: Flow, interval: Interval) -> Plan:
-        """Return the substeps; those of the last few intervals are kept, as far as memory allows.
+        """Return the substeps; of the last few intervals they are kept, as far as memory allows.
 
-        Flows of members of their own are asked only once and not kept.
+        An interval has to be asked twice for that: a run that passes once needs no memory for it, and
+        flows of members of their own are asked only once.
         """
         parts = substeps(interval, self.substep)
         size = 3 * self.scheme.arrays * len(parts) * flow.air[0].nbytes
         room = KEPT_BYTES // size if flow.shared else 0
         if not room:
             return self._substeps(flow, parts)
-        if (flow, interval) not in self._kept:
-            self._kept[flow, interval] = list(self._substeps(flow, parts))
-        self._kept.move_to_end((flow, interval))
+        asked, plan = (flow, interval) in self._kept, self._kept.pop((flow, interval), ())
+        self._kept[flow, interval] = plan or (tuple(self._substeps(flow, parts)) if asked else ())
         while len(self._kept) > room:
-            self._kept.popitem(last=False)  # never the one just moved to the end: room is at least one
-        return self._kept[flow, interval]
+            self._kept.popitem(last=False)
+        return self._kept[flow, interval] or self._substeps(flow, parts)
 
     def _substeps(self, flow: Flow, parts: list[Interval]) -> Iterator[Substep]:
         for number, part in enumerate(parts):
@@ -162,7 +162,7 @@ class Solver:
         return tuple(sweeps)
 
     @cached_property
-    def _kept(self) -> OrderedDict[tuple[Flow, Interval], list[Substep]]:
+    def _kept(self) -> OrderedDict[tuple[Flow, Interval], tuple[Substep, ...]]:
         return OrderedDict()
 
     @cached_property

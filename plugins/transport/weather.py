@@ -91,12 +91,10 @@ class Weather:
         fields = [f.sortby(names["level"], ascending=False) for f in fields[:2]] + fields[2:]
         for field in fields:
             _refuse_missing(field, names["time"], where)
-        return cls(
-            tuple(_as_datetime(t) for t in u[names["time"]].values),
-            *(_tensor(fields[0][names[axis]]) for axis in ("lat", "lon")),
-            _tensor(_with_units(fields[0][names["level"]], "Pa", where)),
-            *(_tensor(f) for f in fields),
-        )
+        times = tuple(_as_datetime(t) for t in u[names["time"]].values)
+        lat, lon, level = (fields[0][names[axis]] for axis in ("lat", "lon", "level"))
+        axes = (_tensor(axis) for axis in (lat, lon, _with_units(level, "Pa", where)))
+        return cls(times, *axes, *(_tensor(f) for f in fields))
 
     def bracket(self, time: datetime) -> tuple[int, float]:
         """Return the index of the analysis at or before `time`, and the fraction of the way to the next.
