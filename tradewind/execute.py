@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from tradewind.assembly import Assembly, assemble
+from tradewind.assembly import Assembly, Member, assemble
 from tradewind.config import RunAs
 from tradewind.coupled.forward import CoupledModel
 from tradewind.couplers.assimilation import Posterior, Progress
@@ -18,6 +18,7 @@ from tradewind.couplers.linearization import Count
 from tradewind.errors import ConfigError
 from tradewind.output.writing import write_outputs
 from tradewind.plugins.policies.shadow import Shadow
+from tradewind.plugins.registry import Role, StandsIn
 from tradewind.provenance import gather
 from tradewind.results import CallRecord, InversionResult, Totals
 
@@ -177,16 +178,31 @@ def total_weights(control: ScaledField) -> Tensor:
 def call_records(assembly: Assembly, model: CoupledModel) -> Iterator[CallRecord]:
     """Yield who answered what, summed over ranks, in the order of the components."""
     for name, member in assembly.members.items():
-        for plugin, tally in assembly.callers[name].tally.items():
+        yield from _steps(assembly, name, member)
+        yield from _linearizations(assembly, name, member, model)
+
+
+def _steps(assembly: Assembly, name: str, member: Member) -> Iterator[CallRecord]:
+    for plugin, tally in assembly.callers[name].tally.items():
+        if plugin == member.section.plugin or _stands_in_for(assembly, plugin) is StandsIn.STEP:
             count = Count(tally.calls, tally.calls, tally.seconds)
             yield from _record(assembly, name, plugin, "step", count)
-        reference = model.calls.counts.get((name, "reference"))
-        if member.section.run_as is not RunAs.SURROGATE:
-            note, plugin = _note(member.policies), member.section.plugin
-            yield from _record(assembly, name, plugin, "linearize", reference or Count(), note)
-        if member.surrogate is not None:
-            count = getattr(member.surrogate, "count", Count())
-            yield from _record(assembly, name, str(member.section.surrogate), "linearize", count)
+
+
+def _stands_in_for(assembly: Assembly, surrogate: str) -> StandsIn | None:
+    return assembly.manager.descriptor(Role.SURROGATE, surrogate).stands_in_for
+
+
+def _linearizations(
+    assembly: Assembly, name: str, member: Member, model: CoupledModel
+) -> Iterator[CallRecord]:
+    reference = model.calls.counts.get((name, "reference"))
+    if member.section.run_as is not RunAs.SURROGATE:
+        note, plugin = _note(member.policies), member.section.plugin
+        yield from _record(assembly, name, plugin, "linearize", reference or Count(), note)
+    if member.surrogate is not None:
+        count = getattr(member.surrogate, "count", Count())
+        yield from _record(assembly, name, str(member.section.surrogate), "linearize", count)
 
 
 def _record(
