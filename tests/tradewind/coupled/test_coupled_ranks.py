@@ -23,6 +23,10 @@ def test_a_component_whose_cells_are_shared_answers_as_in_serial(mpiexec, tmp_pa
             assert found[what]["digests"] == reference["digests"], what
             assert found[what]["gradient"] == pytest.approx(reference["gradient"], rel=1e-12), what
             assert found[what]["dot"] <= 1e-12, what
+        # between two grids, on which different ranks own nothing, the gradient too is the same to the bit
+        assert found["exchanged"]["digests"] == one["exchanged"]["digests"]
+        assert found["exchanged"]["dot"] <= 1e-12
+        assert found["exchanged"]["ledger"] == one["exchanged"]["ledger"]
     own, *others = sorted(three["failure"], key=lambda text: text.startswith("RankError"))
     assert own == "ValueError: the model blew up"
     assert len(others) == 2

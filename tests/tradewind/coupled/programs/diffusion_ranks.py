@@ -19,13 +19,16 @@ from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
 from tradewind.couplers.clock import Clock
 from tradewind.couplers.component import Step
+from tradewind.couplers.exchange import End, Exchange
 from tradewind.couplers.fields import Spec, State, Variable
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.layout import Layout
+from tradewind.couplers.regridder import Regridder
 from tradewind.errors import RankError
 
 torch.set_num_threads(1)
 N, HOUR, START = 12, timedelta(hours=1), datetime(2000, 1, 1)
+WIDE = Grid.latlon(np.array([0.0]), np.arange(6) * 60.0 + 15.0, lat_bounds=np.array([-5.0, 5.0]))
 GRID = Grid.latlon(np.array([0.0]), np.arange(N) * 30.0, lat_bounds=np.array([-5.0, 5.0]))
 
 
@@ -60,9 +63,9 @@ class Diffusion:
     def finalize(self) -> None: ...
 
 
-def owned(comm, ranks):
-    """Deal the ring to the first `ranks` ranks."""
-    parts = np.array_split(np.arange(N), ranks)
+def owned(comm, ranks, cells=N):
+    """Deal a ring to the first `ranks` ranks."""
+    parts = np.array_split(np.arange(cells), ranks)
     return parts[comm.rank] if comm.rank < ranks else np.arange(0)
 
 
@@ -109,6 +112,72 @@ def derivatives(layout, file=None):
     }
 
 
+class Source:
+    """Exports its parameter on a ring of six."""
+
+    def describe(self) -> Spec:
+        flux = Variable("flux", "1", WIDE)
+        return Spec(exports=(flux,), parameters=(flux,), linear=True)
+
+    def initialize(self, spec, layouts, members):
+        return State()
+
+    def step(self, state, imports, parameters, interval):
+        return {"flux": parameters["flux"]}, state
+
+
+class Sum:
+    """``u += sin(flux)`` on the ring of twelve."""
+
+    def describe(self) -> Spec:
+        return Spec(
+            (Variable("flux", "1", GRID),), (Variable("level", "1", GRID),), (Variable("u", "1", GRID),)
+        )
+
+    def initialize(self, spec, layouts, members):
+        return State({"u": torch.zeros(members, layouts["u"].n_local, dtype=torch.float64)})
+
+    def step(self, state, imports, parameters, interval):
+        u = state.fields["u"] + torch.sin(imports["flux"])
+        return {"level": u.square()}, State({"u": u})
+
+
+def plain(name, model, layout):
+    spec = model.describe()
+    names = {v.name for v in (*spec.imports, *spec.exports, *spec.state)}
+
+    def answer(call):
+        return Step(*model.step(call.state, call.imports, call.parameters, call.interval))
+
+    return Participant(name, model, spec, answer, dict.fromkeys(names, layout))
+
+
+def exchanged(wide, layout):
+    """Return what `derivatives` does, of a source and a sum on two grids."""
+    source, total = plain("source", Source(), wide), plain("sum", Sum(), layout)
+    ends = (
+        End(p.name, p.spec.variable(role, "flux"), p.layouts["flux"])
+        for p, role in ((source, "exports"), (total, "imports"))
+    )
+    exchange = Exchange(*ends, Regridder.build(wide, layout, "conservative", backend="native"))
+    run = CoupledRun(Clock(START, START + 6 * HOUR, HOUR), [source, total], [exchange], members=2)
+    flux = torch.randn(3, 2, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    seen = torch.randn(2, 2, N, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    with run.recording():
+        run.put("source.flux", wide.scatter(flux[0]))
+        run.advance(START + 4 * HOUR)
+    given, wanted = ("source.flux", START), ("sum.level", run.time)
+    moved = run.jvp({given: wide.scatter(flux[1:])}, [wanted])[wanted]
+    back = run.vjp({wanted: layout.scatter(seen)})[given]
+    left, right = float((layout.gather(moved) * seen).sum()), float((wide.gather(back) * flux[1:]).sum())
+    return {
+        "digests": [digest(layout, run.get("sum.level")), digest(layout, moved), digest(wide, back)],
+        "dot": abs(left - right) / abs(left),
+        "gradient": wide.gather(back).flatten().tolist(),
+        "ledger": max(abs(entry.residual) for entry in run.ledger),
+    }
+
+
 def failure(layout):
     """Return what every rank says when one of them fails in its second step."""
     try:
@@ -127,6 +196,7 @@ def main() -> None:
         "plain": derivatives(layout),
         "last rank empty": derivatives(emptier),
         "restart": derivatives(layout, folder / "run.safetensors"),
+        "exchanged": exchanged(Layout(WIDE, shared, owned(comm, comm.size, 6)), emptier),
         "failure": failure(layout),
     }
     if comm.rank == 0:
