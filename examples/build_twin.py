@@ -87,7 +87,9 @@ def simulate(transport: Transport, flux: np.ndarray, grid: Grid) -> dict[datetim
     return found
 
 
-def observe(transport: Transport, columns: dict[datetime, np.ndarray], generator: np.random.Generator) -> xr.Dataset:
+def observe(
+    transport: Transport, columns: dict[datetime, np.ndarray], generator: np.random.Generator
+) -> xr.Dataset:
     """Return noisy columns at clear cells between 28 and 36 N, 108 and 97 W."""
     lat, lon = transport.domain.lat.numpy(), transport.domain.lon.numpy()
     here = ((lat > 28) & (lat < 36))[:, None] & ((lon > -108) & (lon < -97))[None]
@@ -105,8 +107,16 @@ def observe(transport: Transport, columns: dict[datetime, np.ndarray], generator
     return xr.Dataset(
         {
             "xch4": ("obs", value.astype("float32"), ppb | {"long_name": name}),
-            "xch4_uncertainty": ("obs", np.full(len(value), NOISE, "float32"), ppb | {"long_name": f"error of {name}"}),
-            "background": ("obs", background.astype("float32"), ppb | {"long_name": "column before the window's emissions"}),
+            "xch4_uncertainty": (
+                "obs",
+                np.full(len(value), NOISE, "float32"),
+                ppb | {"long_name": f"error of {name}"},
+            ),
+            "background": (
+                "obs",
+                background.astype("float32"),
+                ppb | {"long_name": "column before the window's emissions"},
+            ),
         },
         coords={
             "time": ("obs", time, {"standard_name": "time"}),
@@ -144,7 +154,7 @@ def main() -> None:
     grid = Grid.latlon(LAT, LON)
     truth, prior = fluxes(generator, grid)
     options = TransportOptions(
-        weather=folder / "january_1996.nc", region=Region(west=-116.0, east=-89.5, south=20.0, north=44.5),
+        weather=folder / "january_1996.nc", region=Region(west=-122.5, east=-70.0, south=20.0, north=60.0),
         scheme="van_leer", substep=270.0,
     )  # fmt: skip
     transport = Transport(options)

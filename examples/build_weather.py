@@ -65,7 +65,9 @@ def build(folder: Path) -> xr.Dataset:
 def stack_winds(ds: xr.Dataset) -> xr.Dataset:
     """Put the two wind levels on one pressure axis; the lower one is taken to be 1000 hPa."""
     plev = xr.DataArray(
-        np.array([100000.0, 50000.0]), dims="plev", name="plev",
+        np.array([100000.0, 50000.0]),
+        dims="plev",
+        name="plev",
         attrs={"standard_name": "air_pressure", "units": "Pa", "positive": "down"},
     )
     for name in ("ua", "va"):

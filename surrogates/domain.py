@@ -93,7 +93,10 @@ class Domain:
 
     def contains(self, windows: Windows) -> torch.Tensor:
         """Return which windows are inside, shape ``(sample,)``; one with a NaN is not."""
-        summary = summarise(windows)
+        return self.holds(summarise(windows))
+
+    def holds(self, summary: torch.Tensor) -> torch.Tensor:
+        """Return which summaries, shape ``(sample, 27)`` as `summarise` makes them, are inside."""
         boxed = ((summary >= self.lower) & (summary <= self.upper)).all(dim=1)
         return boxed & (_distance(summary, self.centre, self.whitening) <= self.distance)
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from tradewind.plugins.transport.domain import GRAVITY
 from tradewind.plugins.transport.massflux import Flow, FlowSource
@@ -46,6 +47,29 @@ class InputWindows:
         return torch.stack(
             [whole[:, r - self.half :, c - self.half :][:, :width, :width] for r, c in cells]
         ).float()
+
+    def summaries(self, end: datetime) -> Tensor:
+        """Return the summary of every window that fits into the domain (`summarise` of its channels).
+
+        Sums over all windows share their parts, so this costs little more than one window.
+
+        Returns
+        -------
+        Tensor
+            Shape ``(lat - 2 half, lon - 2 half, 27)``.
+        """
+        whole = self.channels(end)
+        centre = whole.mean(dim=(1, 2), keepdim=True)
+        mean = self._box_mean(whole - centre)
+        spread = (self._box_mean((whole - centre).square()) - mean.square()).clamp(min=0.0).sqrt()
+        rows = self.flows.domain.lat[self.half : -self.half]
+        latitude = rows[:, None, None].expand(*mean.shape[1:], 1)
+        return torch.cat([torch.cat([mean + centre, spread]).permute(1, 2, 0), latitude], dim=-1)
+
+    def _box_mean(self, field: Tensor) -> Tensor:
+        width = 2 * self.half + 1
+        down = avg_pool2d(field[None], (width, 1), stride=1)
+        return avg_pool2d(down, (1, width), stride=1)[0]
 
     def latitude(self, cells: Sequence[Cell]) -> Tensor:
         """Return the latitudes of the cells, degrees, shape ``(source,)``."""

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from tradewind.couplers.component import Interval
 from tradewind.couplers.linearization import Count, WindowModel
-from tradewind.couplers.operators import Distributed, LinearOperator
-from tradewind.errors import CheckpointError, DomainError, SpecError
+from tradewind.errors import CheckpointError, SpecError
 from tradewind.plugins.jacobian_emulator.inputs import InputWindows
-from tradewind.plugins.jacobian_emulator.options import EmulatorOptions, OwnError
+from tradewind.plugins.jacobian_emulator.jacobian import EmulatedJacobian
+from tradewind.plugins.jacobian_emulator.options import EmulatorOptions
 from tradewind.plugins.jacobian_emulator.samples import HALF
 from tradewind.plugins.transport.model import Transport
 from tradewind.plugins.transport.options import TransportOptions
@@ -29,6 +29,9 @@ from tradewind.plugins.transport.windows import Cell
 from tradewind.surrogates.checkpoint import read_header
 from tradewind.surrogates.datasets import Windows
 from tradewind.surrogates.surrogate import WindowSurrogate, error_variance
+
+KEPT = 64
+"""Windows whose maps are kept; those of a hundred sources take 1.3 MiB."""
 
 
 def reference_settings(options: TransportOptions, length: timedelta) -> dict[str, Any]:
@@ -63,9 +66,9 @@ class JacobianEmulator:
         self.header = read_header(options.checkpoint)
         self.length = timedelta(seconds=self._settings["window_seconds"])
         self._check_settings()
-        # one window is asked several times in a row: for its values, its Jacobian, its error
-        self.fractions = lru_cache(maxsize=2)(self._fractions)
-        self.valid = lru_cache(maxsize=2)(self._valid)
+        # a window is asked several times: for its values, its Jacobian, its error, and the fit afterwards
+        self.shares = lru_cache(maxsize=KEPT)(self._shares)
+        self.valid = lru_cache(maxsize=KEPT)(self._valid)
 
     @property
     def _settings(self) -> Mapping[str, Any]:
@@ -109,12 +112,6 @@ class JacobianEmulator:
                 where="jacobian-emulator", hint=f"set run.window to {self.length.total_seconds() / 3600:g}h",
             )  # fmt: skip
 
-    @cached_property
-    def interior(self) -> tuple[Cell, ...]:
-        """Cells whose windows lie within the model's region."""
-        rows, columns = (range(HALF, n - HALF) for n in self.transport.domain.shape)
-        return tuple((r, c) for r in rows for c in columns)
-
     def tradewind_linearize(self, model: WindowModel, x: Any, window: Interval) -> EmulatedJacobian:
         """Return the Jacobian from the mean flux in `window` to the columns at its end.
 
@@ -130,19 +127,28 @@ class JacobianEmulator:
         """Return the network's inputs around `cells`."""
         return Windows(self.inputs(cells, end), self.inputs.latitude(cells))
 
-    def _fractions(self, cells: tuple[Cell, ...], end: datetime) -> Tensor:
+    def fractions(self, cells: tuple[Cell, ...], end: datetime) -> Tensor:
         """Return the share of each cell's emission in each column at `end`, ``(source, lat, lon)``."""
-        if not cells:
-            return torch.zeros(0, *self.transport.domain.shape, dtype=torch.float64)
-        begin = perf_counter()
-        shares: Tensor = self.network(self.windows(cells, end)).double()
-        self.count.add(len(cells), perf_counter() - begin)
-        return self._pasted(shares, cells)
+        return self._pasted(self.shares(cells, end), cells)
 
     def fraction_variance(self, cells: tuple[Cell, ...], end: datetime) -> Tensor:
         """Return the variance of the error of `fractions`, zero outside of each window."""
-        within = self._pasted(torch.ones(len(cells), 1, 1, dtype=torch.float64), cells)
-        return within * error_variance(self.fractions(cells, end), self.network.errors)
+        return self._pasted(error_variance(self.shares(cells, end), self.network.errors), cells)
+
+    def forget(self) -> None:
+        """Forget all answers, so that they are made anew."""
+        self.shares.cache_clear()
+        self.valid.cache_clear()
+        self.__dict__.pop("inputs", None)
+
+    def _shares(self, cells: tuple[Cell, ...], end: datetime) -> Tensor:
+        """Return the network's maps, float64, shape ``(source, 41, 41)``."""
+        if not cells:
+            return torch.zeros(0, 2 * HALF + 1, 2 * HALF + 1, dtype=torch.float64)
+        begin = perf_counter()
+        shares: Tensor = self.network(self.windows(cells, end)).double()
+        self.count.add(len(cells), perf_counter() - begin)
+        return shares
 
     def _pasted(self, maps: Tensor, cells: tuple[Cell, ...]) -> Tensor:
         """Return each source's map in its place on the whole domain, ``(source, lat, lon)``."""
@@ -154,105 +160,8 @@ class JacobianEmulator:
     def _valid(self, end: datetime) -> Tensor:
         """Return where a window fits into the region and its weather is like that of the training."""
         fits = torch.zeros(self.transport.domain.shape, dtype=torch.bool)
-        if self.interior:
-            rows, columns = torch.tensor(self.interior).T
-            fits[rows, columns] = self.network.valid(self.windows(self.interior, end))
+        if min(self.transport.domain.shape) > 2 * HALF:
+            summaries = self.inputs.summaries(end)
+            inside = self.network.domain.holds(summaries.flatten(0, 1))
+            fits[HALF:-HALF, HALF:-HALF] = inside.reshape(summaries.shape[:2])
         return fits.flatten()
-
-
-class EmulatedJacobian(LinearOperator):
-    """The transport's Jacobian over one window, made of the network's maps.
-
-    Attributes
-    ----------
-    valid
-        Where the emulator may be asked, bool, shape ``(cell,)``.
-    """
-
-    def __init__(self, emulator: JacobianEmulator, model: WindowModel, end: datetime) -> None:
-        self.emulator, self.end = emulator, end
-        self.domain = Distributed(model.layouts[model.given])
-        self.range = Distributed(model.layouts[model.wanted])
-
-    @property
-    def valid(self) -> Tensor:
-        """Cells that the emulator answers for."""
-        return self.emulator.valid(self.end)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the columns, 1e-9, shape ``(..., cell)``, of a mean flux, kg m-2 s-1.
-
-        Raises
-        ------
-        DomainError
-            When a cell emits that the emulator cannot answer for.
-        """
-        self.check(x, self.domain)
-        cells = x.reshape(-1, x.shape[-1]).ne(0.0).any(0)
-        self._refuse(cells & ~self.valid)
-        return x[..., cells] @ self.rows(cells)
-
-    def adjoint(self, y: Tensor) -> Tensor:
-        """Return the gradient with respect to the flux; zero where the emulator cannot answer."""
-        self.check(y, self.range)
-        out = y.new_zeros(*y.shape[:-1], self.domain.size)
-        out[..., self.valid] = y @ self.rows(self.valid).T
-        return out
-
-    def variance(self, x: Tensor) -> Tensor | None:
-        """Return the variance of the network's error in the columns of a flux; None where it is ignored.
-
-        The sum over emitting cells of (standard deviation of the fraction times what was emitted)²: the
-        errors of different sources are taken to be independent.
-
-        Parameters
-        ----------
-        x
-            Mean flux, kg m-2 s-1, shape ``(cell,)``.
-
-        Returns
-        -------
-        Tensor or None
-            1e-18, shape ``(cell,)``.
-
-        Raises
-        ------
-        DomainError
-            When a cell emits that the emulator cannot answer for.
-        """
-        if self.emulator.options.error is OwnError.IGNORED:
-            return None
-        cells = x.ne(0.0)
-        self._refuse(cells & ~self.valid)
-        where, emitted = self._sources(cells)
-        spread = self.emulator.fraction_variance(where, self.end)
-        factor = self.emulator.transport.column_factor(self.end)
-        return (emitted * x[cells]).square() @ (spread * factor.square()).flatten(1)
-
-    def rows(self, cells: Tensor) -> Tensor:
-        """Return the columns that a unit flux in each of `cells` gives, shape ``(source, cell)``."""
-        where, emitted = self._sources(cells)
-        shares = self.emulator.fractions(where, self.end)
-        return (shares * self.emulator.transport.column_factor(self.end)).flatten(1) * emitted[:, None]
-
-    def _sources(self, cells: Tensor) -> tuple[tuple[Cell, ...], Tensor]:
-        """Return rows and columns of `cells`, and what a unit flux emits in each, m2 s."""
-        rows, columns = self._indices(cells)
-        emitted = self.emulator.transport.domain.area[rows, 0] * self.emulator.length.total_seconds()
-        return tuple(zip(rows, columns, strict=True)), emitted
-
-    def _indices(self, cells: Tensor) -> tuple[list[int], list[int]]:
-        where = cells.nonzero().flatten()
-        width = self.emulator.transport.domain.shape[1]
-        return (where // width).tolist(), (where % width).tolist()
-
-    def _refuse(self, outside: Tensor) -> None:
-        if bool(outside.any()):
-            row, column = (part[0] for part in self._indices(outside))
-            domain = self.emulator.transport.domain
-            place = f"{float(domain.lat[row]):g} N {float(domain.lon[column]):g} E"
-            raise DomainError(
-                f"{int(outside.sum())} emitting cells lie outside the emulator's domain at {self.end}, "
-                f"the first at {place}",
-                where="jacobian-emulator", hint="run_as: guarded sends them to the reference model",
-            )  # fmt: skip

@@ -86,8 +86,12 @@ class Flow:
         return max(float((part / self.air).max()) for part in leaving)
 
 
+KEPT = 32
+"""Analysis intervals whose flow is kept: a week of six-hourly weather."""
+
+
 class FlowSource:
-    """Makes the `Flow` between consecutive analyses, and keeps the last few.
+    """Makes the `Flow` between consecutive analyses, and keeps the last `KEPT`.
 
     Parameters
     ----------
@@ -101,7 +105,7 @@ class FlowSource:
         self.weather, self.domain = weather, domain
         self._levels = level_weights(weather.levels, domain.middle * REFERENCE_PRESSURE)
         self._fixer = PressureFixer(domain)
-        self.between = lru_cache(maxsize=8)(self._between)
+        self.between = lru_cache(maxsize=KEPT)(self._between)
 
     def at(self, time: datetime) -> Flow:
         """Return the flow of the analysis interval that holds `time` (the later one at a boundary)."""

@@ -72,16 +72,18 @@ class Transport:
         )
 
     def verify(self, clock: Clock) -> None:
-        """Read the weather and refuse a run that it does not cover.
+        """Read the weather and refuse a run that it does not cover, or whose winds are too fast.
 
         Raises
         ------
         DataError
-            Missing file, missing values, or winds that end before the run does.
+            Missing file, missing values, winds that end before the run does, or a substep that is too long
+            for the winds at any time of the run.
         """
         for time in (clock.start, clock.stop):
             self.flows.weather.bracket(time)
-        self.flows.at(clock.start)
+        for part in self.parts(Interval(clock.start, clock.stop)):
+            self.solver.check_courant(self.flows.at(part.start))
 
     def initialize(self, spec: Spec, layouts: Layouts, members: int) -> State:
         """Return clean air.

@@ -51,7 +51,7 @@ class Plume:
     """
 
     blends: Sequence[Sequence[float]] = BLENDS
-    particles: int = 24
+    particles: int = 12
     ages: int = 3
     hours: float = 12.0
     spacing: float = 0.5

@@ -45,12 +45,12 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(nn.Conv2d(b, b, 3, padding=1) for _, b in pairs)
 
     def forward(self, fine: torch.Tensor, smooth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the field at full resolution, and the mean over the coarsest one.
+        """Return the field at full resolution, and the mean over the coarsest one; `smooth` comes `halved`.
 
         Shapes ``(sample, widths[0], row, column)`` and ``(sample, widths[-1])``.
         """
         skips = [functional.gelu(self.stem(fine))]
-        entering = torch.cat([halved(skips[0]), halved(smooth)], dim=1)
+        entering = torch.cat([halved(skips[0]), smooth], dim=1)
         for block in self.down:
             skips.append(block(entering))
             entering = halved(skips[-1])

@@ -1,7 +1,7 @@
 """What one Jacobian costs: emulator, reference runs one by one, in batches, and by the adjoint.
 
 All build the same matrix on the same grid, for the same window, in one process on the same threads: from
-every cell whose window fits into the region to every observation. Costs that are the same for every column
+every cell into which the inventory emits to every observation. Costs that are the same for every column
 (or row) are timed on some of them and multiplied.
 """
 
@@ -19,6 +19,7 @@ from tradewind.coupled.forward import BLOCK
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from tradewind.coupled.forward import CoupledModel
     from tradewind.couplers.operators import LinearOperator
 
 ROUNDS = 3
@@ -59,13 +60,13 @@ class Case:
         self.reference: LinearOperator = self.asked.reference()
         self.observe = model.observe.operator(self.window)
         self.emulated = self.surrogate.tradewind_linearize(self.asked, None, self.window)
-        self.columns, self.rows = int(self.emulated.valid.sum()), self.observe.range.size
+        self.emits = self._emitting(model)
+        self.columns, self.rows = len(self.emits), self.observe.range.size
 
     def emulator(self) -> Tensor:
         """Build the whole matrix with the network, its inputs included."""
         self.surrogate.forget()
-        units = torch.eye(self.emulated.domain.size, dtype=torch.float64)[self.emulated.valid]
-        return self.observe.forward(self.emulated.forward(units))
+        return self.observe.forward(self.emulated.forward(self._units(self.columns)))
 
     def one_by_one(self) -> Tensor:
         """Run the reference for one column."""
@@ -90,5 +91,11 @@ class Case:
         }
 
     def _units(self, count: int) -> Tensor:
-        cells = self.emulated.valid.nonzero().flatten()[:count]
-        return torch.eye(self.emulated.domain.size, dtype=torch.float64)[cells]
+        units = torch.zeros(count, self.emulated.domain.size, dtype=torch.float64)
+        units[torch.arange(count), self.emits[:count]] = 1.0
+        return units
+
+    def _emitting(self, model: CoupledModel) -> Tensor:
+        """Return the cells of the transport's grid into which the inventory emits."""
+        flux = model.control.to_fields(model.control.prior)[model.control.target]
+        return model.run.exchanges[0].forward(flux).ne(0.0).nonzero().flatten()

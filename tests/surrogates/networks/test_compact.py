@@ -103,6 +103,27 @@ def test_halving_an_odd_row_keeps_its_last_cell():
 
 @pytest.mark.parametrize("widths", [(4, 8), (4, 8, 8), (4, 4, 8, 8)])
 def test_a_unet_of_any_depth_keeps_the_resolution(widths):
-    field, summary = UNet(3, 13, widths)(torch.zeros(2, 3, 41, 41), torch.zeros(2, 13, 41, 41))
+    field, summary = UNet(3, 13, widths)(torch.zeros(2, 3, 41, 41), torch.zeros(2, 13, 21, 21))
     assert field.shape == (2, widths[0], 41, 41)
     assert summary.shape == (2, widths[-1])
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_either_stride_starts_from_the_first_guess(stride):
+    network = CompactNetwork(widths=(4, 4, 8), plume={"particles": 4, "ages": 2}, stride=stride).eval()
+    x, latitude = torch.zeros(1, 13, 41, 41), torch.full((1,), 40.0)
+    guess = network.first_guess(x, latitude).mean(1)[0] * network.plume.ages
+    assert torch.allclose(network(x, latitude)[0], guess, atol=5e-3)
+
+
+def test_a_correction_on_pairs_lies_between_its_points():
+    network = CompactNetwork(widths=(4, 4, 8), stride=2)
+    ramp = torch.arange(21.0).expand(1, 1, 21, 21)
+    fine = network._on_cells(ramp)
+    assert fine.shape == (1, 1, 41, 41)
+    assert torch.allclose(fine[0, 0, 0, 1:40], torch.arange(39) / 2.0 + 0.25)
+
+
+def test_another_stride_is_refused():
+    with pytest.raises(ValueError, match="stride of 3"):
+        CompactNetwork(stride=3)
