@@ -1,24 +1,32 @@
-"""Makes the tables of ``permian.md`` from the figures that ``tradewind bench permian --json`` has printed.
+"""Makes the tables of ``permian.md`` from the benchmark's figures, and pastes the result into the README.
 
     tradewind bench permian --json > docs/benchmarks/permian.json
     python docs/doctables.py --update
+    python docs/doctables.py --result
 
-A test fails while the page and the figures differ.
+Tests fail while the pages show anything else.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 FOLDER = Path(__file__).parent
 FIGURES = FOLDER / "benchmarks" / "permian.json"
 PAGE = FOLDER / "permian.md"
 SECTION = re.compile(r"(<!-- table: ([a-z]+) -->\n).*?(<!-- end of table -->)", re.S)
+README = FOLDER.parent / "README.md"
+RESULT = re.compile(r"(<!-- result -->\n).*?(<!-- end of result -->)", re.S)
+COMMAND = "tradewind run examples/permian.yaml"
 ABSENT = "–"
 RUN_AS = ("reference", "surrogate", "guarded", "shadow")
 Figures = Mapping[str, Any]
@@ -126,14 +134,34 @@ TABLES = {
 }  # fmt: skip
 
 
+def result() -> str:
+    """Run the example and return its command and table as a console block."""
+    with TemporaryDirectory() as folder:
+        files = [f"output.file={folder}/posterior.nc", f"output.report={folder}/posterior.html"]
+        options = [word for file in files for word in ("--set", file)]
+        program = [sys.executable, "-m", *COMMAND.split(), *options]
+        wide = os.environ | {"COLUMNS": "100"}
+        done = subprocess.run(
+            program, cwd=FOLDER.parent, env=wide, capture_output=True, text=True, check=True
+        )
+    table, rest = re.split(r"(?=^Who answered)", done.stdout, maxsplit=1, flags=re.M)
+    lines = [f"$ {COMMAND}", *(line.rstrip() for line in table.splitlines()), "..." if rest else ""]
+    return "\n".join(["```console", *lines, "```", ""])
+
+
 def main() -> None:
-    """Rewrite the page's tables."""
+    """Rewrite what was asked for."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--update", action="store_true", required=True)
-    parser.parse_args()
-    PAGE.write_text(rendered(PAGE.read_text(), figures()))
+    parser.add_argument("--update", action="store_true", help="make the tables anew")
+    parser.add_argument("--result", action="store_true", help="run the example and paste its table")
+    asked = parser.parse_args()
+    if asked.update:
+        PAGE.write_text(rendered(PAGE.read_text(), figures()))
+    if asked.result:
+        pasted = result()
+        README.write_text(RESULT.sub(lambda m: m[1] + pasted + m[2], README.read_text()))
 
 
 if __name__ == "__main__":
