@@ -1,4 +1,4 @@
-"""Build the twin experiment over the Permian: ``permian_prior.nc``, ``permian_columns.nc``, ``permian_truth.nc``.
+"""Build the twin over the Permian: ``permian_prior.nc``, ``permian_truth.nc`` and ``permian_columns.nc``.
 
 Nothing in it is measured but the winds. The true emissions are two broad basins and forty hot spots drawn
 with a seed, 3.2 Tg a year in all. The prior knows the basins' outline, none of the hot spots, and is 40 % too

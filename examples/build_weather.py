@@ -101,7 +101,7 @@ def main() -> None:
     arguments = parser.parse_args()
     ds = build(arguments.folder)
     packed = {"zlib": True, "complevel": 9, "shuffle": True, "_FillValue": np.float32(9.96921e36)}
-    encoding = {name: packed for name in ds.data_vars}
+    encoding = dict.fromkeys(ds.data_vars, packed)
     ds.to_netcdf(arguments.output, encoding=encoding | {"time": {"units": "hours since 1996-01-05"}})
 
 

@@ -6,7 +6,7 @@ import torch
 
 from tradewind.surrogates.networks.base import WINDOW, WindowNetwork, check_inputs
 
-BLOCK = 64
+BLOCK = 32
 
 
 def evaluate_in_blocks(

@@ -15,6 +15,7 @@ from tradewind.coupled.forward import CoupledModel
 from tradewind.couplers.assimilation import Posterior, Progress
 from tradewind.couplers.control import ScaledField
 from tradewind.couplers.linearization import Count
+from tradewind.couplers.units import factor
 from tradewind.errors import ConfigError
 from tradewind.output.writing import write_outputs
 from tradewind.plugins.policies.shadow import Shadow
@@ -98,12 +99,12 @@ def summarised(assembly: Assembly, model: CoupledModel, posterior: Posterior) ->
         raise ConfigError(f"outputs of a {type(control).__name__} are not known", where="control")
     target = control.target.partition(".")[2]
     member = assembly.members[control.target.partition(".")[0]]
-    fields = Spread(control)
+    units, fields = member.spec.variable("parameters", target).units, Spread(control)
     sigma = _covariance(posterior).diagonal()
     return InversionResult(
         name=assembly.config.source.file.stem,
         target=control.target,
-        field_units=member.spec.variable("parameters", target).units,
+        field_units=units,
         grid=control.layout.grid,
         posterior=posterior,
         prior=control.prior,
@@ -113,7 +114,7 @@ def summarised(assembly: Assembly, model: CoupledModel, posterior: Posterior) ->
         posterior_sigma=fields.field(sigma.sqrt()),
         sensitivity=fields.spread(_kernel(posterior).diagonal()),
         cluster=control.labels,
-        totals=totals(control, posterior),
+        totals=totals(control, posterior, units),
         observations=observe.windows(assembly.windows),
         windows=assembly.windows,
         calls=tuple(call_records(assembly, model)),
@@ -156,9 +157,9 @@ def _kernel(posterior: Posterior) -> Tensor:
     return posterior.averaging_kernel
 
 
-def totals(control: ScaledField, posterior: Posterior) -> Totals:
-    """Return the field's total over its area, Tg a year, with errors from the full covariances."""
-    weights = total_weights(control)
+def totals(control: ScaledField, posterior: Posterior, units: str) -> Totals:
+    """Return the total of a field in `units` over its area, Tg a year, with errors from the covariances."""
+    weights = total_weights(control, units)
     spread = _covariance(posterior)
     return Totals(
         prior=float(weights @ control.prior),
@@ -168,10 +169,22 @@ def totals(control: ScaledField, posterior: Posterior) -> Totals:
     )
 
 
-def total_weights(control: ScaledField) -> Tensor:
-    """Return what each element's prior emits, Tg a year, shape ``(n,)``: the total is ``w · x``."""
+def total_weights(control: ScaledField, units: str) -> Tensor:
+    """Return what each element's prior emits, Tg a year, shape ``(n,)``: the total is ``w · x``.
+
+    Parameters
+    ----------
+    units
+        Units of the field; those of a mass flux.
+
+    Raises
+    ------
+    UnitsError
+        When the field is no mass flux.
+    """
     area = control.layout.scatter(torch.from_numpy(control.layout.grid.area)) * EARTH_RADIUS**2
-    return control.linearize(control.prior).adjoint(area * (SECONDS_PER_YEAR / TG))
+    mass = factor(units, "kg m-2 s-1")
+    return control.linearize(control.prior).adjoint(area * (mass * SECONDS_PER_YEAR / TG))
 
 
 # ---------------------------------------------------------------------- who answered
@@ -223,7 +236,13 @@ def _note(policies: Sequence[Any]) -> str:
 
 def _provenance(assembly: Assembly) -> Mapping[str, Any]:
     file = assembly.config.source.file
-    return gather(config=file.read_text(), inputs=[file, *_inputs(assembly)])
+    seen = {"observed": "observation", "observed_units": _observed_units(assembly), "control_units": "1"}
+    return gather(config=file.read_text(), inputs=[file, *_inputs(assembly)]) | seen
+
+
+def _observed_units(assembly: Assembly) -> str:
+    component, _, variable = assembly.observe.observes.partition(".") if assembly.observe else ("", "", "")
+    return assembly.members[component].spec.variable("exports", variable).units if component else ""
 
 
 def _inputs(assembly: Assembly) -> Iterator[Path]:

@@ -14,7 +14,6 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
 from tradewind.plugins.transport.domain import GRAVITY
 from tradewind.plugins.transport.massflux import Flow, FlowSource
@@ -43,10 +42,10 @@ class InputWindows:
 
     def __call__(self, cells: Sequence[Cell], end: datetime) -> Tensor:
         """Return the channels around `cells`, shape ``(source, 13, window, window)``, m s-1 and Pa."""
-        whole, width = self.channels(end), 2 * self.half + 1
-        return torch.stack(
-            [whole[:, r - self.half :, c - self.half :][:, :width, :width] for r, c in cells]
-        ).float()
+        width = 2 * self.half + 1
+        every = self.channels(end).float().unfold(1, width, 1).unfold(2, width, 1)
+        rows, columns = (torch.tensor(part) - self.half for part in zip(*cells, strict=True))
+        return every[:, rows, columns].transpose(0, 1).contiguous()
 
     def summaries(self, end: datetime) -> Tensor:
         """Return the summary of every window that fits into the domain (`summarise` of its channels).
@@ -67,9 +66,13 @@ class InputWindows:
         return torch.cat([torch.cat([mean + centre, spread]).permute(1, 2, 0), latitude], dim=-1)
 
     def _box_mean(self, field: Tensor) -> Tensor:
+        """Return means over all windows by differences of running sums."""
         width = 2 * self.half + 1
-        down = avg_pool2d(field[None], (width, 1), stride=1)
-        return avg_pool2d(down, (1, width), stride=1)[0]
+        for axis in (-1, -2):
+            total = torch.cat([torch.zeros_like(field.narrow(axis, 0, 1)), field.cumsum(axis)], axis)
+            count = total.shape[axis] - width
+            field = (total.narrow(axis, width, count) - total.narrow(axis, 0, count)) / width
+        return field
 
     def latitude(self, cells: Sequence[Cell]) -> Tensor:
         """Return the latitudes of the cells, degrees, shape ``(source,)``."""

@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn import functional
 
 from tradewind.surrogates.networks.base import CENTRE, CHANNELS, WINDOW, WindowNetwork, check_inputs
-from tradewind.surrogates.networks.first_guess import FirstGuess, Plume
-from tradewind.surrogates.networks.unet import UNet, halved
+from tradewind.surrogates.networks.first_guess import FirstGuess, Plume, Spread, halved_along_rows
+from tradewind.surrogates.networks.unet import UNet
 from tradewind.surrogates.normalisation import Normalisation
 
 WIDTHS = (24, 32, 48)
@@ -56,17 +56,18 @@ class CompactNetwork(WindowNetwork):
         self.plume = plume if isinstance(plume, Plume) else Plume(**(plume or {}))
         self.first_guess = FirstGuess(self.plume)
         maps = self.plume.maps
-        # channels innermost: convolutions and pooling of few channels run about twice as fast
-        self.unet = UNet(maps + COORDINATES, CHANNELS, widths).to(memory_format=torch.channels_last)
+        self.unet = UNet(maps + COORDINATES, CHANNELS, widths)
+        _put_channels_last(self.unet)
         self.correction = nn.Conv2d(widths[0], 1, 1)
         self.mixture = nn.Linear(widths[-1], maps)
         self.left = nn.Linear(widths[-1], 1)
         for layer in (self.correction, self.mixture, self.left):
             _start_at_zero(layer)
         axis = (torch.arange(WINDOW) - CENTRE) / CENTRE
-        self.register_buffer(
-            "coordinates", torch.stack(torch.meshgrid(axis, axis, indexing="xy")), persistent=False
-        )
+        if stride == 2:
+            axis = halved_along_rows(axis)
+        coordinates = torch.stack(torch.meshgrid(axis, axis, indexing="xy"))
+        self.register_buffer("coordinates", coordinates, persistent=False)
 
     def options(self) -> Mapping[str, Any]:
         """Return the constructor's options as plain values."""
@@ -76,22 +77,22 @@ class CompactNetwork(WindowNetwork):
     def forward(self, x: torch.Tensor, latitude: torch.Tensor) -> torch.Tensor:
         """Return the fractions, shape ``(sample, 41, 41)``; non-negative, summing to at most one."""
         check_inputs(x, latitude)
-        guesses = self.first_guess(x, latitude)
-        field, summary = self.unet(*self._seen(guesses, x))
-        weights = torch.softmax(self.mixture(summary), dim=1) * self.plume.ages
-        inside = torch.einsum("nm,nmij->nij", weights, guesses)
+        spread = self.first_guess.spread(x, latitude)
+        field, summary = self.unet(*self._seen(spread, x))
+        inside = spread.mixed(torch.softmax(self.mixture(summary), dim=1) * self.plume.ages)
         left = (1.0 - inside.sum(dim=(1, 2))).clamp_min(0.0)[:, None]
         cells = torch.log(inside + FLOOR).flatten(1) + self._on_cells(self.correction(field)).flatten(1)
         outside = torch.log(left + FLOOR) + self.left(summary)
         shares = torch.softmax(torch.cat([cells, outside], dim=1), dim=1)
         return shares[:, :-1].reshape(-1, WINDOW, WINDOW)
 
-    def _seen(self, guesses: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return plumes and weather at the resolutions at which the U-Net takes them."""
-        weather = self.standardise(halved(x))
-        if self.stride == 1:
-            return self._plumes(guesses, self.coordinates), weather
-        return self._plumes(halved(guesses), halved(self.coordinates[None])[0]), halved(weather)
+    def _seen(self, spread: Spread, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return plumes, and the weather at half their resolution: it is smooth on the scale of cells."""
+        plumes = spread if self.stride == 1 else spread.halved()
+        weather = x
+        for _ in range(self.stride):
+            weather = halved_along_rows(halved_along_rows(weather).mT).mT
+        return self._plumes(plumes.maps()), self.standardise(weather)
 
     def _on_cells(self, correction: torch.Tensor) -> torch.Tensor:
         """Return the correction, shape ``(sample, 1, 41, 41)``, between the points at which it was made."""
@@ -100,11 +101,18 @@ class CompactNetwork(WindowNetwork):
         fine = functional.interpolate(correction, scale_factor=2.0, mode="bilinear", align_corners=False)
         return fine[..., :WINDOW, :WINDOW]
 
-    def _plumes(self, guesses: torch.Tensor, coordinates: torch.Tensor) -> torch.Tensor:
+    def _plumes(self, guesses: torch.Tensor) -> torch.Tensor:
         # logarithms, brought to about -1 ... 1, show the faint end of a plume as well as its core
         seen = torch.log(guesses + FLOOR) / 7.0 + 1.0
-        where = coordinates.expand(guesses.shape[0], -1, -1, -1)
+        where = self.coordinates.expand(guesses.shape[0], -1, -1, -1)
         return torch.cat([seen, where], dim=1).contiguous(memory_format=torch.channels_last)
+
+
+def _put_channels_last(module: nn.Module) -> None:
+    """Store kernels with channels innermost: convolutions of few channels run about twice as fast."""
+    for kernel in module.parameters():
+        if kernel.ndim == 4:
+            kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
 
 
 def _start_at_zero(layer: nn.Conv2d | nn.Linear) -> None:

@@ -166,6 +166,45 @@ def cell_shares(centre: torch.Tensor, variance: torch.Tensor) -> torch.Tensor:
     return functional.threshold(0.5 * torch.erf(z).diff(dim=-1), FAINTEST, 0.0)
 
 
+def halved_along_rows(x: torch.Tensor) -> torch.Tensor:
+    """Return means over neighbours on the last axis; an odd last one stands alone."""
+    even = torch.cat([x, x[..., -1:]], dim=-1) if x.shape[-1] % 2 else x
+    return 0.5 * (even[..., 0::2] + even[..., 1::2])
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Particles spread into Gaussians, kept as their shares along both axes.
+
+    The share of a cell is the product of both, so sums over particles and means over squares of cells are
+    small matrix products, and a map need not be made to be averaged.
+
+    Attributes
+    ----------
+    east, north
+        Shares by map and particle, shape ``(sample, maps, particle, 41)``.
+    particles
+        All particles of a guess, over its age groups.
+    """
+
+    east: torch.Tensor
+    north: torch.Tensor
+    particles: int
+
+    def maps(self) -> torch.Tensor:
+        """Return the maps, shape ``(sample, maps, 41, 41)``."""
+        return torch.matmul(self.north.transpose(-1, -2), self.east) / self.particles
+
+    def halved(self) -> Spread:
+        """Return means over two by two cells, as shares of 21 cells along both axes."""
+        return Spread(halved_along_rows(self.east), halved_along_rows(self.north), self.particles)
+
+    def mixed(self, weights: torch.Tensor) -> torch.Tensor:
+        """Return the maps summed with `weights`, shape ``(sample, maps)``; shape ``(sample, 41, 41)``."""
+        weighted = (self.north * weights[:, :, None, None]).flatten(1, 2)
+        return torch.matmul(weighted.transpose(1, 2), self.east.flatten(1, 2)) / self.particles
+
+
 class FirstGuess(nn.Module):
     """Maps of where each blend of winds takes the emission, split by the age of the air.
 
@@ -189,6 +228,10 @@ class FirstGuess(nn.Module):
 
     def forward(self, x: torch.Tensor, latitude: torch.Tensor) -> torch.Tensor:
         """Return the maps, shape ``(sample, maps, 41, 41)``; a map sums to at most ``1 / ages``."""
+        return self.spread(x, latitude).maps()
+
+    def spread(self, x: torch.Tensor, latitude: torch.Tensor) -> Spread:
+        """Return where the particles go, spread into Gaussians."""
         plume = self.plume
         with torch.no_grad():
             speed = cells_per_second(latitude, plume.spacing)[:, None, None]
@@ -197,10 +240,10 @@ class FirstGuess(nn.Module):
         shape = (x.shape[0], len(plume.blends), plume.particles, 2)
         return self.splat(ends.view(shape), paths.view(shape))
 
-    def splat(self, ends: torch.Tensor, paths: torch.Tensor) -> torch.Tensor:
-        """Spread particles, shape ``(sample, blend, particle, 2)``, onto the window's cells."""
+    def splat(self, ends: torch.Tensor, paths: torch.Tensor) -> Spread:
+        """Spread particles, shape ``(sample, blend, particle, 2)``, along both axes of the window."""
         variance = self.log_start.exp() + self.log_growth.exp() * paths
         grouped = (len(ends), self.plume.maps, self.plume.particles // self.plume.ages, WINDOW)
         east = cell_shares(ends[..., 0], variance[..., 0]).reshape(grouped)
         north = cell_shares(ends[..., 1], variance[..., 1]).reshape(grouped)
-        return torch.matmul(north.transpose(-1, -2), east) / self.plume.particles
+        return Spread(east, north, self.plume.particles)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+
+import torch
 
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly
@@ -15,6 +17,8 @@ from tradewind.couplers.operators import Distributed, IdentityOperator, LinearOp
 from tradewind.couplers.regridder import Regridder
 from tradewind.couplers.units import factor
 from tradewind.errors import ConfigError, did_you_mean
+
+ROUNDING = 1e-9
 
 
 def build_exchanges(assembly: Assembly, faults: Faults) -> None:
@@ -69,7 +73,24 @@ def _regrid(assembly: Assembly, section: ExchangeSection, source: End, target: E
     assembly.notes.append(
         f"{source.port} -> {target.port}: {section.regrid} by the {regridder.backend} backend"
     )
+    if section.regrid is Regrid.CONSERVATIVE:
+        assembly.notes += _uncovered(regridder, source, target)
     return regridder
+
+
+def _uncovered(regridder: Regridder, source: End, target: End) -> Iterator[str]:
+    """Say how much of the source's area sends nothing, because the target does not reach there.
+
+    What cell j of the source sends is the sum over targets i of a_i f_i W_ij, to be compared with a_j.
+    """
+    area = target.layout.scatter(torch.from_numpy(target.layout.grid.area)) * regridder.frac_target
+    whole = torch.from_numpy(source.layout.grid.area)
+    lost = float(1.0 - source.layout.gather(regridder.adjoint(area)).sum() / whole.sum())
+    if lost > ROUNDING:
+        yield (
+            f"{source.port} -> {target.port}: {lost:.2%} of the source's area lies outside of the target's "
+            "grid; what it sends from there is lost"
+        )
 
 
 def _unfed(assembly: Assembly, faults: Faults) -> None:

@@ -12,7 +12,8 @@ from tradewind.config.models import ControlSection, ObservationsSection
 from tradewind.couplers.assimilation import ObservationOperator, Solver
 from tradewind.couplers.control import Clustering, Per, PriorError, ScaledField
 from tradewind.couplers.fields import Variable
-from tradewind.errors import ConfigError, DataError, did_you_mean
+from tradewind.couplers.units import factor
+from tradewind.errors import ConfigError, DataError, UnitsError, did_you_mean
 from tradewind.output.files import check_writable
 from tradewind.plugins.registry import Role
 
@@ -83,6 +84,12 @@ def _operator(
 ) -> ObservationOperator:
     descriptor = assembly.manager.descriptor(Role.OBSERVATION_OPERATOR, section.operator)
     operator: ObservationOperator = descriptor.build(section.options, member.layouts[variable.name])
+    wanted = getattr(operator, "units", variable.units)
+    if factor(variable.units, wanted) != 1.0:
+        raise UnitsError(
+            f"{section.operator!r} observes {wanted}, but {variable.name!r} is exported in {variable.units}",
+            hint="observe another export",
+        )
     return operator
 
 
