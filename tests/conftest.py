@@ -49,7 +49,12 @@ def mpiexec(tmp_path: Path) -> Launch:
         environment = dict(os.environ, OMP_NUM_THREADS="1")
         done = subprocess.run(
             [command, "-n", str(ranks), sys.executable, *map(str, arguments)],
-            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240, check=False,
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
         )
         if check and done.returncode:
             pytest.fail(f"{ranks} ranks, exit {done.returncode}\n{done.stdout}\n{done.stderr}")

@@ -243,7 +243,16 @@ class Training:
 
         scales = Normalisation.fit(train_set.windows.x, train_set.target)
         with seeded(self.config.seed):
-            return build_network(self.config.network, self.config.network_options, scales)
+            return build_network(self.config.network, self.network_options(), scales)
+
+    def network_options(self) -> dict[str, Any]:
+        """Return the network's options: what the model's window and cells imply, then the config's own."""
+        options = dict(self.config.network_options)
+        if self.config.network == "compact":
+            hours = self.config.window.total_seconds() / 3600
+            implied = {"hours": hours, "spacing": self.config.transport.spacing}
+            options["plume"] = implied | dict(options.get("plume", {}))
+        return options
 
     def plan(self) -> TrainingPlan:
         """Return the plan of the training."""
