@@ -45,7 +45,7 @@ class InputWindows:
         width = 2 * self.half + 1
         every = self.channels(end).float().unfold(1, width, 1).unfold(2, width, 1)
         rows, columns = (torch.tensor(part) - self.half for part in zip(*cells, strict=True))
-        return every[:, rows, columns].transpose(0, 1).contiguous()
+        return every.permute(1, 2, 0, 3, 4)[rows, columns]
 
     def summaries(self, end: datetime) -> Tensor:
         """Return the summary of every window that fits into the domain (`summarise` of its channels).

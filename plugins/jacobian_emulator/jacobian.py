@@ -100,7 +100,9 @@ class EmulatedJacobian(LinearOperator):
         """Return the columns that a unit flux in each of `cells` (indices) gives, ``(source, cell)``."""
         where, emitted = self._sources(cells)
         shares = self.emulator.fractions(where, self.end)
-        return (shares * self.emulator.transport.column_factor(self.end)).flatten(1) * emitted[:, None]
+        shares *= self.emulator.transport.column_factor(self.end)
+        shares *= emitted[:, None, None]
+        return shares.flatten(1)
 
     def _sources(self, cells: Tensor) -> tuple[tuple[Cell, ...], Tensor]:
         """Return rows and columns of `cells` (indices), and what a unit flux emits in each, m2 s."""
