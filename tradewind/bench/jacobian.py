@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tradewind.coupled.forward import CoupledModel
     from tradewind.couplers.operators import LinearOperator
 
-ROUNDS = 3
+ROUNDS = 7
 
 
 def speedups() -> dict[str, Any]:
