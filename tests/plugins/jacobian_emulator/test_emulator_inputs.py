@@ -10,6 +10,8 @@ import torch
 from tradewind.plugins.jacobian_emulator.inputs import InputWindows, cell_winds, surface_pressure
 from tradewind.plugins.transport.massflux import PressureFixer, divergence
 from tradewind.plugins.transport.weather import REFERENCE_PRESSURE, interpolate, level_weights
+from tradewind.surrogates.datasets import Windows
+from tradewind.surrogates.domain import summarise
 
 END, LENGTH = datetime(1996, 1, 16, 6), timedelta(hours=12)
 
@@ -79,3 +81,20 @@ def test_with_the_fixers_correction_taken_out_nothing_is_left_of_the_difference(
 
 def test_one_end_is_worked_out_once(inputs):
     assert inputs.channels(END) is inputs.channels(END)
+
+
+def test_summaries_of_all_windows_are_those_of_each_window(inputs, interior):
+    one_by_one = summarise(Windows(inputs(interior, END), inputs.latitude(interior)))
+    together = inputs.summaries(END)
+    assert together.shape == (4, 5, 27)
+    # windows are single precision, and the mean of a pressure has five digits before the point
+    assert torch.allclose(together.flatten(0, 1), one_by_one, rtol=1e-6, atol=1e-4)
+
+
+def test_summaries_do_not_lose_a_small_spread_on_a_large_mean(inputs):
+    rows, columns = inputs.flows.domain.shape
+    wave = 0.01 * torch.sin(torch.arange(columns, dtype=torch.float64)).expand(1, rows, columns)
+    direct = wave[0, :41, :41].std(correction=0)
+    mean = inputs._box_mean(wave)
+    spread = (inputs._box_mean(wave.square()) - mean.square()).sqrt()
+    assert float(spread[0, 0, 0]) == pytest.approx(float(direct), rel=1e-9)

@@ -292,3 +292,28 @@ def test_the_command_line_runs_what_the_check_approves(small_run):
     done = CliRunner().invoke(app, ["run", str(path)])
     assert done.exit_code == 0, done.output
     assert path.with_name("posterior.nc").is_file()
+
+
+def test_a_substep_that_is_too_long_for_any_wind_of_the_run_is_found_before_it_starts(small_run):
+    fault = only_fault(small_run(("substep: 1080", "substep: 3600")))
+    assert "substep 3600 s is too long for the winds of" in fault
+    assert re.search(r"use at most \d+ s", fault)
+
+
+def test_an_inventory_that_reaches_beyond_the_model_is_said_with_what_it_loses(small_run, pieces):
+    path = small_run()
+    # half of the western column of three lies west of the model's edge at 113 W
+    pieces.flux(lon=np.array([-113.0, -112.5, -112.0])).to_netcdf(path.with_name("prior.nc"))
+    (said,) = [note for note in assemble(path).notes if "lost" in note]
+    share = float(re.search(r"([\d.]+)% of the source's area", said)[1])
+    assert share == pytest.approx(100 / 6, abs=0.1)
+
+
+def test_an_inventory_within_the_model_loses_nothing(small_run):
+    assert not [note for note in assemble(small_run()).notes if "lost" in note]
+
+
+def test_an_operator_that_observes_other_units_than_the_export(small_run):
+    operator = "{operator: point, options: {file: columns.nc, variable: xch4, units: '1e-6'}}"
+    path = small_run(("{operator: column, options: {file: columns.nc}}", operator))
+    assert "observes 1e-6, but 'methane_column' is exported in 1e-9" in only_fault(path)

@@ -127,3 +127,20 @@ def test_its_error_loosens_the_posterior(small_run):
     known = [*run_as("surrogate"), "components.transport.surrogate_options.error=in_observation_space"]
     counted = execute(path, known)
     assert counted.posterior.dofs < ignored.posterior.dofs
+
+
+def test_totals_do_not_depend_on_the_units_of_the_inventory(small_run, pieces):
+    path = small_run()
+    in_kg = execute(path)
+    grams = pieces.flux(units="g m-2 s-1")
+    grams["methane_flux"].values *= 1000.0
+    grams.to_netcdf(path.with_name("prior.nc"))
+    in_g = execute(path)
+    assert in_g.field_units == "g m-2 s-1"
+    assert in_g.totals.prior == pytest.approx(in_kg.totals.prior, rel=1e-12)
+    assert in_g.totals.posterior == pytest.approx(in_kg.totals.posterior, rel=1e-10)
+    assert in_g.totals.posterior_sigma == pytest.approx(in_kg.totals.posterior_sigma, rel=1e-10)
+
+
+def test_the_result_knows_the_units_of_what_was_observed(small_run):
+    assert execute(small_run()).provenance["observed_units"] == "1e-9"
