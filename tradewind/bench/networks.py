@@ -18,8 +18,8 @@ SEED = 424_242
 PUBLISHED = (
     "network=published", "output=published.safetensors", "plan.epochs=12", "plan.learning_rate=0.001",
 )  # fmt: skip
-"""How the published network is trained: on the same samples, at the rate that suits it better, and for half
-the epochs, each of which takes it longer."""
+"""How the published network is trained: on the same samples, at the rate that suits it better, for half
+the epochs of the compact one."""
 
 
 def scores(progress: Progress) -> dict[str, Any]:
