@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from tradewind.couplers import mapfile
 from tradewind.couplers.grids import topology
 from tradewind.couplers.grids.grid import Grid, GridKind
-from tradewind.couplers.weights import Method, Norm, Triplets
-from tradewind.couplers.weights.bilinear import poles_of
-from tradewind.couplers.weights.triplets import coalesce
+from tradewind.couplers.regrid import mapfile
+from tradewind.couplers.regrid.weights import Method, Norm, Triplets
+from tradewind.couplers.regrid.weights.bilinear import poles_of
+from tradewind.couplers.regrid.weights.triplets import coalesce
 from tradewind.errors import GridError, SpecError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
 
-from tradewind.couplers.component import Mode, Step, StepCall
+from tradewind.couplers.coupling.component import Mode, Step, StepCall
 from tradewind.errors import PluginError
 from tradewind.markers import PROJECT, hookimpl
 from tradewind.plugins import hooks
@@ -22,8 +22,8 @@ from tradewind.plugins.manager import explain
 if TYPE_CHECKING:
     import torch
 
-    from tradewind.couplers.component import Component, Interval
-    from tradewind.couplers.fields import Fields
+    from tradewind.couplers.coupling.component import Component, Interval
+    from tradewind.couplers.coupling.fields import Fields
     from tradewind.couplers.operators import LinearOperator
 
 UNLESS_REPLAYED = frozenset({Mode.FORWARD, Mode.TANGENT})
@@ -75,7 +75,7 @@ class Reference:
             raise PluginError(
                 f"{type(part.target).__name__} has no method step",
                 where=self._where,
-                hint="a reference model implements tradewind.couplers.component.Component",
+                hint="a reference model implements tradewind.couplers.coupling.component.Component",
             )
 
     @hookimpl(trylast=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar, cast
 
-from tradewind.couplers.parallel import Communicator
+from tradewind.couplers.ranks.parallel import Communicator
 from tradewind.errors import PluginError, TradewindError, did_you_mean
 from tradewind.plugins.registry import Blame
 

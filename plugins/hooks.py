@@ -14,7 +14,7 @@ from tradewind.markers import hookspec
 if TYPE_CHECKING:
     import torch
 
-    from tradewind.couplers.component import Interval, Step, StepCall
+    from tradewind.couplers.coupling.component import Interval, Step, StepCall
     from tradewind.couplers.operators import LinearOperator
     from tradewind.plugins.registry import Register, RegisterPolicy, RegisterSurrogate
 

@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pluggy
 
-from tradewind.couplers.parallel import Communicator, agree, as_communicator
+from tradewind.couplers.ranks.parallel import Communicator, agree, as_communicator
 from tradewind.errors import PluginError, did_you_mean
 from tradewind.markers import PROJECT
 from tradewind.plugins import discovery, hooks

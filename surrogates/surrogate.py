@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import nn
 
-from tradewind.couplers.fields import Spec, Variable
+from tradewind.couplers.coupling.fields import Spec, Variable
 from tradewind.errors import CheckpointError
 from tradewind.surrogates.checkpoint import CheckpointHeader, ErrorModel, Quantity, Scales, load_checkpoint
 from tradewind.surrogates.datasets import Windows

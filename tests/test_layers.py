@@ -114,8 +114,10 @@ def parameters(function: ast.FunctionDef) -> int:
 
 def test_the_scan_sees_the_tree():
     # a scan that finds nothing would pass everything below
-    assert {"tradewind.errors", "tradewind.couplers.regridder", "tradewind.plugins.hooks"} <= set(MODULES)
-    assert "tradewind.couplers.operators" in everywhere(MODULES["tradewind.couplers.regridder"])
+    assert {"tradewind.errors", "tradewind.couplers.regrid.regridder", "tradewind.plugins.hooks"} <= set(
+        MODULES
+    )
+    assert "tradewind.couplers.operators" in everywhere(MODULES["tradewind.couplers.regrid.regridder"])
     assert layer("tradewind.couplers.grids.grid") == "couplers"
     assert layer("tradewind.config.loading") == "face"
 

@@ -110,7 +110,7 @@ def schema(debug: Debug = False) -> None:
 
 
 def _installed() -> PluginManager:
-    from tradewind.couplers.parallel import Serial
+    from tradewind.couplers.ranks.parallel import Serial
     from tradewind.plugins.discovery import installed
     from tradewind.plugins.manager import PluginManager
 

@@ -13,9 +13,9 @@ from tradewind.assembly import Assembly, Member, assemble
 from tradewind.config import RunAs
 from tradewind.coupled.forward import CoupledModel
 from tradewind.couplers.assimilation import Posterior, Progress
-from tradewind.couplers.control import ScaledField
-from tradewind.couplers.linearization import Count
-from tradewind.couplers.units import factor
+from tradewind.couplers.assimilation.control import ScaledField
+from tradewind.couplers.assimilation.linearization import Count
+from tradewind.couplers.coupling.units import factor
 from tradewind.errors import ConfigError
 from tradewind.output.writing import write_outputs
 from tradewind.plugins.policies.shadow import Shadow

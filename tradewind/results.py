@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from tradewind.couplers.assimilation import ObservationsByWindow, Posterior
-from tradewind.couplers.component import Interval
+from tradewind.couplers.coupling.component import Interval
 
 if TYPE_CHECKING:
     from tradewind.couplers.grids import Grid

@@ -194,27 +194,27 @@ class Grid:
         GridError
             When no longitude and latitude are found, or they cannot be used.
         """
-        from tradewind.couplers.grids import cf
+        from tradewind.couplers.grids.readers import cf
 
         return cf.from_dataset(ds)
 
     @classmethod
     def from_file(cls, path: str | Path) -> Grid:
         """Read the grid of a CF netCDF file."""
-        from tradewind.couplers.grids import cf
+        from tradewind.couplers.grids.readers import cf
 
         return cf.from_file(Path(path))
 
     @classmethod
     def from_map_file(cls, path: str | Path, side: Literal["source", "target"] = "source") -> Grid:
         """Read one of the two grids of an ESMF offline weight file."""
-        from tradewind.couplers import mapfile
+        from tradewind.couplers.regrid import mapfile
 
         return mapfile.read_grid(Path(path), side)
 
     def to_dataset(self) -> xr.Dataset:
         """Return coordinates, bounds, mask and areas as a CF dataset."""
-        from tradewind.couplers.grids import cf
+        from tradewind.couplers.grids.readers import cf
 
         return cf.to_dataset(self)
 

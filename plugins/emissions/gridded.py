@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tradewind.couplers.component import Interval
-from tradewind.couplers.fields import Fields, Kind, Layouts, Spec, State, Variable
+from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.coupling.fields import Fields, Kind, Layouts, Spec, State, Variable
 from tradewind.couplers.grids import Grid
 from tradewind.errors import DataError
 from tradewind.plugins.emissions.options import GriddedOptions

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from tradewind.couplers.assimilation import Ensemble, Observations
-from tradewind.couplers.covariance import Covariance
-from tradewind.couplers.parallel import tree_sum
+from tradewind.couplers.assimilation.covariance import Covariance
+from tradewind.couplers.ranks.parallel import tree_sum
 from tradewind.errors import DataError, SpecError
 from tradewind.plugins.filters.options import ETKFOptions
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from tradewind.couplers.linearization import WindowModel
+from tradewind.couplers.assimilation.linearization import WindowModel
 from tradewind.couplers.operators import Distributed, LinearOperator
 from tradewind.errors import DomainError
 from tradewind.plugins.jacobian_emulator.options import OwnError

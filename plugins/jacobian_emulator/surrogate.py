@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tradewind.couplers.component import Interval
-from tradewind.couplers.linearization import Count, WindowModel
+from tradewind.couplers.assimilation.linearization import Count, WindowModel
+from tradewind.couplers.coupling.component import Interval
 from tradewind.errors import CheckpointError, SpecError
 from tradewind.plugins.jacobian_emulator.inputs import InputWindows
 from tradewind.plugins.jacobian_emulator.jacobian import EmulatedJacobian

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tradewind.couplers.layout import Layout
-from tradewind.couplers.units import conversion
+from tradewind.couplers.coupling.units import conversion
+from tradewind.couplers.ranks.layout import Layout
 from tradewind.plugins.observations.options import ColumnOptions
 from tradewind.plugins.observations.sampled import Sampled
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tradewind.couplers.layout import Layout
+from tradewind.couplers.ranks.layout import Layout
 from tradewind.plugins.observations.options import PointOptions
 from tradewind.plugins.observations.sampled import Sampled
 

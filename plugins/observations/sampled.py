@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from tradewind.couplers.assimilation import Observations, ObservationsByWindow
-from tradewind.couplers.component import Interval
-from tradewind.couplers.covariance import DiagonalCovariance
-from tradewind.couplers.layout import Layout
+from tradewind.couplers.assimilation.covariance import DiagonalCovariance
+from tradewind.couplers.assimilation.sampling import SamplingOperator, bilinear_cells, containing_cells
+from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.coupling.units import convert
 from tradewind.couplers.operators import LinearOperator
-from tradewind.couplers.sampling import SamplingOperator, bilinear_cells, containing_cells
-from tradewind.couplers.units import convert
+from tradewind.couplers.ranks.layout import Layout
 from tradewind.errors import ConfigError, DataError, did_you_mean
 from tradewind.plugins.observations.options import SampledOptions, Sampling
 

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tradewind.couplers.component import Mode, Step, StepCall
-from tradewind.couplers.fields import Fields
-from tradewind.couplers.linearization import GuardedOperator, WindowModel
+from tradewind.couplers.assimilation.linearization import GuardedOperator, WindowModel
+from tradewind.couplers.coupling.component import Mode, Step, StepCall
+from tradewind.couplers.coupling.fields import Fields
 from tradewind.couplers.operators import LinearOperator
-from tradewind.couplers.parallel import agree
+from tradewind.couplers.ranks.parallel import agree
 from tradewind.errors import PluginError
 from tradewind.markers import hookimpl
 from tradewind.plugins.options import Options

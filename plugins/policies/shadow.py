@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from tradewind.couplers.component import Step, StepCall
-from tradewind.couplers.fields import Fields
-from tradewind.couplers.linearization import Count, ShadowedOperator, WindowModel
+from tradewind.couplers.assimilation.linearization import Count, ShadowedOperator, WindowModel
+from tradewind.couplers.coupling.component import Step, StepCall
+from tradewind.couplers.coupling.fields import Fields
 from tradewind.couplers.operators import LinearOperator
 from tradewind.markers import hookimpl
 from tradewind.plugins.options import Options

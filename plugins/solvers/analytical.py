@@ -24,9 +24,9 @@ from tradewind.couplers.assimilation import (
     Posterior,
     Progress,
 )
-from tradewind.couplers.component import Interval
-from tradewind.couplers.covariance import Covariance
-from tradewind.couplers.parallel import Communicator, agree, ordered_sum
+from tradewind.couplers.assimilation.covariance import Covariance
+from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.ranks.parallel import Communicator, agree, ordered_sum
 from tradewind.plugins.solvers import windows
 from tradewind.plugins.solvers.normal import NormalPosterior, information_form, regularisation
 from tradewind.plugins.solvers.options import AnalyticalOptions

@@ -13,7 +13,7 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
-from tradewind.couplers.covariance import Covariance
+from tradewind.couplers.assimilation.covariance import Covariance
 
 
 @dataclass(frozen=True)

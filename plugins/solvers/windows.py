@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from tradewind.couplers.assimilation import ForwardModel, Observations, ObservationsByWindow
-from tradewind.couplers.component import Interval
-from tradewind.couplers.covariance import Covariance, DenseCovariance, DiagonalCovariance
+from tradewind.couplers.assimilation.covariance import Covariance, DenseCovariance, DiagonalCovariance
+from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.operators import LinearOperator
-from tradewind.couplers.parallel import Communicator, agree, owned_blocks
+from tradewind.couplers.ranks.parallel import Communicator, agree, owned_blocks
 from tradewind.errors import DataError, SpecError
 
 BATCH = 64

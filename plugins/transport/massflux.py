@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tradewind.couplers.component import Interval
+from tradewind.couplers.coupling.component import Interval
 from tradewind.plugins.transport.domain import GRAVITY, Domain
 from tradewind.plugins.transport.weather import REFERENCE_PRESSURE, Weather, interpolate, level_weights
 

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from tradewind.couplers.component import Interval
+from tradewind.couplers.coupling.component import Interval
 from tradewind.errors import DataError
 from tradewind.plugins.transport.advection import Scheme, Sweep
 from tradewind.plugins.transport.domain import Domain

@@ -123,7 +123,7 @@ def _find(ds: xr.Dataset, part: str, units: str, where: str) -> xr.DataArray:
 
 
 def _with_units(field: xr.DataArray, units: str, where: str) -> xr.DataArray:
-    from tradewind.couplers.units import convert
+    from tradewind.couplers.coupling.units import convert
 
     given, name = str(field.attrs.get("units", "")), f"{where}: {field.name}"
     return field.copy(data=convert(field.values, given, units, name))

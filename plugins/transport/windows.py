@@ -15,7 +15,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from tradewind.couplers.component import Interval
+from tradewind.couplers.coupling.component import Interval
 from tradewind.plugins.transport.massflux import Flow, FlowSource
 from tradewind.plugins.transport.solver import Solver
 

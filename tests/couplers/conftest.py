@@ -16,7 +16,7 @@ import pytest
 
 from tradewind.couplers.grids import Grid
 
-PROGRAM = Path(__file__).parent / "programs" / "couplers_on_ranks.py"
+PROGRAM = Path(__file__).parent / "ranks" / "programs" / "couplers_on_ranks.py"
 
 
 def load(path: Path) -> ModuleType:

@@ -12,9 +12,9 @@ import pytest
 
 from tradewind.couplers import esmf
 from tradewind.couplers.grids import Grid
-from tradewind.couplers.mapfile import read_map
-from tradewind.couplers.regridder import Regridder
-from tradewind.couplers.weights import Method, Norm, Triplets, generate
+from tradewind.couplers.regrid.mapfile import read_map
+from tradewind.couplers.regrid.regridder import Regridder
+from tradewind.couplers.regrid.weights import Method, Norm, Triplets, generate
 from tradewind.errors import GridError, SpecError
 
 needs_esmpy = pytest.mark.skipif(importlib.util.find_spec("esmpy") is None, reason="ESMPy is not installed")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from tradewind.couplers.component import Interval, Mode, Step, StepCall
-from tradewind.couplers.fields import State
+from tradewind.couplers.coupling.component import Interval, Mode, Step, StepCall
+from tradewind.couplers.coupling.fields import State
 from tradewind.errors import PluginError
 from tradewind.markers import hookimpl
 from tradewind.plugins.caller import Part, StepCaller

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tradewind.couplers.parallel import Serial
+from tradewind.couplers.ranks.parallel import Serial
 from tradewind.errors import PluginError
 from tradewind.plugins.discovery import Installed, Source, installed, on_root, pick, read
 from tradewind.plugins.manager import PluginManager

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from tradewind.couplers.assimilation import Observations, Posterior
-from tradewind.couplers.component import Interval
-from tradewind.couplers.covariance import DiagonalCovariance
+from tradewind.couplers.assimilation.covariance import DiagonalCovariance
+from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.grids import Grid
 from tradewind.results import CallRecord, InversionResult, Totals
 

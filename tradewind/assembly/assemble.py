@@ -13,9 +13,9 @@ from tradewind.assembly.parts import Assembly
 from tradewind.config import RunConfig
 from tradewind.config.faults import config_error
 from tradewind.config.loading import survey_config
-from tradewind.couplers.clock import Clock
-from tradewind.couplers.component import Interval
-from tradewind.couplers.parallel import agree, as_communicator
+from tradewind.couplers.coupling.clock import Clock
+from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.ranks.parallel import agree, as_communicator
 
 BUILDERS = (
     build_members,

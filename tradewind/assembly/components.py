@@ -11,8 +11,8 @@ from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly, Member
 from tradewind.config import RunAs
 from tradewind.config.models import ComponentSection
-from tradewind.couplers.fields import Spec
-from tradewind.couplers.layout import Layout
+from tradewind.couplers.coupling.fields import Spec
+from tradewind.couplers.ranks.layout import Layout
 from tradewind.plugins.caller import Part, StepCaller
 from tradewind.plugins.registry import Role, StandsIn
 

@@ -11,11 +11,11 @@ from tradewind.assembly.parts import Assembly
 from tradewind.config.models import ExchangeSection, Regrid
 from tradewind.config.source import Key
 from tradewind.config.values import Endpoint
-from tradewind.couplers.exchange import End, Exchange
-from tradewind.couplers.fields import Variable
+from tradewind.couplers.coupling.exchange import End, Exchange
+from tradewind.couplers.coupling.fields import Variable
+from tradewind.couplers.coupling.units import factor
 from tradewind.couplers.operators import Distributed, IdentityOperator, LinearOperator
-from tradewind.couplers.regridder import Regridder
-from tradewind.couplers.units import factor
+from tradewind.couplers.regrid.regridder import Regridder
 from tradewind.errors import ConfigError, did_you_mean
 
 ROUNDING = 1e-9

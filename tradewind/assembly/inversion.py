@@ -10,9 +10,9 @@ from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly, Member
 from tradewind.config.models import ControlSection, ObservationsSection
 from tradewind.couplers.assimilation import ObservationOperator, Solver
-from tradewind.couplers.control import Clustering, Per, PriorError, ScaledField
-from tradewind.couplers.fields import Variable
-from tradewind.couplers.units import factor
+from tradewind.couplers.assimilation.control import Clustering, Per, PriorError, ScaledField
+from tradewind.couplers.coupling.fields import Variable
+from tradewind.couplers.coupling.units import factor
 from tradewind.errors import ConfigError, DataError, UnitsError, did_you_mean
 from tradewind.output.files import check_writable
 from tradewind.plugins.registry import Role

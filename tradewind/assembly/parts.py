@@ -11,12 +11,12 @@ from tradewind.coupled.forward import CoupledModel
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
 from tradewind.couplers.assimilation import Control, ObservationOperator, Solver
-from tradewind.couplers.clock import Clock
-from tradewind.couplers.component import Component, Interval
-from tradewind.couplers.exchange import Exchange
-from tradewind.couplers.fields import Fields, Spec
-from tradewind.couplers.layout import Layout
-from tradewind.couplers.parallel import Communicator
+from tradewind.couplers.coupling.clock import Clock
+from tradewind.couplers.coupling.component import Component, Interval
+from tradewind.couplers.coupling.exchange import Exchange
+from tradewind.couplers.coupling.fields import Fields, Spec
+from tradewind.couplers.ranks.layout import Layout
+from tradewind.couplers.ranks.parallel import Communicator
 from tradewind.errors import ConfigError
 from tradewind.plugins.caller import Part, StepCaller
 from tradewind.plugins.manager import PluginManager

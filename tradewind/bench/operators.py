@@ -12,11 +12,11 @@ import torch
 
 from tradewind.assembly import Assembly, assemble
 from tradewind.bench.checkout import can_launch, examples, python
+from tradewind.couplers.assimilation.linearization import GuardedOperator
 from tradewind.couplers.grids import Grid
-from tradewind.couplers.layout import Layout
-from tradewind.couplers.linearization import GuardedOperator
 from tradewind.couplers.operators import LinearOperator, dot_test
-from tradewind.couplers.regridder import Regridder
+from tradewind.couplers.ranks.layout import Layout
+from tradewind.couplers.regrid.regridder import Regridder
 
 RANKS = (2, 3)
 METHODS = ("conservative", "bilinear", "nearest_s2d")

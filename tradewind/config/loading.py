@@ -13,7 +13,7 @@ from tradewind.config.faults import Fault, config_error, faults_of
 from tradewind.config.models import SOURCE, RunConfig
 from tradewind.config.source import ConfigSource, parse, read_text
 from tradewind.config.structure import structure_faults
-from tradewind.couplers.parallel import as_communicator
+from tradewind.couplers.ranks.parallel import as_communicator
 from tradewind.errors import PluginError
 from tradewind.plugins.discovery import on_root
 from tradewind.plugins.manager import PluginManager

@@ -18,11 +18,17 @@ from tradewind.coupled.replay import gradients, tangents
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Event, Participant, Port, TapeEvent
 from tradewind.couplers.assimilation import Control, ObservationOperator
-from tradewind.couplers.component import Interval
-from tradewind.couplers.layout import Layout
-from tradewind.couplers.linearization import Count, CountedOperator, Uncertain, WindowModel, spans
+from tradewind.couplers.assimilation.linearization import (
+    Count,
+    CountedOperator,
+    Uncertain,
+    WindowModel,
+    spans,
+)
+from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.operators import Distributed, LinearOperator
-from tradewind.couplers.parallel import Communicator, Serial
+from tradewind.couplers.ranks.layout import Layout
+from tradewind.couplers.ranks.parallel import Communicator, Serial
 from tradewind.errors import SpecError
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from tradewind.coupled.tape import Participant, Port
-from tradewind.couplers.exchange import Exchange
-from tradewind.couplers.fields import Variable
-from tradewind.couplers.layout import Layout
+from tradewind.couplers.coupling.exchange import Exchange
+from tradewind.couplers.coupling.fields import Variable
+from tradewind.couplers.ranks.layout import Layout
 from tradewind.errors import ConfigError, SpecError, did_you_mean
 
 

@@ -18,8 +18,8 @@ from torch import Tensor
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.steps import step_gradient, step_tangent
 from tradewind.coupled.tape import Event, Interim, Participant, Port, Put, Taken, TapeEvent
-from tradewind.couplers.component import Key
-from tradewind.couplers.parallel import tree_sum
+from tradewind.couplers.coupling.component import Key
+from tradewind.couplers.ranks.parallel import tree_sum
 from tradewind.errors import SpecError
 
 Operation: TypeAlias = Callable[[Tensor], Tensor]

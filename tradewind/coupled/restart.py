@@ -20,9 +20,9 @@ from torch import Tensor
 
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Moment
-from tradewind.couplers.fields import State, Variable
-from tradewind.couplers.layout import Layout
-from tradewind.couplers.parallel import agree
+from tradewind.couplers.coupling.fields import State, Variable
+from tradewind.couplers.ranks.layout import Layout
+from tradewind.couplers.ranks.parallel import agree
 from tradewind.errors import DataError, SpecError
 from tradewind.output.files import replacing
 

@@ -20,11 +20,11 @@ from torch import Tensor
 
 from tradewind.coupled.ports import Place, Ports, check_exchanges
 from tradewind.coupled.tape import Event, Interim, Moment, Participant, Port, Put, Taken, TapeEvent
-from tradewind.couplers.clock import Clock
-from tradewind.couplers.component import Interval, Mode, Step
-from tradewind.couplers.exchange import Exchange, LedgerEntry
-from tradewind.couplers.fields import Fields, State, Variable
-from tradewind.couplers.parallel import Communicator, Serial, agree
+from tradewind.couplers.coupling.clock import Clock
+from tradewind.couplers.coupling.component import Interval, Mode, Step
+from tradewind.couplers.coupling.exchange import Exchange, LedgerEntry
+from tradewind.couplers.coupling.fields import Fields, State, Variable
+from tradewind.couplers.ranks.parallel import Communicator, Serial, agree
 from tradewind.errors import ConfigError, SpecError
 
 

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from tradewind.coupled.tape import Taken
-from tradewind.couplers.component import Flat, Key, Mode, Step
-from tradewind.couplers.parallel import Communicator, Serial, agree
+from tradewind.couplers.coupling.component import Flat, Key, Mode, Step
+from tradewind.couplers.ranks.parallel import Communicator, Serial, agree
 from tradewind.errors import NotDifferentiableError, SpecError
 
 Again: TypeAlias = Callable[[Mapping[Key, Tensor]], dict[Key, Tensor]]

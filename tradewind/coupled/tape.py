@@ -10,10 +10,10 @@ from typing import TypeAlias
 
 from torch import Tensor
 
-from tradewind.couplers.component import Component, Interval, Key, Mode, Step, StepCall
-from tradewind.couplers.fields import Fields, Layouts, Spec, State, Variable
+from tradewind.couplers.coupling.component import Component, Interval, Key, Mode, Step, StepCall
+from tradewind.couplers.coupling.fields import Fields, Layouts, Spec, State, Variable
 from tradewind.couplers.operators import LinearOperator
-from tradewind.couplers.parallel import Communicator, Serial
+from tradewind.couplers.ranks.parallel import Communicator, Serial
 
 Port: TypeAlias = str
 """``component.variable``."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tradewind.couplers.assimilation import Observations
-    from tradewind.couplers.component import Interval
+    from tradewind.couplers.coupling.component import Interval
     from tradewind.results import InversionResult
 
     Array: TypeAlias = NDArray[np.float64]

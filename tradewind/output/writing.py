@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tradewind.couplers.parallel import agree
+from tradewind.couplers.ranks.parallel import agree
 from tradewind.output.dataset import write_posterior
 from tradewind.output.files import check_writable
 from tradewind.output.report import write_report
 
 if TYPE_CHECKING:
-    from tradewind.couplers.parallel import Communicator
+    from tradewind.couplers.ranks.parallel import Communicator
     from tradewind.results import InversionResult
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import Tensor
 
-from tradewind.couplers.component import Component, Interval, Step, StepCall
-from tradewind.couplers.fields import Fields, Layouts, Spec, State, Variable
-from tradewind.couplers.layout import Layout
+from tradewind.couplers.coupling.component import Component, Interval, Step, StepCall
+from tradewind.couplers.coupling.fields import Fields, Layouts, Spec, State, Variable
+from tradewind.couplers.ranks.layout import Layout
 from tradewind.errors import TradewindError
 from tradewind.testing.checks import Unchanged, require, require_close, require_same, skip
 

@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 import torch
 from torch import Tensor
 
-from tradewind.couplers.component import Interval
-from tradewind.couplers.covariance import Covariance
-from tradewind.couplers.fields import Fields
+from tradewind.couplers.assimilation.covariance import Covariance
+from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.coupling.fields import Fields
 from tradewind.couplers.operators import IdentityOperator, LinearOperator, MatrixOperator, Replicated
-from tradewind.couplers.parallel import Communicator, Serial
+from tradewind.couplers.ranks.parallel import Communicator, Serial
 
 
 @dataclass

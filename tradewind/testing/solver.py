@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tradewind.couplers.assimilation import Observations, ObservationsByWindow, Posterior, Solver
-from tradewind.couplers.covariance import DiagonalCovariance
+from tradewind.couplers.assimilation.covariance import DiagonalCovariance
 from tradewind.errors import DataError
 from tradewind.testing.checks import Refused, Unchanged, require, require_close, require_same, skip
 from tradewind.testing.model import LinearModel, VectorControl, days

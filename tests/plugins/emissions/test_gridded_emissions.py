@@ -9,9 +9,9 @@ import pytest
 import torch
 import xarray as xr
 
-from tradewind.couplers.component import Component, Interval
-from tradewind.couplers.fields import Kind
-from tradewind.couplers.layout import Layout
+from tradewind.couplers.coupling.component import Component, Interval
+from tradewind.couplers.coupling.fields import Kind
+from tradewind.couplers.ranks.layout import Layout
 from tradewind.errors import DataError
 from tradewind.plugins.emissions.gridded import GriddedEmissions
 from tradewind.plugins.emissions.options import GriddedOptions

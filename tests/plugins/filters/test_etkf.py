@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tradewind.couplers.assimilation import Ensemble, Observations
-from tradewind.couplers.covariance import DenseCovariance, DiagonalCovariance
+from tradewind.couplers.assimilation.covariance import DenseCovariance, DiagonalCovariance
 from tradewind.errors import DataError, SpecError
 from tradewind.plugins.filters.etkf import ETKF, transform
 from tradewind.plugins.filters.options import ETKFOptions

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from tradewind.couplers.layout import Layout
-from tradewind.couplers.linearization import WindowModel
+from tradewind.couplers.assimilation.linearization import WindowModel
 from tradewind.couplers.operators import Distributed, MatrixOperator
+from tradewind.couplers.ranks.layout import Layout
 from tradewind.plugins.jacobian_emulator.inputs import InputWindows
 from tradewind.plugins.jacobian_emulator.options import EmulatorOptions
 from tradewind.plugins.jacobian_emulator.samples import HALF

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 import torch
 
-from tradewind.couplers.component import Interval
+from tradewind.couplers.coupling.component import Interval
 from tradewind.errors import CheckpointError, DomainError, SpecError
 from tradewind.plugins.jacobian_emulator.options import EmulatorOptions
 from tradewind.plugins.jacobian_emulator.surrogate import JacobianEmulator

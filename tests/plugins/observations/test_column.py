@@ -10,10 +10,10 @@ import torch
 import xarray as xr
 from pydantic import ValidationError
 
-from tradewind.couplers.component import Interval
+from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.grids import Grid
-from tradewind.couplers.layout import Layout
 from tradewind.couplers.operators import dot_test
+from tradewind.couplers.ranks.layout import Layout
 from tradewind.errors import ConfigError, DataError, UnitsError
 from tradewind.plugins.observations.column import ColumnOperator
 from tradewind.plugins.observations.options import ColumnOptions, PointOptions

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tradewind.couplers.component import Interval, Mode, Step, StepCall
-from tradewind.couplers.fields import State
+from tradewind.couplers.coupling.component import Interval, Mode, Step, StepCall
+from tradewind.couplers.coupling.fields import State
 from tradewind.couplers.operators import MatrixOperator
 from tradewind.errors import PluginError
 from tradewind.plugins.options import Options

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tradewind.couplers.component import Interval, Step, StepCall
-from tradewind.couplers.fields import State
+from tradewind.couplers.coupling.component import Interval, Step, StepCall
+from tradewind.couplers.coupling.fields import State
 from tradewind.couplers.operators import MatrixOperator
 from tradewind.plugins.options import Options
 from tradewind.plugins.policies.shadow import Shadow

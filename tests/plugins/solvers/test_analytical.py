@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 
 from tradewind.couplers.assimilation import Observations
-from tradewind.couplers.covariance import DenseCovariance, DiagonalCovariance
+from tradewind.couplers.assimilation.covariance import DenseCovariance, DiagonalCovariance
 from tradewind.couplers.operators import MatrixOperator
 from tradewind.errors import DataError, SpecError
 from tradewind.plugins.solvers.analytical import Analytical

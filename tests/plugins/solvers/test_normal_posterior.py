@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradewind.couplers.covariance import DenseCovariance, DiagonalCovariance
+from tradewind.couplers.assimilation.covariance import DenseCovariance, DiagonalCovariance
 from tradewind.plugins.solvers.normal import gain_form, information_form, regularisation
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 import xarray as xr
 
-from tradewind.couplers.component import Interval
+from tradewind.couplers.coupling.component import Interval
 from tradewind.plugins.transport.massflux import Flow, substeps
 from tradewind.plugins.transport.model import Transport
 from tradewind.plugins.transport.options import TransportOptions

@@ -10,9 +10,9 @@ import torch
 from tradewind.coupled.replay import gradients, tangents
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
-from tradewind.couplers.clock import Clock
-from tradewind.couplers.component import Interval, Step
-from tradewind.couplers.layout import Layout
+from tradewind.couplers.coupling.clock import Clock
+from tradewind.couplers.coupling.component import Interval, Step
+from tradewind.couplers.ranks.layout import Layout
 from tradewind.plugins.transport.model import COLUMN, FLUX, TRACER
 
 START = datetime(1996, 1, 15, 18)

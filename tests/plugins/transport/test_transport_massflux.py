@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 import torch
 
-from tradewind.couplers.component import Interval
+from tradewind.couplers.coupling.component import Interval
 from tradewind.errors import DataError
 from tradewind.plugins.transport.domain import GRAVITY
 from tradewind.plugins.transport.massflux import (

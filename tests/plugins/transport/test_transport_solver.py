@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 import torch
 
-from tradewind.couplers.component import Interval
+from tradewind.couplers.coupling.component import Interval
 from tradewind.errors import DataError
 from tradewind.plugins.transport import solver as module
 from tradewind.plugins.transport.massflux import Flow

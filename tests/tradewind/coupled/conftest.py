@@ -12,14 +12,14 @@ import torch
 
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
-from tradewind.couplers.clock import Clock
-from tradewind.couplers.component import Step
-from tradewind.couplers.exchange import End, Exchange
-from tradewind.couplers.fields import Kind, Spec, State, Variable
+from tradewind.couplers.coupling.clock import Clock
+from tradewind.couplers.coupling.component import Step
+from tradewind.couplers.coupling.exchange import End, Exchange
+from tradewind.couplers.coupling.fields import Kind, Spec, State, Variable
 from tradewind.couplers.grids import Grid
-from tradewind.couplers.layout import Layout
 from tradewind.couplers.operators import Distributed, IdentityOperator
-from tradewind.couplers.regridder import Regridder
+from tradewind.couplers.ranks.layout import Layout
+from tradewind.couplers.regrid.regridder import Regridder
 
 START = datetime(2000, 1, 1)
 HOUR = timedelta(hours=1)

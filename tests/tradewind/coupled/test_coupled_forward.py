@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tradewind.coupled.forward import BLOCK, CoupledModel, RunTangent
-from tradewind.couplers.component import Interval
+from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.operators import DiagonalOperator, Distributed, MatrixOperator, Replicated, dot_test
 from tradewind.errors import SpecError
 from tradewind.plugins.caller import Part, StepCaller

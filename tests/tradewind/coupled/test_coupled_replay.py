@@ -7,7 +7,7 @@ import torch
 
 from tradewind.coupled.function import gradient_function
 from tradewind.coupled.replay import gradients, tangents
-from tradewind.couplers.component import Step
+from tradewind.couplers.coupling.component import Step
 from tradewind.errors import NotDifferentiableError, SpecError
 
 

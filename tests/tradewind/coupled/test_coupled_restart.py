@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from tradewind.couplers.fields import State
+from tradewind.couplers.coupling.fields import State
 from tradewind.errors import DataError, SpecError
 
 

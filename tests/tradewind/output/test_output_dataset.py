@@ -13,7 +13,7 @@ import torch
 import xarray as xr
 
 from tradewind.couplers.assimilation import Observations
-from tradewind.couplers.component import Interval
+from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.grids import Grid
 from tradewind.errors import SpecError
 from tradewind.output.dataset import performance_dataset, posterior_dataset, write_posterior

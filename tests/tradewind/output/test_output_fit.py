@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tradewind.couplers.assimilation import Observations
-from tradewind.couplers.component import Interval
+from tradewind.couplers.coupling.component import Interval
 from tradewind.errors import SpecError
 from tradewind.output.fit import Misfit, compare
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tradewind.couplers.parallel import Serial
+from tradewind.couplers.ranks.parallel import Serial
 from tradewind.errors import DataError
 from tradewind.output.writing import write_outputs
 

@@ -5,7 +5,7 @@ import time
 
 from tradewind.commands.launch import Mpi
 from tradewind.commands.session import Ranks, Session
-from tradewind.couplers.parallel import agree, as_communicator
+from tradewind.couplers.ranks.parallel import agree, as_communicator
 from tradewind.errors import DataError
 
 Ranks.patience = 1.0

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from tradewind.couplers.component import Interval
-from tradewind.couplers.fields import Spec, State, Variable
+from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.coupling.fields import Spec, State, Variable
 from tradewind.couplers.grids import Grid
 from tradewind.errors import DataError
 from tradewind.testing import ComponentConformance

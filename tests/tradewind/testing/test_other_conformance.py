@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tradewind.couplers.fields import Spec, Variable
+from tradewind.couplers.coupling.fields import Spec, Variable
 from tradewind.couplers.operators import DiagonalOperator, LinearOperator, MatrixOperator, Replicated
 from tradewind.errors import DataError
 from tradewind.plugins.solvers.analytical import Analytical

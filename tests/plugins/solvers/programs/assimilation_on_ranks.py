@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 from tradewind.couplers.assimilation import Ensemble, Observations
-from tradewind.couplers.control import Clustering, Per, PriorError, ScaledField
-from tradewind.couplers.covariance import DenseCovariance, DiagonalCovariance
+from tradewind.couplers.assimilation.control import Clustering, Per, PriorError, ScaledField
+from tradewind.couplers.assimilation.covariance import DenseCovariance, DiagonalCovariance
+from tradewind.couplers.assimilation.sampling import SamplingOperator, bilinear_cells
 from tradewind.couplers.grids import Grid
-from tradewind.couplers.layout import Layout
 from tradewind.couplers.operators import dot_test
-from tradewind.couplers.parallel import as_communicator
-from tradewind.couplers.sampling import SamplingOperator, bilinear_cells
+from tradewind.couplers.ranks.layout import Layout
+from tradewind.couplers.ranks.parallel import as_communicator
 from tradewind.errors import TradewindError
 from tradewind.plugins.filters.etkf import ETKF
 from tradewind.plugins.solvers.analytical import Analytical

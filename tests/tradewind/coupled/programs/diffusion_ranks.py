@@ -17,13 +17,13 @@ from mpi4py import MPI
 
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
-from tradewind.couplers.clock import Clock
-from tradewind.couplers.component import Step
-from tradewind.couplers.exchange import End, Exchange
-from tradewind.couplers.fields import Spec, State, Variable
+from tradewind.couplers.coupling.clock import Clock
+from tradewind.couplers.coupling.component import Step
+from tradewind.couplers.coupling.exchange import End, Exchange
+from tradewind.couplers.coupling.fields import Spec, State, Variable
 from tradewind.couplers.grids import Grid
-from tradewind.couplers.layout import Layout
-from tradewind.couplers.regridder import Regridder
+from tradewind.couplers.ranks.layout import Layout
+from tradewind.couplers.regrid.regridder import Regridder
 from tradewind.errors import RankError
 
 torch.set_num_threads(1)

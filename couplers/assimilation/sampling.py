@@ -1,0 +1,129 @@
+"""Reading a field at places: which cells count, and the linear operator that reads them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from tradewind.couplers.grids import Grid, sphere
+from tradewind.couplers.operators import Distributed, LinearOperator, Replicated
+from tradewind.couplers.regrid.weights import Method, Norm, generate
+from tradewind.couplers.regrid.weights.search import Caps, touching
+from tradewind.errors import SpecError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tradewind.couplers.ranks.layout import Layout
+
+    Array: TypeAlias = NDArray[np.float64]
+    Flags: TypeAlias = NDArray[np.bool_]
+
+EDGE = 1e-12
+"""Sine of the angle by which a place may miss the edge of a cell through rounding."""
+
+
+def containing_cells(grid: Grid, lon: Array, lat: Array) -> sparse.csr_array:
+    """Return weight 1 for the active cell that holds each place, of several (on an edge) the first.
+
+    Parameters
+    ----------
+    lon, lat
+        Degrees, shape ``(m,)``.
+
+    Returns
+    -------
+    Matrix ``(m, grid.size)``; the row of a place outside of all active cells is empty.
+
+    Raises
+    ------
+    GridError
+        When the grid has no corners.
+    """
+    points, corners = sphere.unit_vectors(lon, lat), grid.corners
+    point, cell = touching(Caps.of_points(points), Caps.around(corners)) if len(points) else _nothing()
+    held = grid.mask[cell] & _inside(points[point], corners[cell])
+    point, cell = point[held], cell[held]
+    order = np.lexsort((cell, point))
+    found, first = np.unique(point[order], return_index=True)
+    return _matrix((found, cell[order][first], np.ones(len(found))), len(points), grid)
+
+
+def bilinear_cells(grid: Grid, lon: Array, lat: Array) -> sparse.csr_array:
+    """Return bilinear weights of the four centres around each place, as `containing_cells` does.
+
+    Raises
+    ------
+    GridError
+        When the grid has no rows and columns.
+    """
+    if not len(lon):
+        return _matrix((*_nothing(), np.zeros(0)), 0, grid)
+    found = generate(grid, Grid.points(lon, lat), Method.BILINEAR, Norm.FRACAREA)
+    return _matrix((found.row, found.col, found.value), len(lon), grid)
+
+
+class SamplingOperator(LinearOperator):
+    """``y = H c``: a field's cells, wherever they are, to values that all ranks hold.
+
+    Forward gathers the field and every rank samples all of it; the adjoint needs no communication. Where
+    a cell has several owners, the first one's copy is read.
+
+    Parameters
+    ----------
+    rows
+        H, shape ``(m, n_global)``.
+    layout
+        Owner of the cells.
+
+    Raises
+    ------
+    SpecError
+        When H does not belong to the layout's grid.
+    """
+
+    def __init__(self, rows: sparse.csr_array, layout: Layout) -> None:
+        if rows.shape[1] != layout.n_global:
+            raise SpecError(f"H has {rows.shape[1]} columns for {layout.n_global} cells", where="sampling")
+        self.rows, self.layout, self._columns = rows, layout, rows.T.tocsr()
+        self.domain, self.range = Distributed(layout), Replicated(rows.shape[0])
+        owner = layout.server[0][layout.owned]
+        self._read = torch.from_numpy(owner == layout.comm.rank)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the samples, shape ``(..., m)``, on all ranks; collective on a distributed layout."""
+        self.check(x, self.domain)
+        return _applied(self.rows, self.layout.gather(x))
+
+    def adjoint(self, y: torch.Tensor) -> torch.Tensor:
+        """Return this rank's part of ``Hᵀ y``, shape ``(..., cell)``."""
+        self.check(y, self.range)
+        return self.layout.scatter(_applied(self._columns, y)) * self._read
+
+
+def _applied(matrix: sparse.csr_array, x: torch.Tensor) -> torch.Tensor:
+    columns = x.detach().reshape(x.shape[:-1].numel(), x.shape[-1]).T.numpy()
+    out = np.ascontiguousarray((matrix @ columns).T)
+    return torch.from_numpy(out).reshape(*x.shape[:-1], matrix.shape[0])
+
+
+def _nothing() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+
+
+def _inside(points: Array, corners: Array) -> Flags:
+    """Return whether points ``(k, 3)`` lie in counter-clockwise polygons ``(k, nv, 3)``, edges included."""
+    following = np.roll(corners, -1, axis=1)
+    side = sphere.dot(points[:, None], np.cross(corners, following - corners))
+    near = sphere.dot(points, sphere.centroids(corners)) > 0
+    return np.asarray((side >= -EDGE).all(axis=1) & near)
+
+
+def _matrix(
+    entries: tuple[NDArray[np.int64], NDArray[np.int64], Array], m: int, grid: Grid
+) -> sparse.csr_array:
+    row, col, value = entries
+    return sparse.csr_array((value, (row, col)), shape=(m, grid.size))

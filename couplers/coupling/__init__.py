@@ -1,0 +1,1 @@
+"""Components, what crosses their boundaries, and when."""

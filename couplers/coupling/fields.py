@@ -1,0 +1,123 @@
+"""Variables, fields and state: what crosses the boundary of a component.
+
+A field is a torch tensor of shape ``(member, *extra, cell)``, float64 unless its owner says otherwise,
+where ``cell`` counts the cells that this rank owns by the variable's `Layout`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import torch
+
+    from tradewind.couplers.grids import Grid
+    from tradewind.couplers.ranks.layout import Layout
+
+Fields: TypeAlias = "Mapping[str, torch.Tensor]"
+Layouts: TypeAlias = "Mapping[str, Layout]"
+
+
+class Kind(StrEnum):
+    """What a variable measures, which decides how it may be regridded and accumulated."""
+
+    STATE_INTENSIVE = "state, intensive"
+    STATE_EXTENSIVE = "state, extensive"
+    FLUX_INTENSIVE = "flux, intensive"
+    FLUX_EXTENSIVE = "flux, extensive"
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One declared import, export, state variable or parameter.
+
+    Attributes
+    ----------
+    name
+        Name within the component; by preference the CF standard name or a short form of it.
+    units
+        UDUNITS/CF units string.
+    grid
+        Where it lives; None for a parameter that belongs to no place.
+    kind
+        State or flux, intensive or extensive.
+    extra
+        Names and lengths of dimensions between member and cell, such as ``(("level", 6),)``.
+    cell_methods
+        CF cell methods, such as ``"time: mean"``.
+    halo
+        Rings of neighbouring cells that the component needs filled.
+    """
+
+    name: str
+    units: str
+    grid: Grid | None = None
+    kind: Kind = Kind.STATE_INTENSIVE
+    extra: tuple[tuple[str, int], ...] = ()
+    cell_methods: str = ""
+    halo: int = 0
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What a component takes, gives, remembers and can be tuned by.
+
+    Attributes
+    ----------
+    differentiable
+        False when the component has no adjoint: methods that need gradients are then refused by
+        ``tradewind check``.
+    linear
+        True when exports and new state are linear in state and imports, parameters held: then a window's
+        answer is a superposition of sensitivities.
+    step_seconds
+        Length of the component's own step; a coupling interval is a whole number of these.
+    """
+
+    imports: tuple[Variable, ...] = ()
+    exports: tuple[Variable, ...] = ()
+    state: tuple[Variable, ...] = ()
+    parameters: tuple[Variable, ...] = ()
+    differentiable: bool = True
+    linear: bool = False
+    step_seconds: float | None = None
+
+    def variable(self, role: str, name: str) -> Variable:
+        """Return the variable `name` among ``imports``, ``exports``, ``state`` or ``parameters``.
+
+        Raises
+        ------
+        KeyError
+            When no such variable is declared.
+        """
+        found: Sequence[Variable] = getattr(self, role)
+        return {v.name: v for v in found}[name]
+
+
+@dataclass(frozen=True)
+class State:
+    """A component's memory, as a value that can be kept, rewound, perturbed and saved.
+
+    Attributes
+    ----------
+    fields
+        State variables of shape ``(member, *extra, cell)``.
+    extras
+        Anything else, by plain values (random streams, counters, handles of external models).
+    """
+
+    fields: Fields = field(default_factory=dict)
+    extras: Mapping[str, Any] = field(default_factory=dict)
+
+    def select(self, members: torch.Tensor) -> State:
+        """Return the state of the given members only (indices of shape ``(k,)``)."""
+        return replace(self, fields={k: v[members] for k, v in self.fields.items()})
+
+    def merge(self, other: State, members: torch.Tensor) -> State:
+        """Return this state with `members` taken, in order, from `other` (out of place)."""
+        return replace(
+            self, fields={k: v.index_copy(0, members, other.fields[k]) for k, v in self.fields.items()}
+        )

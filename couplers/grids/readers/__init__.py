@@ -1,0 +1,1 @@
+"""Grids read from files of many conventions."""

@@ -1,0 +1,137 @@
+"""The spaces between which operators map: replicated vectors, and fields on the cells of a layout."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from tradewind.couplers.ranks.parallel import Communicator, Serial, tree_sum
+
+if TYPE_CHECKING:
+    from tradewind.couplers.ranks.layout import Layout
+
+BLOCK = 256
+"""Cells in a block of a reduction; a power of two, so that block sums can be summed by neighbours."""
+
+
+class Space(ABC):
+    """A vector space of float64 tensors of shape ``(*batch, size)`` with its inner product."""
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """Length of the last axis on this rank."""
+
+    @property
+    def comm(self) -> Communicator:
+        """The ranks that share a vector of this space."""
+        return Serial()
+
+    @abstractmethod
+    def dot(self, a: torch.Tensor, b: torch.Tensor) -> float:
+        """Return <a, b>, summed over batch and all ranks, with the same bits for any number of ranks."""
+
+    @abstractmethod
+    def random(self, seed: int, batch: tuple[int, ...] = ()) -> torch.Tensor:
+        """Return standard normal numbers: the same global vector for any number of ranks."""
+
+    def zeros(self, batch: tuple[int, ...] = ()) -> torch.Tensor:
+        """Return the zero vector of shape ``(*batch, size)``."""
+        return torch.zeros(*batch, self.size, dtype=torch.float64)
+
+    def norm(self, a: torch.Tensor) -> float:
+        """Return the square root of <a, a>."""
+        return float(np.sqrt(self.dot(a, a)))
+
+
+class Replicated(Space):
+    """Vectors of length `n` of which every rank holds the same copy."""
+
+    def __init__(self, n: int) -> None:
+        self.n = int(n)
+
+    @property
+    def size(self) -> int:
+        """Length n."""
+        return self.n
+
+    def dot(self, a: torch.Tensor, b: torch.Tensor) -> float:
+        """Return <a, b>; no communication."""
+        return float(tree_sum(_products(a, b, self.n)))
+
+    def random(self, seed: int, batch: tuple[int, ...] = ()) -> torch.Tensor:
+        """Return standard normal numbers of shape ``(*batch, n)``."""
+        return _normal(seed, (*batch, self.n))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Replicated) and other.n == self.n
+
+    def __hash__(self) -> int:
+        return hash(("replicated", self.n))
+
+    def __repr__(self) -> str:
+        return f"Replicated({self.n})"
+
+
+class Distributed(Space):
+    """Fields on the cells of a layout: each rank holds the cells that it owns.
+
+    Parameters
+    ----------
+    layout
+        Who owns which cells.
+    extra
+        Lengths of axes before the cell axis; they are flattened with it, in C order.
+    """
+
+    def __init__(self, layout: Layout, extra: tuple[int, ...] = ()) -> None:
+        self.layout, self.extra = layout, tuple(extra)
+
+    @property
+    def size(self) -> int:
+        """Number of extra elements times number of cells owned by this rank."""
+        return self._per_cell * self.layout.n_local
+
+    @property
+    def _per_cell(self) -> int:
+        return int(np.prod(self.extra, dtype=np.int64))
+
+    @property
+    def comm(self) -> Communicator:
+        """The communicator of the layout."""
+        return self.layout.comm
+
+    def dot(self, a: torch.Tensor, b: torch.Tensor) -> float:
+        """Return <a, b>: per cell first, then in fixed blocks of cells by global index.
+
+        Cells that several ranks own (halos) count once for each.
+        """
+        return float(tree_sum(self.layout.block_sums(_products(a, b, self.layout.n_local), BLOCK)))
+
+    def random(self, seed: int, batch: tuple[int, ...] = ()) -> torch.Tensor:
+        """Return this rank's part of standard normal numbers drawn for the whole grid."""
+        whole = _normal(seed, (*batch, *self.extra, self.layout.n_global))
+        return self.layout.scatter(whole).reshape(*batch, self.size)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Distributed) and other.layout == self.layout and other.extra == self.extra
+
+    def __hash__(self) -> int:
+        return hash((self.layout, self.extra))
+
+    def __repr__(self) -> str:
+        extra = f", extra={self.extra}" if self.extra else ""
+        return f"Distributed({self.layout!r}{extra})"
+
+
+def _products(a: torch.Tensor, b: torch.Tensor, n: int) -> torch.Tensor:
+    """Return the products a·b summed over everything but the last axis, shape ``(n,)``."""
+    products = a.detach() * b.detach()
+    return tree_sum(products.reshape(-1, n)) if n else products.new_zeros(0)
+
+
+def _normal(seed: int, shape: tuple[int, ...]) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)

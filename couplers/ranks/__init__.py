@@ -1,0 +1,1 @@
+"""Communicators, and who owns which cells."""

@@ -1,0 +1,1 @@
+"""Regridding: weights, their files, and the operator that they become."""

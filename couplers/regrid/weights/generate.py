@@ -1,0 +1,82 @@
+"""One door to all native methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from tradewind.couplers.regrid.weights import bilinear, conservative, nearest
+from tradewind.couplers.regrid.weights.triplets import Triplets
+from tradewind.errors import SpecError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tradewind.couplers.grids import Grid
+
+    Index: TypeAlias = NDArray[np.int64]
+    Entries: TypeAlias = tuple[Index, Index, NDArray[np.float64]]
+    Generator: TypeAlias = Callable[[Grid, Grid, Index], tuple[Entries, NDArray[np.float64]]]
+
+
+class Method(StrEnum):
+    """Methods of regridding, by their names in xESMF."""
+
+    CONSERVATIVE = "conservative"
+    CONSERVATIVE_2ND = "conservative_2nd"
+    BILINEAR = "bilinear"
+    PATCH = "patch"
+    NEAREST_S2D = "nearest_s2d"
+    NEAREST_D2S = "nearest_d2s"
+
+    @property
+    def is_conservative(self) -> bool:
+        """Whether integrals are kept."""
+        return self in {Method.CONSERVATIVE, Method.CONSERVATIVE_2ND}
+
+
+class Norm(StrEnum):
+    """What conservative weights of partly covered targets are divided by: covered, or whole area."""
+
+    FRACAREA = "fracarea"
+    DSTAREA = "dstarea"
+
+
+def _generators() -> dict[tuple[Method, Norm], Generator]:
+    plain = {
+        Method.BILINEAR: bilinear.bilinear,
+        Method.NEAREST_S2D: nearest.nearest_s2d,
+        Method.NEAREST_D2S: nearest.nearest_d2s,
+    }
+    return {
+        (Method.CONSERVATIVE, Norm.DSTAREA): conservative.dstarea,
+        (Method.CONSERVATIVE, Norm.FRACAREA): conservative.fracarea,
+        **{(method, norm): make for method, make in plain.items() for norm in Norm},
+    }
+
+
+def generate(source: Grid, target: Grid, method: Method, norm: Norm, rows: Index | None = None) -> Triplets:
+    """Return the weights from `source` to `target`.
+
+    Parameters
+    ----------
+    rows
+        Global indices of the target cells wanted (all by default): a rank makes its own only. Weights do
+        not depend on which other rows are made with them.
+
+    Raises
+    ------
+    SpecError
+        When the method has no native generator.
+    GridError
+        When a grid lacks what the method needs (corners, rows and columns).
+    """
+    make = _generators().get((method, norm))
+    if make is None:
+        raise SpecError(f"{method} has no native weights yet", where="regrid", hint='use backend="esmpy"')
+    wanted = np.arange(target.size) if rows is None else rows
+    (row, col, value), frac = make(source, target, wanted)
+    return Triplets(row.astype(np.int64), col.astype(np.int64), value, frac, source.size)

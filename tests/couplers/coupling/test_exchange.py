@@ -1,0 +1,94 @@
+"""An exchange: units, grids, and a ledger that balances."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import pytest
+import torch
+
+from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.coupling.exchange import End, Exchange, LedgerEntry
+from tradewind.couplers.coupling.fields import Variable
+from tradewind.couplers.grids import Grid
+from tradewind.couplers.operators import Distributed, IdentityOperator
+from tradewind.couplers.ranks.layout import Layout
+from tradewind.couplers.regrid.regridder import Regridder
+
+HOUR = Interval(datetime(2000, 1, 1), datetime(2000, 1, 1, 1))
+FINE = Grid.latlon(np.arange(-85.0, 90, 10), np.arange(5.0, 360, 10))
+COARSE = Grid.latlon(np.arange(-60.0, 90, 60), np.arange(30.0, 360, 60))
+
+
+def end(component: str, grid: Grid) -> End:
+    return End(component, Variable("flux", "kg s-1", grid), Layout(grid))
+
+
+@pytest.fixture
+def globe() -> Exchange:
+    source, target = end("a", FINE), end("b", COARSE)
+    return Exchange(source, target, Regridder.build(source.layout, target.layout), 1000.0)
+
+
+def draw(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_it_is_named_after_its_ends(globe):
+    assert globe.name == "a.flux -> b.flux"
+
+
+def test_a_constant_arrives_in_the_other_units(globe):
+    arrived = globe.forward(torch.full((2, FINE.size), 3.0, dtype=torch.float64))
+    assert arrived.shape == (2, COARSE.size)
+    assert torch.allclose(arrived, torch.tensor(3000.0, dtype=torch.float64), rtol=1e-13)
+
+
+def test_an_integral_over_the_sphere_is_four_pi(globe):
+    ones = torch.ones(1, FINE.size, dtype=torch.float64)
+    assert globe.source.integral(ones) == pytest.approx(4 * np.pi, rel=1e-13)
+
+
+def test_levels_and_members_are_added_in_an_integral(globe):
+    ones = torch.ones(2, 3, COARSE.size, dtype=torch.float64)
+    assert globe.target.integral(ones) == pytest.approx(6 * 4 * np.pi, rel=1e-13)
+
+
+def test_the_ledger_of_a_conservative_exchange_balances(globe):
+    field = 1.0 + draw(3, FINE.size).square()
+    entry = globe.account(field, globe.forward(field), HOUR)
+    assert entry.exchange == globe.name
+    assert entry.interval == HOUR
+    assert entry.left == pytest.approx(1000 * globe.source.integral(field))
+    assert abs(entry.residual) <= 1e-13
+
+
+def test_the_ledger_shows_what_was_lost(globe):
+    field = torch.ones(1, FINE.size, dtype=torch.float64)
+    entry = globe.account(field, 0.9 * globe.forward(field), HOUR)
+    assert entry.residual == pytest.approx(-0.1)
+
+
+def test_a_residual_of_nothing_is_the_plain_difference():
+    assert LedgerEntry("a -> b", HOUR, 0.0, 0.25).residual == 0.25
+
+
+def test_a_sink_has_a_residual_of_the_same_sign_as_what_it_lost():
+    # -10 left, -9 arrived: a tenth of the sink is missing
+    assert LedgerEntry("a -> b", HOUR, -10.0, -9.0).residual == pytest.approx(0.1)
+
+
+def test_forward_and_adjoint_pass_the_dot_test(globe):
+    x, y = draw(FINE.size), draw(COARSE.size, seed=1)
+    ax, aty = globe.forward(x), globe.adjoint(y)
+    gap = abs(float(ax @ y) - float(x @ aty))
+    assert gap <= 1e-13 * float(ax.norm() * y.norm())
+
+
+def test_on_one_grid_nothing_changes_but_the_units():
+    source, target = end("a", COARSE), end("b", COARSE)
+    exchange = Exchange(source, target, IdentityOperator(Distributed(source.layout)), 2.0)
+    field = draw(1, COARSE.size)
+    assert torch.equal(exchange.forward(field), 2 * field)
+    assert torch.equal(exchange.adjoint(field), 2 * field)

@@ -1,0 +1,144 @@
+"""Who makes the weights, and the cache: found again, never half written, damaged entries rebuilt."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+import torch
+
+from tradewind.couplers.grids import Grid
+from tradewind.couplers.ranks.layout import Layout
+from tradewind.couplers.ranks.parallel import Serial
+from tradewind.couplers.regrid import backends
+from tradewind.couplers.regrid.backends import Backend, Recipe, key, recipe
+from tradewind.couplers.regrid.regridder import Regridder
+from tradewind.couplers.regrid.weights import Method, Norm
+from tradewind.errors import SpecError
+
+HOW = Recipe(Method.CONSERVATIVE, Norm.FRACAREA, Backend.NATIVE)
+
+
+def build(source, target, cache: Path, **options) -> Regridder:
+    return Regridder.build(source, target, backend="native", cache=cache, **options)
+
+
+@pytest.fixture
+def without_esmpy(monkeypatch):
+    monkeypatch.setattr(backends, "find_spec", lambda name: None)
+
+
+@pytest.fixture
+def with_esmpy(monkeypatch):
+    monkeypatch.setattr(backends, "find_spec", lambda name: importlib.util.find_spec("numpy"))
+
+
+def test_auto_is_native_without_esmpy(without_esmpy):
+    assert recipe("bilinear", "fracarea", "auto", Serial()).backend is Backend.NATIVE
+
+
+def test_auto_is_esmpy_where_it_is_installed(with_esmpy):
+    assert recipe("bilinear", "fracarea", "auto", Serial()).backend is Backend.ESMPY
+
+
+def test_native_stays_native_where_esmpy_is_installed(with_esmpy):
+    assert recipe("bilinear", "fracarea", "native", Serial()).backend is Backend.NATIVE
+
+
+def test_esmpy_that_is_not_installed_is_told_with_a_way_out(without_esmpy):
+    with pytest.raises(SpecError, match=r'esmpy is not installed.*conda-forge.*backend="native"'):
+        recipe("bilinear", "fracarea", "esmpy", Serial())
+
+
+def test_the_cache_is_one_file_with_the_key_as_its_name(tmp_path, coarse, finer):
+    build(coarse, finer, tmp_path / "cache")
+    assert [p.name for p in (tmp_path / "cache").iterdir()] == [
+        f"{key(Layout(coarse), Layout(finer), HOW)}.nc"
+    ]
+
+
+def test_cached_weights_give_the_same_bits(tmp_path, coarse, finer):
+    fresh, kept = build(coarse, finer, tmp_path), build(coarse, finer, tmp_path)
+    x = fresh.domain.random(1, (2,))
+    assert torch.equal(kept(x), fresh(x))
+    assert torch.equal(kept.frac_target, fresh.frac_target)
+    assert kept.domain == fresh.domain
+
+
+def test_the_second_time_nothing_is_made(tmp_path, coarse, finer, monkeypatch):
+    build(coarse, finer, tmp_path)
+    monkeypatch.setattr(backends, "generate", None)
+    assert build(coarse, finer, tmp_path).backend is Backend.NATIVE
+
+
+def test_the_key_depends_on_everything_that_makes_the_weights(coarse, finer, box):
+    masked = Grid.latlon(np.arange(-75.0, 90, 30), np.arange(15.0, 360, 30), mask=np.eye(6, 12))
+    a, b = Layout(coarse), Layout(finer)
+    keys = [
+        key(a, b, HOW),
+        key(b, a, HOW),
+        key(a, Layout(box), HOW),
+        key(Layout(masked), b, HOW),
+        key(a, b, Recipe(Method.BILINEAR, Norm.FRACAREA, Backend.NATIVE)),
+        key(a, b, Recipe(Method.CONSERVATIVE, Norm.DSTAREA, Backend.NATIVE)),
+        key(a, b, Recipe(Method.CONSERVATIVE, Norm.FRACAREA, Backend.ESMPY)),
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_key_changes_with_the_version_of_the_generators(coarse, finer, monkeypatch):
+    before = key(Layout(coarse), Layout(finer), HOW)
+    monkeypatch.setattr(backends, "VERSION", "next")
+    assert key(Layout(coarse), Layout(finer), HOW) != before
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:3000])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def change_a_weight(path: Path) -> None:
+    with netCDF4.Dataset(path, "a") as ds:
+        ds["S"][0] = 0.123
+
+
+def move_an_entry(path: Path) -> None:
+    with netCDF4.Dataset(path, "a") as ds:
+        ds["col"][0] = 10_000
+
+
+def drop_the_digest(path: Path) -> None:
+    with netCDF4.Dataset(path, "a") as ds:
+        ds.delncattr("tradewind_digest")
+
+
+@pytest.mark.parametrize("damage", [truncate, empty, change_a_weight, move_an_entry, drop_the_digest])
+def test_a_damaged_entry_is_rebuilt_with_a_notice(tmp_path, coarse, finer, damage):
+    sound = build(coarse, finer, tmp_path)
+    (path,) = tmp_path.glob("*.nc")
+    damage(path)
+    with pytest.warns(UserWarning, match=f"cached weights .*{path.name} are rebuilt"):
+        rebuilt = build(coarse, finer, tmp_path)
+    x = sound.domain.random(1)
+    assert torch.equal(rebuilt(x), sound(x))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        build(coarse, finer, tmp_path)
+
+
+def test_a_failed_write_leaves_no_entry(tmp_path, coarse, finer, monkeypatch):
+    def fail(path, content):
+        path.write_text("half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(backends.mapfile, "write_map", fail)
+    with pytest.raises(OSError, match="disk full"):
+        build(coarse, finer, tmp_path)
+    assert not list(tmp_path.glob("*.nc"))

@@ -1,0 +1,275 @@
+"""Conservative weights: overlaps by hand, by an independent sampling, and by their laws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tradewind.couplers.grids import Grid, sphere
+from tradewind.couplers.regrid.weights import Method, Norm, clip, generate, search
+from tradewind.couplers.regrid.weights.triplets import Triplets, coalesce
+
+
+def dense(weights: Triplets) -> np.ndarray:
+    out = np.zeros((weights.n_target, weights.n_source))
+    np.add.at(out, (weights.row, weights.col), weights.value)
+    return out
+
+
+def conservative(source: Grid, target: Grid, norm: Norm = Norm.DSTAREA) -> Triplets:
+    return generate(source, target, Method.CONSERVATIVE, norm)
+
+
+def cells(lon_edges, lat_edges, **extras) -> Grid:
+    x, y = np.asarray(lon_edges, dtype=float), np.asarray(lat_edges, dtype=float)
+    return Grid.latlon((y[1:] + y[:-1]) / 2, (x[1:] + x[:-1]) / 2, lat_bounds=y, lon_bounds=x, **extras)
+
+
+@st.composite
+def regional(draw) -> Grid:
+    west, south = draw(st.floats(-30, 0)), draw(st.floats(-60, 50))
+    nx, ny = draw(st.integers(2, 7)), draw(st.integers(2, 7))
+    steps = st.floats(0.8, 4)
+    x = west + np.cumsum([0, *draw(st.lists(steps, min_size=nx, max_size=nx))])
+    y = south + np.cumsum([0, *draw(st.lists(steps, min_size=ny, max_size=ny))])
+    mask = np.array(draw(st.lists(st.booleans(), min_size=nx * ny, max_size=nx * ny))).reshape(ny, nx)
+    return cells(x, y, mask=mask if mask.any() else None)
+
+
+@st.composite
+def worldwide(draw) -> Grid:
+    nx, ny = draw(st.integers(4, 16)), draw(st.integers(2, 10))
+    west = draw(st.floats(-180, 180))
+    return cells(west + np.linspace(0, 360, nx + 1), np.linspace(-90, 90, ny + 1))
+
+
+def test_a_grid_onto_itself_is_the_identity(coarse):
+    assert np.allclose(dense(conservative(coarse, coarse)), np.eye(72), rtol=0, atol=1e-14)
+
+
+def test_a_cell_split_at_its_middle_meridian():
+    # two mirror-image halves
+    whole, halves = cells([0, 2], [0, 1]), cells([0, 1, 2], [0, 1])
+    weights = dense(conservative(halves, whole))
+    assert weights[0, 0] == pytest.approx(weights[0, 1], rel=1e-13)
+    # the upper side of the whole cell bulges north of the halves' two sides, so they cover a little less
+    assert 0.99 < weights.sum() < 1
+
+
+def test_a_whole_cell_onto_its_half_covers_it():
+    whole, halves = cells([0, 2], [0, 1]), cells([0, 1, 2], [0, 1])
+    weights = conservative(whole, halves)
+    assert np.allclose(weights.frac_target, 1, atol=1e-14)
+
+
+def test_cells_split_along_the_equator_are_cut_exactly():
+    # the equator is a great circle: each half belongs to one hemisphere
+    band, hemispheres = cells([0, 10], [-10, 10]), cells([0, 10], [-10, 0, 10])
+    assert np.allclose(dense(conservative(hemispheres, band)), [[0.5, 0.5]], rtol=0, atol=1e-14)
+
+
+def test_a_quarter_of_an_octant():
+    # target: the octant 0..90 E, 0..90 N; source: its half 0..45 E
+    octant, half = cells([0, 90], [0, 90]), cells([0, 45], [0, 90])
+    assert np.allclose(dense(conservative(half, octant)), [[0.5]], rtol=0, atol=1e-14)
+
+
+def test_fracarea_divides_by_what_is_covered():
+    octant, half = cells([0, 90], [0, 90]), cells([0, 45], [0, 90])
+    weights = conservative(half, octant, Norm.FRACAREA)
+    assert np.allclose(dense(weights), [[1.0]], rtol=0, atol=1e-14)
+    assert np.allclose(weights.frac_target, [0.5], rtol=0, atol=1e-14)
+
+
+def test_cells_that_only_touch_share_nothing():
+    left, right = cells([0, 1, 2], [0, 1, 2]), cells([2, 3, 4], [0, 1, 2])
+    assert len(conservative(left, right).row) == 0
+
+
+def test_cells_apart_share_nothing():
+    assert len(conservative(cells([0, 1], [0, 1]), cells([40, 41], [0, 1])).row) == 0
+
+
+def test_masked_cells_take_no_part(coarse, finer):
+    masked = Grid.latlon(
+        np.arange(-75.0, 90, 30), np.arange(15.0, 360, 30), mask=np.arange(72).reshape(6, 12) > 20
+    )
+    assert (conservative(masked, finer).col > 20).all()
+    assert (conservative(finer, masked).row > 20).all()
+
+
+def test_a_source_of_masked_cells_gives_nothing(coarse):
+    nothing = Grid.latlon(np.arange(-75.0, 90, 30), np.arange(15.0, 360, 30), mask=np.zeros((6, 12)))
+    assert len(conservative(nothing, coarse).row) == 0
+
+
+def test_overlaps_agree_with_counting_random_points(rotated):
+    # an oracle that knows nothing of clipping: points of the sphere, each in one cell of either grid
+    target = cells(np.arange(-112, -80, 4.0), np.arange(28, 54, 4.0))
+    points = _uniform_points(200_000, (-112, -84), (28, 52))
+    here, there = _holder(target, points), _holder(rotated, points)
+    both = (here >= 0) & (there >= 0)
+    counts = np.zeros((target.size, rotated.size))
+    np.add.at(counts, (here[both], there[both]), 1)
+    drawn = np.bincount(here[here >= 0], minlength=target.size)
+    got = dense(conservative(rotated, target))
+    # three thousand points a cell: a part of 0.5 is known to 0.01 (one standard deviation)
+    assert np.abs(got - counts / drawn[:, None]).max() < 0.045
+
+
+def _uniform_points(n, lon, lat):
+    rng = np.random.default_rng(1)
+    z = rng.uniform(*np.sin(np.deg2rad(lat)), n)
+    return sphere.unit_vectors(rng.uniform(*lon, n), np.rad2deg(np.arcsin(z)))
+
+
+def _holder(grid: Grid, points: np.ndarray) -> np.ndarray:
+    out = np.full(len(points), -1)
+    for cell, corners in enumerate(grid.corners):
+        inside = np.ones(len(points), dtype=bool)
+        for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+            inside &= points @ np.cross(a, b) >= 0
+        out[inside] = cell
+    return out
+
+
+@settings(max_examples=25)
+@given(regional(), regional(), st.sampled_from(Norm))
+def test_weights_are_not_negative(source, target, norm):
+    assert (conservative(source, target, norm).value > 0).all()
+
+
+@settings(max_examples=25)
+@given(regional(), regional())
+def test_rows_sum_to_the_covered_fraction(source, target):
+    weights = conservative(source, target)
+    assert np.allclose(dense(weights).sum(axis=1), weights.frac_target, rtol=0, atol=1e-14)
+    assert (weights.frac_target <= 1 + 1e-12).all()
+
+
+@settings(max_examples=25)
+@given(regional(), regional())
+def test_rows_sum_to_one_with_fracarea(source, target):
+    weights = conservative(source, target, Norm.FRACAREA)
+    sums = dense(weights).sum(axis=1)
+    assert np.allclose(sums[weights.frac_target > 0], 1, rtol=0, atol=1e-13)
+    assert (sums[weights.frac_target == 0] == 0).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(worldwide(), worldwide())
+def test_worldwide_every_source_cell_is_given_away_once(source, target):
+    carried = target.area @ dense(conservative(source, target))
+    assert np.allclose(carried / source.area, 1, rtol=0, atol=1e-13)
+
+
+@settings(max_examples=20, deadline=None)
+@given(worldwide(), worldwide(), st.integers(0, 9))
+def test_integrals_are_conserved(source, target, seed):
+    field = np.random.default_rng(seed).standard_normal(source.size)
+    got = target.area @ (dense(conservative(source, target, Norm.FRACAREA)) @ field)
+    assert got == pytest.approx(source.area @ field, abs=1e-13 * (source.area @ np.abs(field)))
+
+
+@settings(max_examples=20)
+@given(regional(), regional())
+def test_there_and_back_the_overlaps_are_the_same(source, target):
+    there, back = dense(conservative(source, target)), dense(conservative(target, source))
+    assert np.allclose(there * target.area[:, None], (back * source.area[:, None]).T, rtol=0, atol=1e-15)
+
+
+@settings(max_examples=20)
+@given(regional(), regional(), st.sampled_from([-360.0, 360.0]))
+def test_the_convention_of_longitudes_does_not_matter(source, target, turn):
+    x = np.append(target.lon_corners[: target.shape[1], 0], target.lon_corners[target.shape[1] - 1, 1])
+    y = np.append(target.lat_corners[:: target.shape[1], 0], target.lat_corners[-1, 2])
+    moved = cells(x + turn, y, mask=target.mask.reshape(target.shape))
+    assert np.allclose(
+        dense(conservative(source, moved)), dense(conservative(source, target)), rtol=0, atol=1e-12
+    )
+
+
+@settings(max_examples=20)
+@given(worldwide(), worldwide())
+def test_the_order_of_latitudes_does_not_matter(source, target):
+    ny, nx = target.shape
+    x = np.append(target.lon_corners[:nx, 0], target.lon_corners[nx - 1, 1])
+    down = cells(x, np.linspace(90, -90, ny + 1))
+    flipped = dense(conservative(source, down)).reshape(ny, nx, -1)[::-1].reshape(ny * nx, -1)
+    assert np.allclose(flipped, dense(conservative(source, target)), rtol=0, atol=1e-12)
+
+
+@settings(max_examples=20)
+@given(regional(), regional(), st.integers(0, 99))
+def test_rows_do_not_depend_on_which_others_are_made(source, target, seed):
+    some = np.flatnonzero(np.random.default_rng(seed).random(target.size) < 0.4)
+    whole = conservative(source, target)
+    part = generate(source, target, Method.CONSERVATIVE, Norm.DSTAREA, some)
+    keep = np.isin(whole.row, some)
+    assert np.array_equal(part.row, whole.row[keep])
+    assert np.array_equal(part.col, whole.col[keep])
+    assert np.array_equal(part.value, whole.value[keep])
+
+
+@pytest.fixture
+def bent() -> Grid:
+    """An L of three of the four unit squares about (1 E, 0 N), with nodes wherever squares have some."""
+    lon, lat = [0, 1, 2, 2, 1, 1, 0, 0], [-1, -1, -1, 0, 0, 1, 1, 0]
+    return Grid.mesh(lon, lat, [range(8)], centres=([0.5], [-0.5]))
+
+
+SQUARES = cells([0, 1, 2], [-1, 0, 1])
+
+
+def test_a_cell_that_is_not_convex_is_cut_right(bent):
+    expected = SQUARES.area * [1, 1, 1, 0] / SQUARES.area[:3].sum()
+    assert np.allclose(dense(conservative(SQUARES, bent)), [expected], rtol=0, atol=1e-12)
+
+
+def test_as_a_source_a_cell_that_is_not_convex_shares_the_same(bent):
+    there = dense(conservative(SQUARES, bent)) * bent.area[:, None]
+    back = dense(conservative(bent, SQUARES)) * SQUARES.area[:, None]
+    assert np.allclose(there, back.T, rtol=0, atol=1e-16)
+
+
+def test_convexity_sees_through_repeated_corners():
+    lon, lat = np.array([[0, 2, 1, 1, 0.9, 0.9]]), np.array([[0, 0, 0.1, 0.1, 2, 2]])
+    assert not clip.convex(sphere.unit_vectors(lon.astype(float), lat))[0]
+    assert clip.convex(cells([0, 5], [80, 90]).corners)[0]
+
+
+def test_a_polygon_clipped_by_itself_stays(coarse):
+    assert np.allclose(clip.overlaps(coarse.corners, coarse.corners), coarse.area, rtol=1e-14)
+
+
+def test_caps_that_touch_are_all_found():
+    rng = np.random.default_rng(2)
+    points = rng.standard_normal((60, 3))
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    everywhere = np.full((30, 3), 2.0)
+    a = search.Caps(points[:30], rng.random(30) * 0.5, -everywhere, everywhere)
+    b = search.Caps(points[30:], rng.random(30) ** 8, -everywhere, everywhere)
+    distance = np.linalg.norm(a.centre[:, None] - b.centre, axis=-1)
+    expected = np.argwhere(distance <= a.radius[:, None] + b.radius)
+    i, j = search.touching(a, b)
+    assert sorted(zip(i, j, strict=True)) == sorted(map(tuple, expected))
+
+
+def test_boxes_hold_the_sides_of_their_polygons(coarse):
+    caps = search.Caps.around(coarse.corners)
+    sides = coarse.corners + np.roll(coarse.corners, -1, axis=1)
+    middles = sides / np.linalg.norm(sides, axis=-1, keepdims=True)
+    assert (middles >= caps.low[:, None]).all()
+    assert (middles <= caps.high[:, None]).all()
+
+
+def test_repeated_pairs_are_added_up():
+    row, col, value = coalesce(np.array([1, 0, 1]), np.array([2, 0, 2]), np.array([0.25, 1.0, 0.5]))
+    assert (row.tolist(), col.tolist(), value.tolist()) == ([0, 1], [0, 2], [1.0, 0.75])
+
+
+def test_nothing_coalesces_to_nothing():
+    nothing = np.array([], dtype=np.int64)
+    assert [len(v) for v in coalesce(nothing, nothing, nothing.astype(float))] == [0, 0, 0]
