@@ -19,10 +19,10 @@ import numpy as np
 import torch
 import xarray as xr
 
-from tradewind.couplers.clock import Clock
+from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.grids import Grid
-from tradewind.couplers.layout import Layout
-from tradewind.couplers.regridder import Regridder
+from tradewind.couplers.ranks.layout import Layout
+from tradewind.couplers.regrid.regridder import Regridder
 from tradewind.plugins.transport.model import COLUMN, FLUX, Transport
 from tradewind.plugins.transport.options import Region, TransportOptions
 
