@@ -18,7 +18,8 @@ import numpy as np
 from tradewind.couplers.grids import topology
 from tradewind.couplers.grids.grid import Grid, GridKind
 from tradewind.couplers.regrid import mapfile
-from tradewind.couplers.regrid.weights import Method, Norm, Triplets
+from tradewind.couplers.regrid.scheme import Method, Norm, Scheme
+from tradewind.couplers.regrid.weights import Triplets
 from tradewind.couplers.regrid.weights.bilinear import poles_of
 from tradewind.couplers.regrid.weights.triplets import coalesce
 from tradewind.errors import GridError, SpecError
@@ -40,7 +41,7 @@ NAMES = {
 }
 
 
-def weights(source: Grid, target: Grid, method: Method, norm: Norm) -> Triplets:
+def weights(source: Grid, target: Grid, scheme: Scheme) -> Triplets:
     """Return ESMPy's weights, repeated (row, column) pairs added up; not collective: call it on one rank.
 
     Raises
@@ -50,7 +51,7 @@ def weights(source: Grid, target: Grid, method: Method, norm: Norm) -> Triplets:
     """
     under_mpi = "mpi4py.MPI" in sys.modules or any(n.startswith(LAUNCHERS) for n in os.environ)
     make = in_child if under_mpi else in_process
-    return make(source, target, method, norm)
+    return make(source, target, scheme.method, scheme.norm)
 
 
 def in_child(source: Grid, target: Grid, method: Method, norm: Norm) -> Triplets:

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from tradewind.couplers.grids import Grid, sphere
 from tradewind.couplers.operators import Distributed, LinearOperator, Replicated
-from tradewind.couplers.regrid.weights import Method, Norm, generate
+from tradewind.couplers.regrid.weights import Method, Scheme, generate
 from tradewind.couplers.regrid.weights.search import Caps, touching
 from tradewind.errors import SpecError
 
@@ -62,7 +62,7 @@ def bilinear_cells(grid: Grid, lon: Array, lat: Array) -> sparse.csr_array:
     """
     if not len(lon):
         return _matrix((*_nothing(), np.zeros(0)), 0, grid)
-    found = generate(grid, Grid.points(lon, lat), Method.BILINEAR, Norm.FRACAREA)
+    found = generate(grid, Grid.points(lon, lat), Scheme(Method.BILINEAR))
     return _matrix((found.row, found.col, found.value), len(lon), grid)
 
 

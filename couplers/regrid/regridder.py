@@ -17,7 +17,9 @@ from tradewind.couplers.ranks.layout import Fetch, Layout, cells_first, cells_la
 from tradewind.couplers.ranks.parallel import agree
 from tradewind.couplers.regrid import backends, mapfile
 from tradewind.couplers.regrid.backends import Backend
-from tradewind.couplers.regrid.weights import Method, Norm, Triplets
+from tradewind.couplers.regrid.cache import weights
+from tradewind.couplers.regrid.scheme import Method, Norm, Scheme
+from tradewind.couplers.regrid.weights import Triplets
 from tradewind.errors import GridError, SpecError
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ class Regridder(LinearOperator):
         cls,
         source: Grid | Layout,
         target: Grid | Layout,
-        method: Method | str = Method.CONSERVATIVE,
+        method: Method | Scheme | str = Method.CONSERVATIVE,
         *,
         norm: Norm | str = Norm.FRACAREA,
         backend: Backend | str = Backend.AUTO,
@@ -92,8 +94,8 @@ class Regridder(LinearOperator):
         source, target
             Grids (serial) or layouts on the same communicator.
         method
-            ``conservative``, ``bilinear``, ``nearest_s2d``, ``nearest_d2s``; with ESMPy also
-            ``conservative_2nd`` and ``patch``.
+            A name (``conservative``, ``conservative_2nd``, ``bilinear``, ``patch``, ``nearest_s2d``,
+            ``nearest_d2s``), or a `Scheme` that also says what happens at poles and in unmapped cells.
         norm
             For conservative methods: divide by the covered area (``fracarea``: constants stay constant) or
             by the whole target area (``dstarea``: partly covered targets are diluted).
@@ -110,20 +112,20 @@ class Regridder(LinearOperator):
             Unknown method, norm or backend, or layouts on different communicators.
         """
         source, target = _layout(source), _layout(target)
-        how = backends.recipe(method, norm, backend, target.comm)
+        how = backends.recipe(Scheme.of(method, norm), backend, target.comm)
         _refuse_bad_layouts(source, target)
         folder = None if cache is None else Path(cache)
-        return cls(source, target, backends.weights(source, target, how, folder), how)
+        return cls(source, target, weights(source, target, how, folder), how)
 
     @property
     def method(self) -> Method:
         """Method of regridding."""
-        return self.how.method
+        return self.how.scheme.method
 
     @property
     def norm(self) -> Norm:
         """Normalisation of conservative methods."""
-        return self.how.norm
+        return self.how.scheme.norm
 
     @property
     def backend(self) -> Backend:

@@ -14,7 +14,7 @@ from tradewind.couplers import esmf
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.regrid.mapfile import read_map
 from tradewind.couplers.regrid.regridder import Regridder
-from tradewind.couplers.regrid.weights import Method, Norm, Triplets, generate
+from tradewind.couplers.regrid.weights import Method, Norm, Scheme, Triplets, generate
 from tradewind.errors import GridError, SpecError
 
 needs_esmpy = pytest.mark.skipif(importlib.util.find_spec("esmpy") is None, reason="ESMPy is not installed")
@@ -87,7 +87,7 @@ def test_under_a_launcher_a_child_makes_the_weights(monkeypatch, coarse, finer, 
     asked = []
     monkeypatch.setenv(name, "0")
     monkeypatch.setattr(esmf, "in_child", lambda *arguments: asked.append(arguments))
-    esmf.weights(coarse, finer, Method.BILINEAR, Norm.FRACAREA)
+    esmf.weights(coarse, finer, Scheme(Method.BILINEAR))
     assert asked == [(coarse, finer, Method.BILINEAR, Norm.FRACAREA)]
 
 
@@ -116,7 +116,7 @@ def test_what_the_child_writes_is_what_the_parent_gets(monkeypatch, coarse, fine
 
     monkeypatch.setattr(esmf.subprocess, "run", run)
     got = esmf.in_child(coarse, finer, Method.CONSERVATIVE, Norm.FRACAREA)
-    expected = generate(coarse, finer, Method.CONSERVATIVE, Norm.FRACAREA)
+    expected = generate(coarse, finer, Scheme(Method.CONSERVATIVE, Norm.FRACAREA))
     assert same(got, expected, 0.0)
     assert np.array_equal(got.frac_target, expected.frac_target)
 
@@ -159,6 +159,6 @@ def test_both_backends_agree_on_grids_of_our_own(coarse, finer, box, rotated, me
 def test_a_mesh_is_regridded_by_both_alike():
     mesh = Grid.mesh([0, 4, 4, 0, 8], [0, 0, 4, 4, 2], [[0, 1, 2, 3], [1, 4, 2, -1]])
     target = Grid.latlon([1.0, 2.0, 3.0], [1.0, 3.0, 5.0], mask=np.eye(3) == 0)
-    ours = generate(mesh, target, Method.CONSERVATIVE, Norm.DSTAREA)
+    ours = generate(mesh, target, Scheme(Method.CONSERVATIVE, Norm.DSTAREA))
     theirs = esmf.in_process(mesh, target, Method.CONSERVATIVE, Norm.DSTAREA)
     assert np.abs(dense(ours) - dense(theirs)).max() <= 1e-12

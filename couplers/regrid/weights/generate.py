@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from tradewind.couplers.regrid.scheme import Method, Norm, Scheme
 from tradewind.couplers.regrid.weights import bilinear, conservative, nearest
 from tradewind.couplers.regrid.weights.triplets import Triplets
 from tradewind.errors import SpecError
@@ -20,29 +20,6 @@ if TYPE_CHECKING:
     Index: TypeAlias = NDArray[np.int64]
     Entries: TypeAlias = tuple[Index, Index, NDArray[np.float64]]
     Generator: TypeAlias = Callable[[Grid, Grid, Index], tuple[Entries, NDArray[np.float64]]]
-
-
-class Method(StrEnum):
-    """Methods of regridding, by their names in xESMF."""
-
-    CONSERVATIVE = "conservative"
-    CONSERVATIVE_2ND = "conservative_2nd"
-    BILINEAR = "bilinear"
-    PATCH = "patch"
-    NEAREST_S2D = "nearest_s2d"
-    NEAREST_D2S = "nearest_d2s"
-
-    @property
-    def is_conservative(self) -> bool:
-        """Whether integrals are kept."""
-        return self in {Method.CONSERVATIVE, Method.CONSERVATIVE_2ND}
-
-
-class Norm(StrEnum):
-    """What conservative weights of partly covered targets are divided by: covered, or whole area."""
-
-    FRACAREA = "fracarea"
-    DSTAREA = "dstarea"
 
 
 def _generators() -> dict[tuple[Method, Norm], Generator]:
@@ -58,7 +35,7 @@ def _generators() -> dict[tuple[Method, Norm], Generator]:
     }
 
 
-def generate(source: Grid, target: Grid, method: Method, norm: Norm, rows: Index | None = None) -> Triplets:
+def generate(source: Grid, target: Grid, scheme: Scheme, rows: Index | None = None) -> Triplets:
     """Return the weights from `source` to `target`.
 
     Parameters
@@ -74,9 +51,9 @@ def generate(source: Grid, target: Grid, method: Method, norm: Norm, rows: Index
     GridError
         When a grid lacks what the method needs (corners, rows and columns).
     """
-    make = _generators().get((method, norm))
+    make = _generators().get((scheme.method, scheme.norm))
     if make is None:
-        raise SpecError(f"{method} has no native weights yet", where="regrid", hint='use backend="esmpy"')
+        raise SpecError(f"{scheme} has no native weights yet", where="regrid", hint='use backend="esmpy"')
     wanted = np.arange(target.size) if rows is None else rows
     (row, col, value), frac = make(source, target, wanted)
     return Triplets(row.astype(np.int64), col.astype(np.int64), value, frac, source.size)

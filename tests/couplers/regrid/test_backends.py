@@ -14,13 +14,14 @@ import torch
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import Serial
-from tradewind.couplers.regrid import backends
-from tradewind.couplers.regrid.backends import Backend, Recipe, key, recipe
+from tradewind.couplers.regrid import backends, cache
+from tradewind.couplers.regrid.backends import Backend, Recipe, recipe
+from tradewind.couplers.regrid.cache import key
 from tradewind.couplers.regrid.regridder import Regridder
-from tradewind.couplers.regrid.weights import Method, Norm
+from tradewind.couplers.regrid.weights import Method, Norm, Scheme
 from tradewind.errors import SpecError
 
-HOW = Recipe(Method.CONSERVATIVE, Norm.FRACAREA, Backend.NATIVE)
+HOW = Recipe(Scheme(Method.CONSERVATIVE, Norm.FRACAREA), Backend.NATIVE)
 
 
 def build(source, target, cache: Path, **options) -> Regridder:
@@ -38,20 +39,20 @@ def with_esmpy(monkeypatch):
 
 
 def test_auto_is_native_without_esmpy(without_esmpy):
-    assert recipe("bilinear", "fracarea", "auto", Serial()).backend is Backend.NATIVE
+    assert recipe(Scheme(Method.BILINEAR), "auto", Serial()).backend is Backend.NATIVE
 
 
 def test_auto_is_esmpy_where_it_is_installed(with_esmpy):
-    assert recipe("bilinear", "fracarea", "auto", Serial()).backend is Backend.ESMPY
+    assert recipe(Scheme(Method.BILINEAR), "auto", Serial()).backend is Backend.ESMPY
 
 
 def test_native_stays_native_where_esmpy_is_installed(with_esmpy):
-    assert recipe("bilinear", "fracarea", "native", Serial()).backend is Backend.NATIVE
+    assert recipe(Scheme(Method.BILINEAR), "native", Serial()).backend is Backend.NATIVE
 
 
 def test_esmpy_that_is_not_installed_is_told_with_a_way_out(without_esmpy):
     with pytest.raises(SpecError, match=r'esmpy is not installed.*conda-forge.*backend="native"'):
-        recipe("bilinear", "fracarea", "esmpy", Serial())
+        recipe(Scheme(Method.BILINEAR), "esmpy", Serial())
 
 
 def test_the_cache_is_one_file_with_the_key_as_its_name(tmp_path, coarse, finer):
@@ -83,16 +84,16 @@ def test_the_key_depends_on_everything_that_makes_the_weights(coarse, finer, box
         key(b, a, HOW),
         key(a, Layout(box), HOW),
         key(Layout(masked), b, HOW),
-        key(a, b, Recipe(Method.BILINEAR, Norm.FRACAREA, Backend.NATIVE)),
-        key(a, b, Recipe(Method.CONSERVATIVE, Norm.DSTAREA, Backend.NATIVE)),
-        key(a, b, Recipe(Method.CONSERVATIVE, Norm.FRACAREA, Backend.ESMPY)),
+        key(a, b, Recipe(Scheme(Method.BILINEAR, Norm.FRACAREA), Backend.NATIVE)),
+        key(a, b, Recipe(Scheme(Method.CONSERVATIVE, Norm.DSTAREA), Backend.NATIVE)),
+        key(a, b, Recipe(Scheme(Method.CONSERVATIVE, Norm.FRACAREA), Backend.ESMPY)),
     ]
     assert len(set(keys)) == len(keys)
 
 
 def test_the_key_changes_with_the_version_of_the_generators(coarse, finer, monkeypatch):
     before = key(Layout(coarse), Layout(finer), HOW)
-    monkeypatch.setattr(backends, "VERSION", "next")
+    monkeypatch.setattr(cache, "VERSION", "next")
     assert key(Layout(coarse), Layout(finer), HOW) != before
 
 
@@ -138,7 +139,7 @@ def test_a_failed_write_leaves_no_entry(tmp_path, coarse, finer, monkeypatch):
         path.write_text("half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(backends.mapfile, "write_map", fail)
+    monkeypatch.setattr(cache.mapfile, "write_map", fail)
     with pytest.raises(OSError, match="disk full"):
         build(coarse, finer, tmp_path)
     assert not list(tmp_path.glob("*.nc"))

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradewind.couplers.grids import Grid, sphere
-from tradewind.couplers.regrid.weights import Method, Norm, generate
+from tradewind.couplers.regrid.weights import Method, Norm, Scheme, generate
 from tradewind.errors import GridError, SpecError
 
 places = st.tuples(st.floats(-180, 180), st.floats(-90, 90))
 
 
 def weights(source: Grid, target: Grid, method: Method = Method.BILINEAR) -> np.ndarray:
-    made = generate(source, target, method, Norm.FRACAREA)
+    made = generate(source, target, Scheme(method, Norm.FRACAREA))
     out = np.zeros((target.size, source.size))
     np.add.at(out, (made.row, made.col), made.value)
     return out
@@ -111,7 +111,7 @@ def test_masked_targets_get_nothing():
 
 def test_mapped_targets_have_fraction_one():
     target = Grid.points([10.0, 50.0], [0.0, 0.0])
-    assert generate(QUAD, target, Method.BILINEAR, Norm.FRACAREA).frac_target.tolist() == [1, 0]
+    assert generate(QUAD, target, Scheme(Method.BILINEAR, Norm.FRACAREA)).frac_target.tolist() == [1, 0]
 
 
 @settings(max_examples=30)
@@ -132,8 +132,8 @@ def test_the_order_of_latitudes_does_not_matter(place):
 
 
 def test_rows_do_not_depend_on_which_others_are_made(coarse, finer):
-    whole = generate(coarse, finer, Method.BILINEAR, Norm.FRACAREA)
-    part = generate(coarse, finer, Method.BILINEAR, Norm.FRACAREA, np.arange(40, 60))
+    whole = generate(coarse, finer, Scheme(Method.BILINEAR, Norm.FRACAREA))
+    part = generate(coarse, finer, Scheme(Method.BILINEAR, Norm.FRACAREA), np.arange(40, 60))
     keep = (whole.row >= 40) & (whole.row < 60)
     assert np.array_equal(part.col, whole.col[keep])
     assert np.array_equal(part.value, whole.value[keep])
@@ -142,7 +142,7 @@ def test_rows_do_not_depend_on_which_others_are_made(coarse, finer):
 @pytest.mark.parametrize("method", ["conservative", "bilinear", "nearest_s2d", "nearest_d2s"])
 def test_no_rows_make_no_weights(coarse, finer, method):
     none = np.array([], dtype=np.int64)
-    assert len(generate(coarse, finer, Method(method), Norm.FRACAREA, none).row) == 0
+    assert len(generate(coarse, finer, Scheme(Method(method), Norm.FRACAREA), none).row) == 0
 
 
 @pytest.mark.parametrize(

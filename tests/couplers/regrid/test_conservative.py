@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradewind.couplers.grids import Grid, sphere
-from tradewind.couplers.regrid.weights import Method, Norm, clip, generate, search
+from tradewind.couplers.regrid.weights import Method, Norm, Scheme, clip, generate, search
 from tradewind.couplers.regrid.weights.triplets import Triplets, coalesce
 
 
@@ -19,7 +19,7 @@ def dense(weights: Triplets) -> np.ndarray:
 
 
 def conservative(source: Grid, target: Grid, norm: Norm = Norm.DSTAREA) -> Triplets:
-    return generate(source, target, Method.CONSERVATIVE, norm)
+    return generate(source, target, Scheme(Method.CONSERVATIVE, norm))
 
 
 def cells(lon_edges, lat_edges, **extras) -> Grid:
@@ -206,7 +206,7 @@ def test_the_order_of_latitudes_does_not_matter(source, target):
 def test_rows_do_not_depend_on_which_others_are_made(source, target, seed):
     some = np.flatnonzero(np.random.default_rng(seed).random(target.size) < 0.4)
     whole = conservative(source, target)
-    part = generate(source, target, Method.CONSERVATIVE, Norm.DSTAREA, some)
+    part = generate(source, target, Scheme(Method.CONSERVATIVE, Norm.DSTAREA), some)
     keep = np.isin(whole.row, some)
     assert np.array_equal(part.row, whole.row[keep])
     assert np.array_equal(part.col, whole.col[keep])

@@ -10,7 +10,7 @@ import pytest
 
 from tradewind.couplers.grids import Grid, GridKind
 from tradewind.couplers.regrid import mapfile
-from tradewind.couplers.regrid.weights import Method, Norm, Triplets, generate
+from tradewind.couplers.regrid.weights import Method, Norm, Scheme, Triplets, generate
 from tradewind.errors import DataError, GridError
 
 FRAC = {"map_method": "Conservative remapping", "normalization": "fracarea"}
@@ -19,7 +19,9 @@ DST = {"map_method": "Conservative remapping", "normalization": "destarea"}
 
 @pytest.fixture
 def content(coarse, finer) -> mapfile.WeightMap:
-    return mapfile.WeightMap(coarse, finer, generate(coarse, finer, Method.CONSERVATIVE, Norm.FRACAREA), FRAC)
+    return mapfile.WeightMap(
+        coarse, finer, generate(coarse, finer, Scheme(Method.CONSERVATIVE, Norm.FRACAREA)), FRAC
+    )
 
 
 @pytest.fixture
@@ -58,13 +60,13 @@ def test_global_sources_are_carried_over_whole(path):
 @pytest.mark.parametrize(("norm", "attributes"), [(Norm.FRACAREA, FRAC), (Norm.DSTAREA, DST)])
 def test_the_carried_fraction_of_sources_is_the_same_for_both_norms(box, coarse, norm, attributes):
     # the box lies within: all of it is carried
-    made = generate(box, coarse, Method.CONSERVATIVE, norm)
+    made = generate(box, coarse, Scheme(Method.CONSERVATIVE, norm))
     frac = mapfile.frac_source(mapfile.WeightMap(box, coarse, made, attributes))
     assert np.allclose(frac, 1, rtol=0, atol=1e-12)
 
 
 def test_methods_that_do_not_conserve_carry_no_fraction(coarse, finer):
-    made = generate(coarse, finer, Method.BILINEAR, Norm.FRACAREA)
+    made = generate(coarse, finer, Scheme(Method.BILINEAR, Norm.FRACAREA))
     assert not mapfile.frac_source(mapfile.WeightMap(coarse, finer, made, {})).any()
 
 
@@ -78,7 +80,7 @@ def test_rectilinear_grids_are_recognised(path):
 
 
 def test_turned_grids_stay_curvilinear(tmp_path, rotated, box):
-    made = generate(rotated, box, Method.CONSERVATIVE, Norm.DSTAREA)
+    made = generate(rotated, box, Scheme(Method.CONSERVATIVE, Norm.DSTAREA))
     mapfile.write_map(tmp_path / "map.nc", mapfile.WeightMap(rotated, box, made, DST))
     assert Grid.from_map_file(tmp_path / "map.nc") == rotated
 

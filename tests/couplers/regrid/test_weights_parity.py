@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tradewind.couplers.regrid.mapfile import WeightMap, read_map
-from tradewind.couplers.regrid.weights import Method, Norm, Triplets, generate
+from tradewind.couplers.regrid.weights import Method, Norm, Scheme, Triplets, generate
 
 pytestmark = pytest.mark.shared
 CONSERVATIVE = [
@@ -34,7 +34,7 @@ def esmf(path: Path) -> WeightMap:
 def native(path: Path) -> Triplets:
     method = next(m for word, m in WORDS.items() if word in path.stem)
     norm = Norm.FRACAREA if "fracarea" in path.stem else Norm.DSTAREA
-    return generate(esmf(path).source, esmf(path).target, method, norm)
+    return generate(esmf(path).source, esmf(path).target, Scheme(method, norm))
 
 
 WORDS = {"conserve": Method.CONSERVATIVE, "bilinear": Method.BILINEAR, "nearest": Method.NEAREST_S2D}
