@@ -2,56 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
-from scipy import sparse
 
 from tradewind.couplers.grids import Grid
-from tradewind.couplers.operators import Distributed, LinearOperator
-from tradewind.couplers.ranks.layout import Fetch, Layout, cells_first, cells_last
+from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import agree
 from tradewind.couplers.regrid import backends, mapfile
 from tradewind.couplers.regrid.backends import Backend
 from tradewind.couplers.regrid.cache import weights
 from tradewind.couplers.regrid.scheme import Method, Norm, Scheme
+from tradewind.couplers.regrid.sparse import SparseOperator, refuse_bad_layouts
 from tradewind.couplers.regrid.weights import Triplets
-from tradewind.errors import GridError, SpecError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Index: TypeAlias = NDArray[np.int64]
-    Array: TypeAlias = NDArray[np.float64]
+from tradewind.errors import GridError
 
 
-@dataclass(frozen=True)
-class _Half:
-    """One direction: fetch the inputs that this rank's rows need, then multiply in fixed order."""
-
-    fetch: Fetch
-    matrix: sparse.csr_array
-
-    @classmethod
-    def of(cls, inputs: Layout, rows: int, row: Index, col: Index, value: Array) -> _Half:
-        """Build from entries with local rows and global columns, sorted by row, then column; collective."""
-        wanted = inputs.owned if inputs.is_serial else np.unique(col)
-        starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))])
-        # columns stay in the order of their global indices: it is the order of summation
-        matrix = sparse.csr_array((value, np.searchsorted(wanted, col), starts), shape=(rows, len(wanted)))
-        return cls(Fetch(inputs, wanted), matrix)
-
-    def __call__(self, values: Array) -> Array:
-        """Return the rows, shape ``(rows, k)``, for inputs ``(n_local, k)``."""
-        out: Array = self.matrix @ self.fetch.forward(values)
-        return out
-
-
-class Regridder(LinearOperator):
+class Regridder(SparseOperator):
     """``y_i = Σ_j W_ij x_j`` from the cells of `source` to the cells of `target`; make one with `build`.
 
     The owner of a target cell owns its row of W: forward fetches the source cells that its rows name, then
@@ -68,13 +36,9 @@ class Regridder(LinearOperator):
     """
 
     def __init__(self, source: Layout, target: Layout, weights: Triplets, how: backends.Recipe) -> None:
-        self.source, self.target, self.how = source, target, how
-        self.domain, self.range = Distributed(source), Distributed(target)
-        self._local = _own_rows(weights, target)
-        _refuse_no_overlap(self._local, source, target)
-        row, col, value = self._local.row, self._local.col, self._local.value
-        self._forward = _Half.of(source, target.n_local, np.searchsorted(target.owned, row), col, value)
-        self._adjoint = _transposed(source, target, self._local)
+        super().__init__(source, target, weights.row, weights.col, weights.value)
+        self.how, self._frac_target = how, weights.frac_target
+        _refuse_no_overlap(self)
 
     @classmethod
     def build(
@@ -113,7 +77,7 @@ class Regridder(LinearOperator):
         """
         source, target = _layout(source), _layout(target)
         how = backends.recipe(Scheme.of(method, norm), backend, target.comm)
-        _refuse_bad_layouts(source, target)
+        refuse_bad_layouts(source, target)
         folder = None if cache is None else Path(cache)
         return cls(source, target, weights(source, target, how, folder), how)
 
@@ -133,31 +97,9 @@ class Regridder(LinearOperator):
         return self.how.backend
 
     @property
-    def weights(self) -> sparse.csr_array:
-        """Rows of W that this rank owns, shape ``(target.n_local, source.n_global)``."""
-        row = np.searchsorted(self.target.owned, self._local.row)
-        shape = (self.target.n_local, self.source.n_global)
-        return sparse.csr_array((self._local.value, (row, self._local.col)), shape=shape)
-
-    @property
     def frac_target(self) -> torch.Tensor:
         """Covered fraction of this rank's target cells, shape ``(target.n_local,)``."""
-        return torch.from_numpy(self._local.frac_target[self.target.owned])
-
-    @cached_property
-    def unmapped(self) -> torch.Tensor:
-        """True for target cells of this rank that no source cell reaches, shape ``(target.n_local,)``."""
-        return torch.from_numpy(np.diff(self._forward.matrix.indptr) == 0)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return ``W x``, shape ``(*batch, target.n_local)``; unmapped cells are 0 (see `regrid_field`)."""
-        self.check(x, self.domain)
-        return cells_last(self._forward(cells_first(x, self.source)), x)
-
-    def adjoint(self, y: torch.Tensor) -> torch.Tensor:
-        """Return ``Wᵀ y``, shape ``(*batch, source.n_local)``."""
-        self.check(y, self.range)
-        return cells_last(self._adjoint(cells_first(y, self.target)), y)
+        return torch.from_numpy(self._frac_target[self.target.owned])
 
     def regrid_field(self, x: torch.Tensor, fill: float = float("nan")) -> torch.Tensor:
         """Return ``W x`` with `fill` in unmapped cells; differentiable, but no longer linear."""
@@ -166,7 +108,8 @@ class Regridder(LinearOperator):
 
     def to_file(self, path: str | Path) -> None:
         """Write an ESMF offline weight file; collective, rank 0 writes."""
-        whole = gathered(self._local, self.target)
+        local = Triplets(*self.triplets(), self._frac_target, self.source.n_global)
+        whole = gathered(local, self.target)
         with agree(self.target.comm, "writing weights"):
             if self.target.comm.rank == 0:
                 content = mapfile.WeightMap(self.source.grid, self.target.grid, whole, self.how.attributes())
@@ -201,61 +144,20 @@ class Regridder(LinearOperator):
     def __repr__(self) -> str:
         norm = f", {self.norm}" if self.method.is_conservative else ""
         how = f"{self.method}{norm}, backend {self.backend}"
-        return (
-            f"Regridder({self.source.grid!r} -> {self.target.grid!r}, {how}, {len(self._local.row)} weights)"
-        )
+        return f"Regridder({self.source.grid!r} -> {self.target.grid!r}, {how}, {self.entries} weights)"
 
 
 def _layout(where: Grid | Layout) -> Layout:
     return where if isinstance(where, Layout) else Layout(where)
 
 
-def _refuse_bad_layouts(source: Layout, target: Layout) -> None:
-    if source.comm.size != target.comm.size:
-        raise SpecError(
-            f"source on {source.comm!r}, target on {target.comm!r}",
-            where="Regridder",
-            hint="give both layouts the same communicator",
-        )
-    if target.overlaps:
-        raise SpecError(
-            "target cells have several owners",
-            where="Regridder",
-            hint="regrid to the layout without a halo, then redistribute",
-        )
-
-
-def _own_rows(weights: Triplets, target: Layout) -> Triplets:
-    if target.is_serial:
-        return weights
-    mine = np.zeros(target.n_global, dtype=bool)
-    mine[target.owned] = True
-    keep = mine[weights.row]
-    return Triplets(
-        weights.row[keep], weights.col[keep], weights.value[keep], weights.frac_target, weights.n_source
-    )
-
-
-def _refuse_no_overlap(local: Triplets, source: Layout, target: Layout) -> None:
-    if sum(target.comm.allgather(len(local.row))) == 0:
+def _refuse_no_overlap(op: SparseOperator) -> None:
+    if sum(op.target.comm.allgather(op.entries)) == 0:
         raise GridError(
-            f"{source.grid!r} and {target.grid!r} do not overlap: no target cell receives anything",
+            f"{op.source.grid!r} and {op.target.grid!r} do not overlap: no target cell receives anything",
             where="Regridder",
             hint="check longitudes, latitudes and masks",
         )
-
-
-def _transposed(source: Layout, target: Layout, local: Triplets) -> _Half:
-    """Send every entry to the owner of its column, and store the transpose's rows there."""
-    owner, place = source.server
-    to = owner[local.col]
-    index = np.stack([local.row, place[local.col]], axis=1)
-    parts = [np.flatnonzero(to == r) for r in range(source.comm.size)]
-    arrived = np.concatenate(source.comm.exchange([index[p] for p in parts]))
-    value = np.concatenate(source.comm.exchange([local.value[p] for p in parts]))
-    order = np.lexsort((arrived[:, 0], arrived[:, 1]))
-    row, col = arrived[order, 1], arrived[order, 0]
-    return _Half.of(target, source.n_local, row, col, value[order])
 
 
 def gathered(local: Triplets, target: Layout) -> Triplets:

@@ -1,0 +1,124 @@
+"""A sparse matrix between the cells of two layouts, as a linear operator with its exact adjoint."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from tradewind.couplers.operators import Distributed, LinearOperator
+from tradewind.couplers.ranks.layout import Layout
+from tradewind.couplers.regrid.halves import Half, transposed
+from tradewind.couplers.regrid.weights.triplets import coalesce
+from tradewind.errors import SpecError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Index: TypeAlias = NDArray[np.int64]
+    Array: TypeAlias = NDArray[np.float64]
+
+
+class SparseOperator(LinearOperator):
+    """``y_i = Σ_j A_ij x_j`` from the cells of `source` to the cells of `target`; making one is collective.
+
+    The owner of a target cell owns its row of A: forward fetches the source cells that its rows name, then
+    multiplies. The owner of a source cell owns its row of the stored transpose: the adjoint fetches
+    cotangents, then multiplies. Sums run in the order of global indices, so results have the same bits
+    for any number of ranks.
+
+    Parameters
+    ----------
+    source, target
+        The layouts.
+    row, col
+        Global indices of target and source cells, shape ``(entries,)``; at least the rows that this rank
+        owns, others are left out.
+    value
+        Entries, shape ``(entries,)``; those of repeated pairs are added up.
+    """
+
+    def __init__(self, source: Layout, target: Layout, row: Index, col: Index, value: Array) -> None:
+        refuse_bad_layouts(source, target)
+        self.source, self.target = source, target
+        self.domain, self.range = Distributed(source), Distributed(target)
+        row, col, value = _sorted(*_own_rows(target, row, col, value))
+        self._forward = Half.of(source, target.n_local, np.searchsorted(target.owned, row), col, value)
+        self._adjoint = transposed(source, target, row, col, value)
+
+    @property
+    def entries(self) -> int:
+        """Number of entries in this rank's rows."""
+        return self._forward.matrix.nnz
+
+    @property
+    def weights(self) -> sparse.csr_array:
+        """Rows of A that this rank owns, shape ``(target.n_local, source.n_global)``."""
+        matrix = self._forward.matrix
+        shape = (self.target.n_local, self.source.n_global)
+        columns = self._forward.fetch.wanted[matrix.indices]
+        return sparse.csr_array((matrix.data, columns, matrix.indptr), shape=shape)
+
+    @cached_property
+    def unmapped(self) -> torch.Tensor:
+        """True for target cells of this rank that no source cell reaches, shape ``(target.n_local,)``."""
+        return torch.from_numpy(np.diff(self._forward.matrix.indptr) == 0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return ``A x``, shape ``(*batch, target.n_local)``; rows without entries are 0."""
+        self.check(x, self.domain)
+        return self._forward(x)
+
+    def adjoint(self, y: torch.Tensor) -> torch.Tensor:
+        """Return ``Aᵀ y``, shape ``(*batch, source.n_local)``."""
+        self.check(y, self.range)
+        return self._adjoint(y)
+
+    def triplets(self) -> tuple[Index, Index, Array]:
+        """Return this rank's entries: global rows, global columns, values; by row, then column."""
+        matrix = self.weights
+        row = np.repeat(self.target.owned, np.diff(matrix.indptr))
+        return row, matrix.indices.astype(np.int64), matrix.data
+
+    def __repr__(self) -> str:
+        return f"{self.name}({self.source.grid!r} -> {self.target.grid!r}, {self.entries} entries)"
+
+
+def refuse_bad_layouts(source: Layout, target: Layout) -> None:
+    """Refuse layouts on different communicators, and targets with a halo.
+
+    Raises
+    ------
+    SpecError
+        Says which.
+    """
+    if source.comm.size != target.comm.size:
+        raise SpecError(
+            f"source on {source.comm!r}, target on {target.comm!r}",
+            where="Regridder",
+            hint="give both layouts the same communicator",
+        )
+    if target.overlaps:
+        raise SpecError(
+            "target cells have several owners",
+            where="Regridder",
+            hint="regrid to the layout without a halo, then redistribute",
+        )
+
+
+def _own_rows(target: Layout, row: Index, col: Index, value: Array) -> tuple[Index, Index, Array]:
+    if target.is_serial:
+        return row, col, value
+    mine = np.zeros(target.n_global, dtype=bool)
+    mine[target.owned] = True
+    keep = mine[row]
+    return row[keep], col[keep], value[keep]
+
+
+def _sorted(row: Index, col: Index, value: Array) -> tuple[Index, Index, Array]:
+    step = np.diff(row)
+    in_order = bool(np.all((step > 0) | ((step == 0) & (np.diff(col) > 0))))
+    return (row, col, value) if in_order else coalesce(row, col, value)
