@@ -34,7 +34,8 @@ def sinusoid(lon: ArrayLike, lat: ArrayLike) -> Array:
     x, y = _radians(lon, lat)
     # rounding may leave the product a bit above one
     distance = np.arccos(np.clip(np.cos(x) * np.cos(y), -1.0, 1.0))
-    return 2.0 - np.cos(np.pi * distance / LENGTH)
+    out: Array = 2.0 - np.cos(np.pi * distance / LENGTH)
+    return out
 
 
 def harmonic(lon: ArrayLike, lat: ArrayLike) -> Array:
@@ -68,7 +69,8 @@ def gulfstream(lon: ArrayLike, lat: ArrayLike) -> Array:
     strength = np.where(r > reach, 0.0, JET_STRENGTH)
     strength *= np.where(r > damped, np.cos(np.pi / 2.0 * (r - damped) / (reach - damped)), 1.0)
     wave = np.sin(0.4 * (0.5 * r + angle) + 0.007 * np.cos(50.0 * angle) + 0.37 * np.pi)
-    return sinusoid(lon, lat) + strength * (np.maximum(1000.0 * wave, 999.0) - 999.0)
+    out: Array = sinusoid(lon, lat) + strength * (np.maximum(1000.0 * wave, 999.0) - 999.0)
+    return out
 
 
 STANDARD_FIELDS: Mapping[str, Function] = MappingProxyType(
