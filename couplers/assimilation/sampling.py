@@ -11,7 +11,7 @@ from scipy import sparse
 from tradewind.couplers.grids import Grid, sphere
 from tradewind.couplers.operators import Distributed, LinearOperator, Replicated
 from tradewind.couplers.regrid.weights import Method, Scheme, generate
-from tradewind.couplers.regrid.weights.search import Caps, touching
+from tradewind.couplers.regrid.weights.tree import BoxTree, boxes_around, boxes_at
 from tradewind.errors import SpecError
 
 if TYPE_CHECKING:
@@ -44,12 +44,10 @@ def containing_cells(grid: Grid, lon: Array, lat: Array) -> sparse.csr_array:
         When the grid has no corners.
     """
     points, corners = sphere.unit_vectors(lon, lat), grid.corners
-    point, cell = touching(Caps.of_points(points), Caps.around(corners)) if len(points) else _nothing()
+    point, cell = BoxTree.over(*boxes_around(corners)).pairs(*boxes_at(points))
     held = grid.mask[cell] & _inside(points[point], corners[cell])
-    point, cell = point[held], cell[held]
-    order = np.lexsort((cell, point))
-    found, first = np.unique(point[order], return_index=True)
-    return _matrix((found, cell[order][first], np.ones(len(found))), len(points), grid)
+    found, first = np.unique(point[held], return_index=True)
+    return _matrix((found, cell[held][first], np.ones(len(found))), len(points), grid)
 
 
 def bilinear_cells(grid: Grid, lon: Array, lat: Array) -> sparse.csr_array:
