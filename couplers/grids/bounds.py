@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from tradewind.couplers.grids import checks, sphere
+from tradewind.couplers.grids import checks
 from tradewind.errors import GridError
 
 if TYPE_CHECKING:
@@ -31,8 +31,10 @@ def longitude_edges(centres: Array, given: ArrayLike | None, where: str) -> Arra
     """Return edges of longitudes; bounds of any convention are brought to the side of their centres."""
     if given is not None:
         given = checks.degrees(given, f"{where} bounds")
-        if given.shape == (len(centres), 2):
-            far = np.round((given - centres[:, None]) / 360.0)
+        n = len(centres)
+        near = {(n, 2): centres[:, None], (n + 1,): centres[np.minimum(np.arange(n + 1), n - 1)]}
+        if given.shape in near:
+            far = np.round((given - near[given.shape]) / 360.0)
             given = np.where(far != 0, given - 360.0 * far, given)
     return edges(centres, given, where)
 
@@ -61,6 +63,9 @@ def latitude_edges(centres: Array, given: ArrayLike | None, where: str) -> Array
     GEOS-Chem: 86, 89), the last row reaches from there to d/2, which half-way edges would miss.
     """
     out = edges(centres, given, where)
+    if given is not None and np.abs(out).max() > 90.0 + 1e-6:
+        what = f"bounds reach to {out[np.abs(out).argmax()]:g}, beyond a pole"
+        raise GridError(what, where=where, hint="cut them at the pole")
     if given is None and len(centres) > 3:
         for end in (slice(None, None, 1), slice(None, None, -1)):
             _half_polar(out[end], centres[end])
@@ -74,12 +79,6 @@ def _half_polar(out: Array, centres: Array) -> None:
         out[0], out[1] = pole, pole + step / 2
 
 
-def boxes(lon_edges: Array, lat_edges: Array) -> tuple[Array, Array]:
-    """Return corner longitudes and latitudes, each ``(ny * nx, 4)``, of a rectilinear grid."""
-    lon, lat = np.meshgrid(lon_edges, lat_edges)
-    return quads(lon), quads(lat)
-
-
 def quads(nodes: Array) -> Array:
     """Return the four corners of every cell, ``(ny * nx, 4)``, from nodes of shape ``(ny + 1, nx + 1)``."""
     around = [nodes[:-1, :-1], nodes[:-1, 1:], nodes[1:, 1:], nodes[1:, :-1]]
@@ -88,23 +87,14 @@ def quads(nodes: Array) -> Array:
 
 def curvilinear(corners: ArrayLike, shape: tuple[int, ...], where: str) -> Array:
     """Return corners as ``(ny * nx, nv)`` from nodes ``(ny + 1, nx + 1)`` or per cell ``(ny, nx, nv)``."""
-    values = checks.degrees(corners, where)
+    values = checks.numbers(corners, where)
     if values.shape == tuple(n + 1 for n in shape):
         return quads(values)
     if values.ndim == 3 and values.shape[:2] == shape and values.shape[2] >= 3:
         return values.reshape(-1, values.shape[2])
+    turned = values.shape[:2] in (tuple(n + 1 for n in shape[::-1]), shape[::-1])
     raise GridError(
         f"corners of shape {values.shape} for cells of shape {shape}",
         where=where,
-        hint="give nodes (ny + 1, nx + 1) or corners per cell (ny, nx, 4)",
+        hint="transposed?" if turned else "give nodes (ny + 1, nx + 1) or corners per cell (ny, nx, 4)",
     )
-
-
-def counter_clockwise(lon: Array, lat: Array) -> tuple[Array, Array]:
-    """Return corners turned so that every cell runs counter-clockwise seen from outside."""
-    clockwise = sphere.polygon_areas(sphere.unit_vectors(lon, lat)) < 0
-    return _turned(lon, clockwise), _turned(lat, clockwise)
-
-
-def _turned(corners: Array, clockwise: NDArray[np.bool_]) -> Array:
-    return np.where(clockwise[:, None], corners[:, ::-1], corners)

@@ -1,12 +1,11 @@
-"""What can be wrong with coordinates; each fault is named in a `GridError`."""
+"""What can be wrong with coordinates and values of cells; each fault is named in a `GridError`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from tradewind.couplers.grids import sphere
 from tradewind.errors import GridError
 
 if TYPE_CHECKING:
@@ -14,15 +13,25 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[np.float64]
 
+RADIANS = "convert with numpy.rad2deg"
+TICK = 1.0 / 1200.0
+"""Degrees: whole numbers of this are 1/3, 1/16, 0.005 and the like, round numbers on which grids are laid."""
 
-def degrees(values: ArrayLike, name: str) -> Array:
-    """Return coordinates as float64, refusing NaN, infinities and what is no number."""
+
+def numbers(values: ArrayLike, name: str) -> Array:
+    """Return values as float64, a copy, missing ones of masked arrays as NaN; refuses text and emptiness."""
     try:
-        out = np.array(values, dtype=np.float64)
+        out = np.array(np.ma.filled(np.ma.asarray(values, np.float64), np.nan))
     except (TypeError, ValueError) as error:
         raise GridError(f"is not numeric: {error}", where=name) from error
     if out.size == 0:
         raise GridError("is empty", where=name)
+    return out
+
+
+def degrees(values: ArrayLike, name: str) -> Array:
+    """Return coordinates as float64, refusing NaN, infinities, fill values and what is no number."""
+    out = numbers(values, name)
     bad = ~np.isfinite(out)
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -33,17 +42,36 @@ def degrees(values: ArrayLike, name: str) -> Array:
 def coordinates(lon: ArrayLike, lat: ArrayLike, where: str) -> tuple[Array, Array]:
     """Return longitudes and latitudes of centres or nodes in degrees after the checks of any grid."""
     x, y = angles(lon, lat, where)
-    within = np.abs(y).max() <= np.pi / 2 + 1e-9 and np.abs(x).max() <= 2 * np.pi + 1e-9
-    # a small region about (0, 0) is within as well, but only radians reach around the globe and to both poles
-    if within and np.ptp(x) > 0.85 * 2 * np.pi and np.ptp(y) > 0.7 * np.pi:
-        raise GridError("coordinates look like radians", where=where, hint="convert with numpy.rad2deg")
+    refuse_radians(x, y, where)
     return x, y
+
+
+def refuse_radians(lon: Array, lat: Array, where: str) -> None:
+    """Refuse coordinates that are surely in radians; a small region about (0, 0) is left in peace."""
+    if np.abs(lat).max() > np.pi / 2 + 1e-6 or np.abs(lon).max() > 2 * np.pi + 1e-6:
+        return
+    # only radians reach around the globe and to both poles within so few units
+    everywhere = np.ptp(lon) > 0.85 * 2 * np.pi and np.ptp(lat) > 0.7 * np.pi
+    if everywhere or (_round_as_radians(lon) and _round_as_radians(lat)):
+        raise GridError("coordinates look like radians", where=where, hint=RADIANS)
+
+
+def _round_as_radians(values: Array) -> bool:
+    """Whether values, taken for radians, are round numbers of degrees, and are none as they are."""
+    some = np.unique(values)
+    some = some[:: max(1, len(some) // 64)]
+    return len(some) >= 4 and _round(np.rad2deg(some)) and not _round(some)
+
+
+def _round(values: Array) -> bool:
+    ticks = values / TICK
+    return bool(np.abs(ticks - np.round(ticks)).max() < 2e-5 / TICK)
 
 
 def angles(lon: ArrayLike, lat: ArrayLike, where: str) -> tuple[Array, Array]:
     """Return longitudes and latitudes as float64, refusing what lies beyond a pole or cannot be degrees."""
     x, y = degrees(lon, f"{where} longitude"), degrees(lat, f"{where} latitude")
-    beyond = np.abs(y) > 90.0 + 1e-9
+    beyond = np.abs(y) > 90.0 + 1e-4  # single precision
     if beyond.any():
         raise GridError(
             f"latitude {y[beyond].flat[0]:g} lies beyond a pole",
@@ -69,7 +97,8 @@ def axis(values: Array, where: str, period: float | None = None) -> Array:
         raise GridError(*_disorder(values, period), where=where)
     out = values[0] + np.concatenate([[0.0], np.cumsum(steps)])
     if period and np.ptp(out) >= period - 1e-9:
-        raise GridError(f"{values[0]:g} and {values[-1]:g} are duplicated longitudes", where=where)
+        what = f"{values[0]:g} and {values[-1]:g} are duplicated longitudes"
+        raise GridError(what, where=where, hint="drop the repeated column (a cyclic point)")
     # keep the digits of the file wherever there is nothing to unwrap
     return values if np.allclose(out, values, rtol=0, atol=1e-9) else out
 
@@ -82,31 +111,20 @@ def _disorder(values: Array, period: float | None) -> tuple[str]:
     return ("values are neither increasing nor decreasing",)
 
 
-def polygons(corners: Array, where: str) -> None:
-    """Refuse cells without area and cells whose sides cross."""
-    if sphere.bow_ties(corners).any():
-        cell = int(np.argmax(sphere.bow_ties(corners)))
-        raise GridError(
-            f"the sides of cell {cell} cross (a bow-tie)", where=where, hint="reorder its corners"
-        )
-    area = np.abs(sphere.polygon_areas(corners))
-    if (area < 1e-15).any():
-        raise GridError(f"cell {int(np.argmin(area))} has no area", where=where, hint="check its corners")
-
-
-def per_cell(values: ArrayLike | None, shape: tuple[int, ...], where: str) -> NDArray[np.generic] | None:
+def per_cell(values: ArrayLike, shape: tuple[int, ...], where: str) -> NDArray[Any]:
     """Return a flat value per cell (mask, area), refusing another shape than the grid's."""
-    if values is None:
-        return None
     out = np.asarray(values)
     if out.shape != shape and out.shape != (int(np.prod(shape)),):
-        raise GridError(f"shape {out.shape} is not the grid's {shape}", where=where)
+        hint = "transposed? rows (lat) come first" if out.shape == shape[::-1] else ""
+        raise GridError(f"shape {out.shape} is not the grid's {shape}", where=where, hint=hint)
     return out.reshape(-1)
 
 
-def areas(values: NDArray[np.generic], where: str) -> Array:
-    """Return areas as float64, refusing any that is not positive."""
-    out = degrees(values, f"{where} area")
+def areas(values: ArrayLike | None, shape: tuple[int, ...], where: str) -> Array | None:
+    """Return areas as float64, flat, refusing another shape and any that is not positive."""
+    if values is None:
+        return None
+    out = degrees(per_cell(values, shape, f"{where} area"), f"{where} area")
     if (out <= 0).any():
         raise GridError(f"area of cell {int(np.argmin(out))} is not positive", where=where)
     return out

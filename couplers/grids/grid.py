@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from tradewind.couplers.grids import bounds, checks, sphere, topology
+from tradewind.couplers.grids import cells, making, masks, places, sphere, topology
+from tradewind.couplers.grids.places import GridKind, Listed, Places
 from tradewind.errors import GridError
 
 if TYPE_CHECKING:
@@ -19,15 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Array: TypeAlias = NDArray[np.float64]
+    Index: TypeAlias = NDArray[np.int64]
 
-
-class GridKind(StrEnum):
-    """How the cells of a grid are arranged."""
-
-    LATLON = "latlon"
-    CURVILINEAR = "curvilinear"
-    MESH = "mesh"
-    POINTS = "points"
+__all__ = ["Grid", "GridKind"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,28 +37,25 @@ class Grid:
         Arrangement of the cells.
     shape
         ``(ny, nx)`` for rectilinear and curvilinear grids, ``(n,)`` for meshes and points.
-    lon, lat
-        Centres in degrees, shape ``(size,)``.
-    lon_corners, lat_corners
-        Corners in degrees, counter-clockwise, shape ``(size, nv)``; cells with fewer corners repeat the
-        last one. None for points and where no corners are known.
+    places
+        Where the cells lie: `lon`, `lat` and the corners are read from it.
     mask
         True for active cells, shape ``(size,)``.
     given_area
-        Areas in steradian brought by the user, or None.
+        Areas in steradian brought by the user or a file, or None.
     dims
         Names of the dimensions in files.
+    area_note
+        Where given areas come from, and the radius by which they were divided, in words.
     """
 
     kind: GridKind
     shape: tuple[int, ...]
-    lon: Array
-    lat: Array
-    lon_corners: Array | None
-    lat_corners: Array | None
+    places: Places
     mask: NDArray[np.bool_]
     given_area: Array | None
     dims: tuple[str, ...]
+    area_note: str = ""
 
     @classmethod
     def latlon(
@@ -94,16 +86,7 @@ class Grid:
         GridError
             Not finite, beyond a pole, duplicated or unordered coordinates, radians, bad bounds.
         """
-        where = "latlon grid"
-        x, y = checks.coordinates(lon, lat, where)
-        x, y = checks.axis(x, f"{where} longitude", 360.0), checks.axis(y, f"{where} latitude")
-        x_edges = bounds.longitude_edges(x, lon_bounds, f"{where} longitude")
-        if np.abs(np.diff(x_edges)).max() >= 180.0:
-            raise GridError("cells are 180 degrees wide or wider", where=where, hint="give more longitudes")
-        corners = bounds.boxes(x_edges, bounds.latitude_edges(y, lat_bounds, f"{where} latitude"))
-        columns, rows = np.meshgrid(x, y)
-        centres = (columns.reshape(-1), rows.reshape(-1))
-        return _made(GridKind.LATLON, (len(y), len(x)), centres, corners, (mask, area))
+        return cls(*making.latlon((lon, lat), (lon_bounds, lat_bounds), (mask, area)))
 
     @classmethod
     def curvilinear(
@@ -125,19 +108,7 @@ class Grid:
         GridError
             Not finite, beyond a pole, shapes that do not fit, bow-ties, cells without area.
         """
-        where = "curvilinear grid"
-        x, y = checks.coordinates(lon, lat, where)
-        if x.ndim != 2 or x.shape != y.shape:
-            raise GridError(f"centres of shapes {x.shape} and {y.shape}", where=where, hint="both (ny, nx)")
-        corners = None
-        if lon_corners is not None and lat_corners is not None:
-            corners = (
-                bounds.curvilinear(lon_corners, x.shape, f"{where} lon_corners"),
-                bounds.curvilinear(lat_corners, x.shape, f"{where} lat_corners"),
-            )
-        elif lon_corners is not None or lat_corners is not None:
-            raise GridError("only one of lon_corners and lat_corners was given", where=where)
-        return _made(GridKind.CURVILINEAR, x.shape, (x.reshape(-1), y.reshape(-1)), corners, (mask, area))
+        return cls(*making.curvilinear((lon, lat), (lon_corners, lat_corners), (mask, area)))
 
     @classmethod
     def mesh(
@@ -166,24 +137,44 @@ class Grid:
         GridError
             As above, and when faces name nodes that do not exist or have under three corners.
         """
-        where = "mesh"
-        x, y = checks.coordinates(node_lon, node_lat, where)
-        nodes = topology.padded_faces(faces, len(x))
-        corners = (x[nodes], y[nodes])
-        if centres is None:
-            centres = sphere.lon_lat(topology.mean_of_distinct(sphere.unit_vectors(*corners)))
-        cx, cy = checks.coordinates(centres[0], centres[1], f"{where} centre")
-        return _made(GridKind.MESH, (len(nodes),), (cx, cy), corners, (mask, area))
+        return cls(*making.mesh((node_lon, node_lat), faces, centres, (mask, area)))
 
     @classmethod
     def points(
         cls, lon: ArrayLike, lat: ArrayLike, *, mask: ArrayLike | None = None, area: ArrayLike | None = None
     ) -> Grid:
         """Make a set of points, shape ``(n,)`` each; they have no corners and no area of their own."""
-        x, y = checks.coordinates(lon, lat, "points")
-        if x.ndim != 1 or x.shape != y.shape:
-            raise GridError(f"shapes {x.shape} and {y.shape}", where="points", hint="both (n,)")
-        return _made(GridKind.POINTS, x.shape, (x, y), None, (mask, area))
+        return cls(*making.points((lon, lat), (mask, area)))
+
+    @classmethod
+    def polygons(
+        cls,
+        lon: ArrayLike,
+        lat: ArrayLike,
+        *,
+        centres: tuple[ArrayLike, ArrayLike] | None = None,
+        mask: ArrayLike | None = None,
+        area: ArrayLike | None = None,
+    ) -> Grid:
+        """Make a set of polygons with corners of their own, such as footprints of observations.
+
+        They are a mesh, and take part in every method that meshes take part in; they may lie on each
+        other, and apart.
+
+        Parameters
+        ----------
+        lon, lat
+            Corners in degrees, shape ``(n, nv)``, in either sense of rotation; behind the last corner of
+            a polygon NaN, or that corner again.
+        centres
+            Longitudes and latitudes of the centres; the mean of the corners when absent.
+
+        Raises
+        ------
+        GridError
+            As `mesh`, and when a corner is missing between others.
+        """
+        return cls(*making.polygons((lon, lat), centres, (mask, area)))
 
     @classmethod
     def from_dataset(cls, ds: xr.Dataset) -> Grid:
@@ -218,10 +209,84 @@ class Grid:
 
         return cf.to_dataset(self)
 
+    def with_mask(
+        self,
+        mask: ArrayLike,
+        *,
+        active: Collection[int] | None = None,
+        inactive: Collection[int] | None = None,
+    ) -> Grid:
+        """Return the same cells under another mask.
+
+        Parameters
+        ----------
+        mask
+            Booleans or zeros and ones, or codes if one of the next two is given; shape of the grid.
+        active, inactive
+            The codes that make a cell active, or those that make it inactive.
+
+        Raises
+        ------
+        GridError
+            Another shape, fractions, missing values, a code that occurs nowhere, and cells that may not
+            be active because they have no area.
+        """
+        where = f"{self.kind} grid mask"
+        if active is None and inactive is None:
+            chosen = masks.active(mask, self.shape, where)
+        else:
+            chosen = masks.coded(mask, self.shape, where, active=active, inactive=inactive)
+        if isinstance(self.places, Listed) and self.has_corners and (chosen & ~self.mask).any():
+            cells.sound(self.places, chosen, where)
+        return replace(self, mask=chosen)
+
+    @property
+    def lon(self) -> Array:
+        """Longitudes of the centres in degrees, shape ``(size,)``."""
+        return self.places.lon
+
+    @property
+    def lat(self) -> Array:
+        """Latitudes of the centres in degrees, shape ``(size,)``."""
+        return self.places.lat
+
+    @property
+    def has_corners(self) -> bool:
+        """Whether corners are known; without them only bilinear and nearest methods work."""
+        return self.places.n_corners > 0
+
+    @property
+    def lon_corners(self) -> Array | None:
+        """Longitudes of the corners in degrees, counter-clockwise, shape ``(size, nv)``, or None.
+
+        Cells with fewer corners repeat the last one.
+        """
+        return self.places.angles_of(slice(None))[0] if self.has_corners else None
+
+    @property
+    def lat_corners(self) -> Array | None:
+        """Latitudes of the corners, as `lon_corners`."""
+        return self.places.angles_of(slice(None))[1] if self.has_corners else None
+
+    def corners_of(self, cells: Index | slice) -> Array:
+        """Return unit vectors of the corners of some cells, shape ``(cells, nv, 3)``; nothing is kept.
+
+        Raises
+        ------
+        GridError
+            When the grid has no corners.
+        """
+        self._refuse_points()
+        return self.places.corners_of(cells)
+
+    def _refuse_points(self) -> None:
+        if not self.has_corners:
+            raise GridError("has no corners", where=repr(self), hint="give them, or use bilinear or nearest")
+
     @property
     def size(self) -> int:
         """Number of cells."""
-        return len(self.lon)
+        return int(np.prod(self.shape))
 
     @cached_property
     def centres(self) -> Array:
@@ -237,14 +302,14 @@ class Grid:
         GridError
             When the grid has no corners.
         """
-        if self.lon_corners is None or self.lat_corners is None:
-            raise GridError("has no corners", where=repr(self), hint="give them, or use bilinear or nearest")
-        return sphere.unit_vectors(self.lon_corners, self.lat_corners)
+        self._refuse_points()
+        return places.every_corner(self.places, self.size)
 
     @cached_property
     def polygon_area(self) -> Array:
         """Areas in steradian of the polygons with great-circle sides, shape ``(size,)``."""
-        return sphere.polygon_areas(self.corners)
+        self._refuse_points()
+        return places.polygon_areas(self.places, self.size)
 
     @property
     def area(self) -> Array:
@@ -256,7 +321,7 @@ class Grid:
         """Whether the last column of cells borders on the first."""
         return topology.periodic(self)
 
-    def neighbours(self, cells: NDArray[np.int64]) -> NDArray[np.int64]:
+    def neighbours(self, cells: Index) -> Index:
         """Return the given cells and all that touch them, sorted global indices."""
         return topology.neighbours(self, cells)
 
@@ -264,9 +329,8 @@ class Grid:
     def fingerprint(self) -> str:
         """Hash of geometry, mask and areas: equal for equal grids on any machine."""
         digest = hashlib.sha256(f"{self.kind}{self.shape}".encode())
-        parts = (self.lon, self.lat, self.lon_corners, self.lat_corners, self.mask, self.given_area)
-        for part in parts:
-            digest.update(b"-" if part is None else np.ascontiguousarray(part).tobytes())
+        for part in (*self.places.parts, self.mask, self.given_area):
+            digest.update(b"-" if part is None else np.ascontiguousarray(part).data)
         return digest.hexdigest()
 
     def __eq__(self, other: object) -> bool:
@@ -280,34 +344,6 @@ class Grid:
         masked = f", {int((~self.mask).sum())} masked" if not self.mask.all() else ""
         box = f"{_range(self.lon, 'E', 'W')} {_range(self.lat, 'N', 'S')}"
         return f"{self.kind} grid {cells} ({box}{masked})"
-
-
-def _made(
-    kind: GridKind,
-    shape: tuple[int, ...],
-    centres: tuple[Array, Array],
-    corners: tuple[Array, Array] | None,
-    extras: tuple[ArrayLike | None, ArrayLike | None],
-) -> Grid:
-    where = f"{kind} grid"
-    mask = checks.per_cell(extras[0], shape, f"{where} mask")
-    area = checks.per_cell(extras[1], shape, f"{where} area")
-    if corners is not None:
-        checks.angles(*corners, f"{where} corner")
-        checks.polygons(sphere.unit_vectors(*corners), where)
-        corners = bounds.counter_clockwise(*corners)
-    lon_corners, lat_corners = corners or (None, None)
-    return Grid(
-        kind=kind,
-        shape=shape,
-        lon=centres[0],
-        lat=centres[1],
-        lon_corners=lon_corners,
-        lat_corners=lat_corners,
-        mask=np.ones(len(centres[0]), dtype=bool) if mask is None else mask.astype(bool),
-        given_area=None if area is None else checks.areas(area, where),
-        dims={1: ("cell",), 2: ("lat", "lon") if kind == GridKind.LATLON else ("y", "x")}[len(shape)],
-    )
 
 
 def _range(values: Array, plus: str, minus: str) -> str:

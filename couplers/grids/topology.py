@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from tradewind.couplers.grids import cells
 from tradewind.errors import GridError
 
 if TYPE_CHECKING:
@@ -31,6 +32,23 @@ def padded_faces(faces: ArrayLike, nodes: int) -> Cells:
     return out
 
 
+def padded_corners(lon: Array, lat: Array, where: str) -> tuple[Array, Array]:
+    """Return corners ``(n, nv)`` in which NaN behind the last corner repeats it.
+
+    Raises
+    ------
+    GridError
+        When a corner is missing between others, or under three are left.
+    """
+    there = np.isfinite(lon) & np.isfinite(lat)
+    count = there.sum(axis=1)
+    between = (there != (np.arange(lon.shape[1]) < count[:, None])).any(axis=1)
+    cells.refuse(between, "a corner missing between others", where, "pad with NaN behind the last one")
+    cells.refuse(count < 3, "under three corners", where, "leave them out")
+    last = np.minimum(np.arange(lon.shape[1]), count[:, None] - 1)
+    return np.take_along_axis(lon, last, axis=1), np.take_along_axis(lat, last, axis=1)
+
+
 def mean_of_distinct(corners: Array) -> Array:
     """Return unit vectors of the mean corner of each polygon ``(n, nv, 3)``, repeated corners once."""
     fresh = np.any(corners != np.roll(corners, 1, axis=1), axis=-1)
@@ -44,8 +62,8 @@ def periodic(grid: Grid) -> bool:
         return False
     index = np.arange(grid.size).reshape(grid.shape)
     first, last = index[:, 0], index[:, -1]
-    if grid.lon_corners is not None:
-        return bool(_share_side(grid.corners[first], grid.corners[last]).all())
+    if grid.has_corners:
+        return bool(_share_side(grid.corners_of(first), grid.corners_of(last)).all())
     gap = _chord(grid.centres[first], grid.centres[last])
     step = _chord(grid.centres[first], grid.centres[index[:, 1]])
     return bool((gap <= 1.5 * step).all())
@@ -60,18 +78,18 @@ def _chord(a: Array, b: Array) -> Array:
     return np.asarray(np.sqrt(((a - b) ** 2).sum(axis=-1)))
 
 
-def neighbours(grid: Grid, cells: Cells) -> Cells:
-    """Return `cells` and all cells that share a corner with them, sorted.
+def neighbours(grid: Grid, wanted: Cells) -> Cells:
+    """Return the cells `wanted` and all that share a corner with them, sorted.
 
     Rows and columns decide on structured grids (closed around the globe where periodic, open at the
     poles); shared corners on meshes.
     """
     if len(grid.shape) == 2:
-        return _structured(grid, cells)
-    if grid.lon_corners is None:
+        return _structured(grid, wanted)
+    if not grid.has_corners:
         raise GridError("points have no neighbours", where=repr(grid), hint="ask for no halo")
     node = node_numbers(grid.corners)
-    touched = np.isin(node, node[cells])
+    touched = np.isin(node, node[wanted])
     return np.flatnonzero(touched.any(axis=1)).astype(np.int64)
 
 

@@ -66,23 +66,9 @@ def test_longitude_bounds_are_moved_to_their_centres():
     assert bounds.longitude_edges(values(355, 365), pairs, "lon").tolist() == [350, 360, 370]
 
 
-def test_corners_of_boxes_run_around_each_cell():
-    lon, lat = bounds.boxes(values(0, 1, 2), values(0, 5))
-    assert lon.tolist() == [[0, 1, 1, 0], [1, 2, 2, 1]]
-    assert lat.tolist() == [[0, 0, 5, 5], [0, 0, 5, 5]]
-
-
 def test_nodes_become_corners_of_cells():
     nodes = np.arange(6.0).reshape(2, 3)
     assert bounds.quads(nodes).tolist() == [[0, 1, 4, 3], [1, 2, 5, 4]]
-
-
-def test_only_clockwise_cells_are_turned():
-    lon = np.array([[0.0, 1, 1, 0], [0, 0, 1, 1]])
-    lat = np.array([[0.0, 0, 1, 1], [0, 1, 1, 0]])
-    turned = bounds.counter_clockwise(lon, lat)
-    assert turned[0].tolist() == [[0, 1, 1, 0], [1, 1, 0, 0]]
-    assert (sphere.polygon_areas(sphere.unit_vectors(*turned)) > 0).all()
 
 
 @pytest.mark.parametrize("start", [0.0, 170.0, 350.0, -10.0])

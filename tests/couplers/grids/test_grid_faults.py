@@ -89,8 +89,8 @@ SQUARE = ([[0.5]], [[0.5]])
 @pytest.mark.parametrize(
     ("lon", "lat", "fault"),
     [
-        ([[[0, 1, 0, 1]]], [[[0, 1, 1, 0]]], r"the sides of cell 0 cross \(a bow-tie\)"),
-        ([[[0, 1, 2, 3]]], [[[0, 0, 0, 0]]], "cell 0 has no area"),
+        ([[[0, 1, 0, 1]]], [[[0, 1, 1, 0]]], r"cell 0 of 1 has sides that cross \(a bow-tie\)"),
+        ([[[0, 1, 2, 3]]], [[[0, 0, 0, 0]]], "cell 0 of 1 has no area"),
         ([[[0, 1, 1, 0]]], [[[0, 0, 91, 91]]], "beyond a pole"),
         ([[[0, 1, np.nan, 0]]], [[[0, 0, 1, 1]]], "not finite"),
         ([0, 1], [0, 1], r"corners of shape \(2,\) for cells of shape \(1, 1\)"),
@@ -118,7 +118,7 @@ def test_curvilinear_centres_are_two_dimensional(lon, lat):
         ([[0, 1]], "at least three corners"),
         ([[0, 1, -1]], "at least three corners"),
         ([[0, 1, 3]], "a face names node 3 of 3"),
-        ([[0, 1, 1]], "cell 0 has no area"),
+        ([[0, 1, 1]], "cell 0 of 1 has no area"),
     ],
     ids=["two corners", "padded", "unknown node", "flat"],
 )
