@@ -1,37 +1,32 @@
-"""ESMPy, the reference regridder: the only module that imports it.
+"""ESMPy, the reference regridder: the only module that imports it. Where it runs is `esmf_runs`' choice.
 
-ESMPy takes the world communicator only and hangs when some ranks leave it out, so it runs in this process
-only where there is no MPI at all; else in a child process without the launcher's environment.
+Areas that a model supplies are not handed over. ESMF would scale weights by them, as tradewind does when
+it applies any weights with area correction; both together would correct twice. ESMF always sees the polygons.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from tradewind.couplers.grids import topology
+from tradewind.couplers.esmf_shapes import Share, mesh_share, node_coordinates
 from tradewind.couplers.grids.grid import Grid, GridKind
-from tradewind.couplers.regrid import mapfile
-from tradewind.couplers.regrid.scheme import Method, Norm, Scheme
-from tradewind.couplers.regrid.weights import Triplets
-from tradewind.couplers.regrid.weights.bilinear import poles_of
-from tradewind.couplers.regrid.weights.triplets import coalesce
+from tradewind.couplers.regrid.scheme import (
+    Creep, Extrapolation, InverseDistance, Method, NearestSource, PoleKind, Scheme,
+)  # fmt: skip
+from tradewind.couplers.regrid.weights.poles import poles_of
 from tradewind.errors import GridError, SpecError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Index: TypeAlias = NDArray[np.int64]
     Array: TypeAlias = NDArray[np.float64]
 
-LAUNCHERS = ("PMI", "PMIX", "OMPI", "MPI", "HYDRA", "SLURM", "PRTE", "I_MPI", "MV2")
-"""Beginnings of the names by which launchers tell a process that it is a rank."""
-NAMES = {
+METHODS = {
     Method.CONSERVATIVE: "CONSERVE",
     Method.CONSERVATIVE_2ND: "CONSERVE_2ND",
     Method.BILINEAR: "BILINEAR",
@@ -39,121 +34,192 @@ NAMES = {
     Method.NEAREST_S2D: "NEAREST_STOD",
     Method.NEAREST_D2S: "NEAREST_DTOS",
 }
+ESMF_CREEP = 4
+"""ESMF's number of creep fill. ESMPy's ``CREEP_FILL`` is 3, which ESMF takes for its ``NEAREST_D``."""
 
 
-def weights(source: Grid, target: Grid, scheme: Scheme) -> Triplets:
-    """Return ESMPy's weights, repeated (row, column) pairs added up; not collective: call it on one rank.
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """What one rank gets from ESMF: some entries, in ESMF's order, and the fractions of its own targets.
+
+    Attributes
+    ----------
+    row, col
+        Global indices from 0; pairs may repeat, and rows may be any rank's.
+    value
+        Weights.
+    cells, fraction
+        Global indices of the targets that this rank gave, and how much of each is covered.
+    """
+
+    row: Index
+    col: Index
+    value: Array
+    cells: Index
+    fraction: Array
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A field in ESMF's terms, and the global indices of its local values in their order there."""
+
+    field: Any
+    cells: Index
+
+
+def start() -> Share:
+    """Start ESMF, once a process; return this rank's share. Collective where ESMF has MPI.
 
     Raises
     ------
-    GridError
-        When ESMPy refuses the grids; holds what it said.
+    SpecError
+        When ESMPy cannot be imported.
     """
-    under_mpi = "mpi4py.MPI" in sys.modules or any(n.startswith(LAUNCHERS) for n in os.environ)
-    make = in_child if under_mpi else in_process
-    return make(source, target, scheme.method, scheme.norm)
+    load()
+    import esmpy
+
+    # an MPI that mpi4py began is mpi4py's to end
+    begun = "mpi4py.MPI" in sys.modules
+    esmpy.Manager(endFlag=esmpy.EndAction.KEEP_MPI if begun else esmpy.EndAction.NORMAL)
+    return Share(esmpy.local_pet(), esmpy.pet_count())
 
 
-def in_child(source: Grid, target: Grid, method: Method, norm: Norm) -> Triplets:
-    """Make weights in a child process that knows nothing of MPI; grids and weights travel as weight files."""
-    nothing = np.zeros(0, dtype=np.int64)
-    empty = Triplets(nothing, nothing, np.zeros(0), np.zeros(target.size), source.size)
-    with TemporaryDirectory() as folder:
-        ask, answer = Path(folder, "ask.nc"), Path(folder, "answer.nc")
-        mapfile.write_map(ask, mapfile.WeightMap(source, target, empty, {}))
-        command = [sys.executable, "-m", "tradewind.couplers.esmf", str(ask), str(answer), method, norm]
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(LAUNCHERS)}
-        done = subprocess.run(command, env=clean, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise _refused(source, target, done.stderr.strip()[-2000:])
-        return mapfile.read_map(answer).weights
+def load() -> None:
+    """Import ESMPy, which loads ESMF and its MPI but starts neither.
 
-
-def _refused(source: Grid, target: Grid, why: str) -> GridError:
-    return GridError(f"ESMPy makes no weights from {source!r} to {target!r}: {why}", where="esmpy")
-
-
-def in_process(source: Grid, target: Grid, method: Method, norm: Norm) -> Triplets:
-    """Make weights here."""
-    _start()
+    Raises
+    ------
+    SpecError
+        When it cannot be imported.
+    """
     try:
-        return _weights(source, target, method, norm)
-    except (ValueError, RuntimeError) as error:
-        raise _refused(source, target, str(error)) from error
-
-
-def _start() -> None:
-    try:
-        import esmpy
+        import esmpy  # noqa: F401
     except ImportError as error:
         raise SpecError(
             f"esmpy is installed but broken: {error}", where="esmpy", hint='mend it, or use backend="native"'
         ) from error
-    esmpy.Manager()
 
 
-def _weights(source: Grid, target: Grid, method: Method, norm: Norm) -> Triplets:
+def factors(source: Grid, target: Grid, scheme: Scheme, share: Share) -> Factors:
+    """Return the entries that ESMF makes on this rank; collective where `share` is one of many.
+
+    Raises
+    ------
+    GridError
+        When ESMF refuses the grids; names both, and what ESMPy said.
+    """
+    try:
+        return _factors(source, target, scheme, share)
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise refused(source, target, str(error)) from error
+
+
+def refused(source: Grid, target: Grid, why: str) -> GridError:
+    """Return the error for grids of which ESMPy makes no weights."""
+    return GridError(f"ESMPy makes no weights from {source!r} to {target!r}: {why}", where="esmpy")
+
+
+def _factors(source: Grid, target: Grid, scheme: Scheme, share: Share) -> Factors:
     import esmpy
 
-    a, b = _field(source, method), _field(target, method)
-    fraction = _field(target, method) if method.is_conservative else None
-    regrid = esmpy.Regrid(
-        a,
-        b,
-        regrid_method=esmpy.RegridMethod[NAMES[method]],
-        norm_type=esmpy.NormType[norm.name] if method.is_conservative else None,
-        pole_method=_pole_method(source, method),
+    given, wanted = _place(source, scheme.method, share), _place(target, scheme.method, share)
+    covered = _place(target, scheme.method, share).field if scheme.method.is_conservative else None
+    made = esmpy.Regrid(
+        given.field,
+        wanted.field,
         src_mask_values=[0],
         dst_mask_values=[0],
         unmapped_action=esmpy.UnmappedAction.IGNORE,
         factors=True,
-        dst_frac_field=fraction,
+        dst_frac_field=covered,
+        **options(source, scheme),
     )
-    found = regrid.get_weights_dict(deep_copy=True)
-    row, col, value = coalesce(*(np.ravel(found[k]) for k in ("row_dst", "col_src", "weights")))
-    row, col = row - 1, col - 1
-    if fraction is None:
-        covered = np.isin(np.arange(target.size), row).astype(np.float64)
-    else:
-        covered = np.array(fraction.data, dtype=np.float64).ravel(order="F")
-    return Triplets(row, col, value, covered, source.size)
+    value, index = made.get_factors(deep_copy=True)
+    col, row = index.astype(np.int64).T - 1
+    made.destroy()
+    if covered is None:
+        return Factors(row, col, value, wanted.cells, np.zeros(len(wanted.cells)))
+    return Factors(row, col, value, wanted.cells, np.array(covered.data, dtype=np.float64).ravel(order="F"))
 
 
-def _pole_method(source: Grid, method: Method) -> Any:
+def options(source: Grid, scheme: Scheme) -> dict[str, Any]:
+    """Return ESMPy's keyword arguments for a scheme; line types are ESMF's defaults.
+
+    Sides are great circles for conservative methods and straight chords for the others.
+    """
+    import esmpy
+
+    norm = esmpy.NormType[scheme.norm.name] if scheme.method.is_conservative else None
+    return {
+        "regrid_method": esmpy.RegridMethod[METHODS[scheme.method]],
+        "norm_type": norm,
+        **_poles(source, scheme),
+        **_extrapolation(scheme.extrapolation),
+    }
+
+
+def _poles(source: Grid, scheme: Scheme) -> dict[str, Any]:
+    import esmpy
+
+    kind = scheme.poles.kind
+    if kind is PoleKind.DEFAULT:
+        kind = _default_pole(source, scheme.method)
+    found = {"pole_method": esmpy.PoleMethod[kind.name]}
+    return found | {"regrid_pole_npoints": scheme.poles.points} if kind is PoleKind.NPNTAVG else found
+
+
+def _default_pole(source: Grid, method: Method) -> PoleKind:
     """Return ESMF's default, the mean of the last row, for grids that reach both poles, else no pole.
 
     ESMF would close a tropical belt, or the open side of a hemisphere, with triangles to the pole.
     """
+    structured = len(source.shape) == 2 and method in {Method.BILINEAR, Method.PATCH}
+    return PoleKind.ALLAVG if structured and len(poles_of(source)) == 2 else PoleKind.NONE
+
+
+def _extrapolation(how: Extrapolation | None) -> dict[str, Any]:
     import esmpy
 
-    closes = (
-        method in {Method.BILINEAR, Method.PATCH} and len(source.shape) == 2 and len(poles_of(source)) == 2
-    )
-    return esmpy.PoleMethod.ALLAVG if closes else esmpy.PoleMethod.NONE
+    kinds = esmpy.ExtrapMethod
+    match how:
+        case NearestSource():
+            return {"extrap_method": kinds.NEAREST_STOD}
+        case InverseDistance(points, exponent):
+            # ESMPy hands the exponent over in single precision
+            found = {"extrap_num_src_pnts": points, "extrap_dist_exponent": exponent}
+            return {"extrap_method": kinds.NEAREST_IDAVG, **found}
+        case Creep(levels):
+            return {"extrap_method": ESMF_CREEP, "extrap_num_levels": levels}
+        case None:
+            return {}
 
 
-def _field(grid: Grid, method: Method) -> Any:
-    import esmpy
+def is_structured(grid: Grid, method: Method) -> bool:
+    """Return whether ESMF gets rows and columns; conservative methods need regular nodes for that."""
+    if len(grid.shape) != 2:
+        return False
+    return not method.is_conservative or node_coordinates(grid) is not None
 
+
+def _place(grid: Grid, method: Method, share: Share) -> _Place:
     if grid.kind is GridKind.POINTS:
-        return esmpy.Field(_locstream(grid))
-    if len(grid.shape) == 2:
-        nodes = node_coordinates(grid)
-        if nodes is not None or not method.is_conservative:
-            return esmpy.Field(_grid(grid, nodes if method.is_conservative else None))
-    return esmpy.Field(_mesh(grid), meshloc=esmpy.MeshLoc.ELEMENT)
+        return _locstream(grid, share)
+    if is_structured(grid, method):
+        return _grid(grid, node_coordinates(grid) if method.is_conservative else None)
+    return _mesh(grid, share)
 
 
-def _locstream(grid: Grid) -> Any:
+def _locstream(grid: Grid, share: Share) -> _Place:
     import esmpy
 
-    out = esmpy.LocStream(grid.size, coord_sys=esmpy.CoordSys.SPH_DEG)
-    out["ESMF:Lon"], out["ESMF:Lat"] = grid.lon, grid.lat
-    out["ESMF:Mask"] = grid.mask.astype(np.int32)
-    return out
+    cells = share.cells(grid.size)
+    out = esmpy.LocStream(len(cells), coord_sys=esmpy.CoordSys.SPH_DEG)
+    out["ESMF:Lon"], out["ESMF:Lat"] = grid.lon[cells], grid.lat[cells]
+    out["ESMF:Mask"] = grid.mask[cells].astype(np.int32)
+    return _Place(esmpy.Field(out), cells)
 
 
-def _grid(grid: Grid, nodes: tuple[Array, Array] | None) -> Any:
+def _grid(grid: Grid, nodes: tuple[Array, Array] | None) -> _Place:
     """Return an ESMPy grid; its first dimension is the longitude-like one, so arrays are turned over."""
     import esmpy
 
@@ -164,73 +230,34 @@ def _grid(grid: Grid, nodes: tuple[Array, Array] | None) -> Any:
         np.array(grid.shape[::-1]), staggerloc=places, coord_sys=esmpy.CoordSys.SPH_DEG, **around
     )
     for axis, values in enumerate((grid.lon, grid.lat)):
-        out.get_coords(axis, stagger.CENTER)[...] = values.reshape(grid.shape).T
+        out.get_coords(axis, stagger.CENTER)[...] = _block(out, stagger.CENTER, values.reshape(grid.shape))
         if nodes:
-            out.get_coords(axis, stagger.CORNER)[...] = nodes[axis].T
+            out.get_coords(axis, stagger.CORNER)[...] = _block(out, stagger.CORNER, nodes[axis])
     mask = out.add_item(esmpy.GridItem.MASK, stagger.CENTER)
-    mask[...] = grid.mask.reshape(grid.shape).T.astype(np.int32)
-    return out
+    mask[...] = _block(out, stagger.CENTER, grid.mask.reshape(grid.shape).astype(np.int32))
+    cells = np.arange(grid.size, dtype=np.int64).reshape(grid.shape)
+    return _Place(esmpy.Field(out), _block(out, stagger.CENTER, cells).ravel(order="F"))
 
 
-def node_coordinates(grid: Grid) -> tuple[Array, Array] | None:
-    """Return longitudes and latitudes of the nodes between the cells of a structured grid.
-
-    Shape ``(ny + 1, nx + 1)``, or ``(ny + 1, nx)`` where the last column closes on the first. None where
-    neighbouring cells do not share corners in any regular way.
-    """
-    if grid.lon_corners is None or grid.lat_corners is None or grid.lon_corners.shape[1] != 4:
-        return None
-    around = np.arange(4)
-    turns = [np.roll(order, k) for order in (around, around[::-1]) for k in range(4)]
-    vectors = grid.corners.reshape(*grid.shape, 4, 3)
-    fitting = next((t for t in turns if _meet(vectors[:, :, t])), None)
-    if fitting is None:
-        return None
-    corners = (c[:, fitting].reshape(*grid.shape, 4) for c in (grid.lon_corners, grid.lat_corners))
-    lon, lat = (_nodes(c) for c in corners)
-    return (lon[:, :-1], lat[:, :-1]) if grid.periodic else (lon, lat)
+def _block(grid: Any, stagger: Any, whole: NDArray[Any]) -> NDArray[Any]:
+    """Return this rank's block of an array of rows and columns, as ESMF has it: columns first."""
+    low, high = grid.lower_bounds[stagger], grid.upper_bounds[stagger]
+    return whole.T[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
 
 
-def _meet(corners: Array) -> bool:
-    """Return whether corners 0..3 stand low-left, low-right, up-right, up-left of rows and columns."""
-    right = np.allclose(corners[:, :-1, [1, 2]], corners[:, 1:, [0, 3]], rtol=0, atol=1e-10)
-    return right and np.allclose(corners[:-1, :, [3, 2]], corners[1:, :, [0, 1]], rtol=0, atol=1e-10)
-
-
-def _nodes(corners: Array) -> Array:
-    low = np.concatenate([corners[:, :, 0], corners[:, -1:, 1]], axis=1)
-    top = np.concatenate([corners[-1:, :, 3], corners[-1:, -1:, 2]], axis=1)
-    return np.concatenate([low, top], axis=0)
-
-
-def _mesh(grid: Grid) -> Any:
+def _mesh(grid: Grid, share: Share) -> _Place:
     import esmpy
 
-    number = topology.node_numbers(grid.corners)
-    _, first = np.unique(number, return_index=True)
-    lon, lat = (np.asarray(c).reshape(-1)[first] for c in (grid.lon_corners, grid.lat_corners))
-    fresh = number != np.roll(number, 1, axis=1)
+    mine = mesh_share(grid, share)
     out = esmpy.Mesh(parametric_dim=2, spatial_dim=2, coord_sys=esmpy.CoordSys.SPH_DEG)
-    ids = np.arange(len(first)) + 1
-    out.add_nodes(len(ids), ids, np.stack([lon, lat], axis=1).ravel(), np.zeros(len(ids)))
+    out.add_nodes(len(mine.nodes), mine.nodes + 1, mine.lon_lat.ravel(), mine.owners)
+    centres = np.stack([grid.lon, grid.lat], axis=1)[mine.cells]
     out.add_elements(
-        grid.size,
-        np.arange(grid.size) + 1,
-        fresh.sum(axis=1),
-        number[fresh],
-        element_mask=grid.mask.astype(np.int32),
-        element_coords=np.stack([grid.lon, grid.lat], axis=1).ravel(),
+        len(mine.cells),
+        mine.cells + 1,
+        mine.corners,
+        mine.connections,
+        element_mask=grid.mask[mine.cells].astype(np.int32),
+        element_coords=centres.ravel(),
     )
-    return out
-
-
-def main(arguments: list[str]) -> None:
-    """Read grids from a weight file, make weights and write them to another (see `in_child`)."""
-    ask, answer, method, norm = arguments
-    content = mapfile.read_map(Path(ask))
-    made = in_process(content.source, content.target, Method(method), Norm(norm))
-    mapfile.write_map(Path(answer), mapfile.WeightMap(content.source, content.target, made, {}))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    return _Place(esmpy.Field(out, meshloc=esmpy.MeshLoc.ELEMENT), mine.cells)

@@ -84,7 +84,7 @@ class InverseDistance:
             )
 
     def __str__(self) -> str:
-        return f"inverse_distance({self.points}, {self.exponent:g})"
+        return f"inverse_distance({self.points}, {float(self.exponent)!r})"
 
 
 @dataclass(frozen=True)
