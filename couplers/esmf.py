@@ -15,7 +15,13 @@ import numpy as np
 from tradewind.couplers.esmf_shapes import Share, mesh_share, node_coordinates
 from tradewind.couplers.grids.grid import Grid, GridKind
 from tradewind.couplers.regrid.scheme import (
-    Creep, Extrapolation, InverseDistance, Method, NearestSource, PoleKind, Scheme,
+    Creep,
+    Extrapolation,
+    InverseDistance,
+    Method,
+    NearestSource,
+    PoleKind,
+    Scheme,
 )  # fmt: skip
 from tradewind.couplers.regrid.weights.poles import poles_of
 from tradewind.errors import GridError, SpecError

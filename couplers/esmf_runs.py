@@ -218,7 +218,10 @@ def in_process(source: Grid, target: Grid, scheme: Scheme) -> Triplets:
 
 
 def together(source: Grid, target: Layout, scheme: Scheme) -> Triplets:
-    """Make the weights on all ranks, each giving its share of the cells; return this rank's rows; collective."""
+    """Make the weights on all ranks, each giving its share of the cells; return this rank's rows.
+
+    Collective.
+    """
     comm = target.comm
     with agree(comm, "loading ESMPy"):
         esmf.load()
@@ -241,7 +244,7 @@ def _refuse_other_world(comm: Communicator, share: Share) -> None:
 
 
 def assembled(parts: list[esmf.Factors], source: Grid, target: Grid, scheme: Scheme) -> Triplets:
-    """Return entries sorted, repeated pairs added up smallest first: the same bits however ESMF cut the grids."""
+    """Return entries sorted, repeated pairs added up smallest first: no bit depends on ESMF's order."""
     row, col, value, cells, fraction = (
         np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(esmf.Factors)
     )
@@ -298,7 +301,7 @@ def in_child(source: Grid, target: Grid, scheme: Scheme) -> Triplets:
             said = done.stderr.strip().splitlines()[-1:] or [f"its process ended with {done.returncode}"]
             raise esmf.refused(source, target, "; ".join([*said, *logged(Path(folder))]))
         with np.load(Path(folder, "answer.npz"), allow_pickle=False) as found:
-            return Triplets(*(found[name] for name in ("row", "col", "value", "frac")), source.size)
+            return Triplets(found["row"], found["col"], found["value"], found["frac"], source.size)
 
 
 def child_environment() -> dict[str, str]:
@@ -320,8 +323,8 @@ def logged(folder: Path) -> list[str]:
 
 def ask(path: Path, source: Grid, target: Grid, scheme: Scheme) -> None:
     """Write two grids and a scheme for the child (see `asked`)."""
-    parts = [("scheme", np.array(str(scheme))), *_parts("source", source), *_parts("target", target)]
-    np.savez(path, **dict(parts))
+    parts = dict([*_parts("source", source), *_parts("target", target)])
+    np.savez(path, allow_pickle=False, scheme=np.array(str(scheme)), **parts)
 
 
 def _parts(name: str, value: Any) -> Iterator[tuple[str, NDArray[Any]]]:

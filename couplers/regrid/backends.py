@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 
 from tradewind.couplers.ranks.parallel import Communicator, agree
 from tradewind.couplers.regrid.scheme import (
-    Creep, Extrapolation, InverseDistance, Method, NearestSource, Norm, PoleKind, Poles, Scheme, named,
+    Creep,
+    Extrapolation,
+    InverseDistance,
+    Method,
+    NearestSource,
+    Norm,
+    PoleKind,
+    Poles,
+    Scheme,
+    named,
 )  # fmt: skip
 from tradewind.couplers.regrid.weights import Triplets, generate
 from tradewind.errors import DataError, GridError, SpecError
@@ -148,8 +157,10 @@ def scheme_of(text: str) -> Scheme:
     try:
         norm = next((Norm(word) for word in words[1:] if word in set(Norm)), Norm.FRACAREA)
         poles = [_poles(w.removeprefix("poles ")) for w in words if w.startswith("poles ")]
-        afar = [_extrapolation(w.removeprefix("extrapolated by ")) for w in words if " by " in w]
-        return Scheme(Method(words[0]), norm, *(poles or [Poles()]), *afar)
+        afar: list[Extrapolation | None] = [
+            _extrapolation(w.removeprefix("extrapolated by ")) for w in words if " by " in w
+        ]
+        return Scheme(Method(words[0]), norm, (poles or [Poles()])[0], (afar or [None])[0])
     except (TypeError, ValueError) as error:
         raise DataError(f"{text!r} is no scheme of regridding: {error}", where="weight file") from error
 

@@ -1,4 +1,4 @@
-"""ESMPy itself, where it is installed: the weights of ESMF's files; and its options as a fake is told them."""
+"""ESMPy itself, where it is installed: the weights of ESMF's files; its options as a fake is told them."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_extrapolation_is_handed_over_with_all_its_numbers(fake, coarse, how, ex
 @pytest.mark.parametrize(("with_mpi4py", "end"), [(False, 1), (True, 2)])
 def test_an_mpi_that_mpi4py_began_is_not_ended_by_esmf(fake, monkeypatch, with_mpi4py, end):
     ends = []
-    fake.Manager = lambda endFlag: ends.append(endFlag)  # noqa: N803
+    fake.Manager = lambda **options: ends.append(options["endFlag"])
     fake.local_pet, fake.pet_count = (lambda: 1), (lambda: 3)
     monkeypatch.delitem(sys.modules, "mpi4py.MPI", raising=False)
     if with_mpi4py:

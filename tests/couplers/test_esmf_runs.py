@@ -49,10 +49,10 @@ def alone(monkeypatch) -> None:
 class World:
     """An mpi4py communicator of three ranks, in name only."""
 
-    def Get_rank(self) -> int:  # noqa: N802
+    def Get_rank(self) -> int:
         return 1
 
-    def Get_size(self) -> int:  # noqa: N802
+    def Get_size(self) -> int:
         return 3
 
 
@@ -208,7 +208,7 @@ def test_conservative_with_points_is_refused_with_a_way_out(coarse, method, poin
 
 @pytest.mark.parametrize("method", [Method.BILINEAR, Method.PATCH])
 def test_points_cannot_be_interpolated_between(coarse, method):
-    with pytest.raises(GridError, match="source points have no neighbours.*nearest_s2d"):
+    with pytest.raises(GridError, match=r"source points have no neighbours.*nearest_s2d"):
         esmf_runs.refuse_unfit(Grid.points([1.0], [2.0]), coarse, Scheme(method))
 
 
@@ -326,7 +326,7 @@ def test_what_esmf_logged_is_told(monkeypatch, coarse, finer):
         return subprocess.CompletedProcess(command, 1, "", "rc = 506")
 
     monkeypatch.setattr(esmf_runs.subprocess, "run", run)
-    with pytest.raises(GridError, match="rc = 506; ERROR .*cell 7 is degenerate"):
+    with pytest.raises(GridError, match=r"rc = 506; ERROR .*cell 7 is degenerate"):
         esmf_runs.in_child(coarse, finer, BILINEAR)
 
 
@@ -364,7 +364,7 @@ def test_a_failing_child_says_why_in_its_last_line(monkeypatch, tmp_path, coarse
     monkeypatch.chdir(tmp_path)
     esmf_runs.ask(tmp_path / "ask.npz", coarse, finer, BILINEAR)
     monkeypatch.setattr(esmf_runs, "in_process", fail)
-    with pytest.raises(SystemExit, match="ESMPy makes no weights .*: rc = 506"):
+    with pytest.raises(SystemExit, match=r"ESMPy makes no weights .*: rc = 506"):
         esmf_child.main()
 
 

@@ -15,11 +15,20 @@ from tradewind.couplers.grids import Grid
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import Serial
 from tradewind.couplers.regrid import backends, cache
-from tradewind.couplers.regrid.backends import Backend, Recipe, recipe
+from tradewind.couplers.regrid.backends import (
+    ESMF_WORDS,
+    Backend,
+    Recipe,
+    recipe,
+    recipe_of_file,
+    scheme_of,
+    version,
+)
 from tradewind.couplers.regrid.cache import key
 from tradewind.couplers.regrid.regridder import Regridder
+from tradewind.couplers.regrid.scheme import Creep, InverseDistance, NearestSource, PoleKind, Poles
 from tradewind.couplers.regrid.weights import Method, Norm, Scheme
-from tradewind.errors import SpecError
+from tradewind.errors import DataError, GridError, SpecError
 
 HOW = Recipe(Scheme(Method.CONSERVATIVE, Norm.FRACAREA), Backend.NATIVE)
 
@@ -53,6 +62,85 @@ def test_native_stays_native_where_esmpy_is_installed(with_esmpy):
 def test_esmpy_that_is_not_installed_is_told_with_a_way_out(without_esmpy):
     with pytest.raises(SpecError, match=r'esmpy is not installed.*conda-forge.*backend="native"'):
         recipe(Scheme(Method.BILINEAR), "esmpy", Serial())
+
+
+POLES = [Poles(), *(Poles(kind) for kind in PoleKind), Poles(PoleKind.NPNTAVG, 5)]
+AFAR = [None, NearestSource(), InverseDistance(), InverseDistance(3, 1 / 3), Creep(), Creep(7)]
+
+
+@pytest.mark.parametrize("poles", POLES, ids=str)
+@pytest.mark.parametrize("afar", AFAR, ids=str)
+def test_a_scheme_is_read_back_from_its_text(poles, afar):
+    scheme = Scheme(Method.BILINEAR, poles=poles, extrapolation=afar)
+    assert scheme_of(str(scheme)) == scheme
+
+
+@pytest.mark.parametrize("norm", list(Norm))
+@pytest.mark.parametrize("method", [Method.CONSERVATIVE, Method.CONSERVATIVE_2ND])
+def test_a_conservative_scheme_is_read_back_with_its_norm(method, norm):
+    assert scheme_of(str(Scheme(method, norm))) == Scheme(method, norm)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "cubic",
+        "bilinear, poles somewhere",
+        "bilinear, extrapolated by magic(1)",
+        "bilinear, extrapolated by creep(0)",
+    ],
+)
+def test_a_text_that_is_no_scheme_is_refused(text):
+    with pytest.raises(DataError, match="is no scheme of regridding"):
+        scheme_of(text)
+
+
+@pytest.mark.parametrize("method", list(Method))
+def test_the_recipe_of_a_file_of_ours_is_ours(method):
+    how = Recipe(Scheme(method, Norm.DSTAREA, Poles(PoleKind.NONE)), Backend.NATIVE)
+    assert recipe_of_file(how.attributes()) == Recipe(how.scheme, Backend.FILE)
+
+
+@pytest.mark.parametrize("method", list(Method))
+@pytest.mark.parametrize(("word", "norm"), [("destarea", Norm.DSTAREA), ("fracarea", Norm.FRACAREA)])
+def test_esmf_regrid_method_is_right_where_map_method_is_not(method, word, norm):
+    said = {
+        "map_method": "Bilinear remapping",
+        "ESMF_regrid_method": ESMF_WORDS[method],
+        "normalization": word,
+    }
+    assert recipe_of_file(said) == Recipe(Scheme(method, norm), Backend.FILE)
+
+
+def test_a_file_of_scrip_has_a_map_method_only():
+    said = {"map_method": "Conservative remapping", "normalization": "fracarea"}
+    assert recipe_of_file(said).scheme == Scheme(Method.CONSERVATIVE, Norm.FRACAREA)
+
+
+def test_our_own_weights_have_no_other_version():
+    assert version(Backend.NATIVE) == ""
+
+
+def test_the_version_of_esmpy_is_read_without_importing_it(monkeypatch):
+    monkeypatch.setattr(backends, "installed", {"esmpy": "8.9.0"}.__getitem__)
+    assert version(Backend.ESMPY) == "8.9.0"
+
+
+def test_an_esmpy_without_metadata_has_an_unknown_version(monkeypatch):
+    def absent(name):
+        raise backends.PackageNotFoundError(name)
+
+    monkeypatch.setattr(backends, "installed", absent)
+    assert version(Backend.ESMPY) == "unknown"
+
+
+def test_a_fault_of_one_grid_names_the_other_as_well(coarse):
+    bare = Grid.curvilinear(*np.meshgrid([0.0, 1.0, 2.0], [0.0, 1.0]))
+    with pytest.raises(GridError) as told:
+        Regridder.build(coarse, bare, "conservative", backend="native")
+    assert repr(coarse) in str(told.value)
+    assert repr(bare) in str(told.value)
 
 
 def test_the_cache_is_one_file_with_the_key_as_its_name(tmp_path, coarse, finer):
