@@ -13,17 +13,22 @@ from tradewind.couplers.coupling.fields import Variable
 from tradewind.couplers.operators import Distributed, LinearOperator
 from tradewind.couplers.ranks.layout import Layout
 
+NAN = float("nan")
+
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """What one exchange moved in one interval, both sides in the import's units times steradians.
+    """What one exchange moved in one interval, both sides in the import's units.
+
+    Intensive fields (kg m-2 s-1) are integrated over the areas that the models use, so there the units are
+    times steradian; amounts (kg, kg s-1) are added up. NaN where a grid of points has no areas.
 
     Attributes
     ----------
     exchange
         Its name, ``source -> target``.
     left, arrived
-        Integrals over the sphere on either side, all members added.
+        Integrals on either side, all members added.
     """
 
     exchange: str
@@ -51,16 +56,26 @@ class End:
         return f"{self.component}.{self.variable.name}"
 
     @cached_property
-    def area(self) -> Tensor:
-        """Area of this rank's cells, steradian, shape ``(cell,)``."""
-        return self.layout.scatter(torch.from_numpy(self.layout.grid.area))
+    def measure(self) -> Tensor:
+        """What each of this rank's cells counts for in an integral, shape ``(cell,)``.
+
+        Its area in steradian, the model's own where it is given; 1 for amounts; NaN on a grid without areas.
+        Masked cells count for nothing: nothing leaves them, and nothing arrives there.
+        """
+        grid = self.layout.grid
+        whole = torch.ones(grid.size, dtype=torch.float64)
+        if not self.variable.kind.is_extensive:
+            has_area = grid.given_area is not None or grid.lon_corners is not None
+            whole = torch.from_numpy(grid.area) if has_area else NAN * whole
+        return self.layout.scatter(torch.where(torch.from_numpy(grid.mask), whole, 0.0))
 
     def integral(self, field: Tensor) -> float:
-        """Return the integral of `field`, shape ``(..., cell)``, over the sphere, members and levels added.
+        """Return the integral of `field`, shape ``(..., cell)``, members and levels added.
 
-        In units times steradian, over all ranks; collective.
+        Over all ranks, collective; in units times steradian, or in units for amounts.
         """
-        return Distributed(self.layout).dot(field, self.area.expand_as(field))
+        counted = torch.where(self.measure == 0.0, 0.0, field)
+        return Distributed(self.layout).dot(counted, self.measure.expand_as(field))
 
 
 @dataclass(frozen=True)

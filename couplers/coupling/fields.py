@@ -22,12 +22,27 @@ Layouts: TypeAlias = "Mapping[str, Layout]"
 
 
 class Kind(StrEnum):
-    """What a variable measures, which decides how it may be regridded and accumulated."""
+    """What a variable measures, which decides how it may be regridded and accumulated.
+
+    States are what is there (temperature, mixing ratio, mass), fluxes what moves in a time. Intensive values
+    hold at every place of a cell (K, kg kg-1, W m-2); extensive ones are amounts of the whole cell (kg,
+    kg s-1), of which half of the cell has half.
+    """
 
     STATE_INTENSIVE = "state, intensive"
     STATE_EXTENSIVE = "state, extensive"
     FLUX_INTENSIVE = "flux, intensive"
     FLUX_EXTENSIVE = "flux, extensive"
+
+    @property
+    def is_flux(self) -> bool:
+        """Whether it moves in a time."""
+        return self in {Kind.FLUX_INTENSIVE, Kind.FLUX_EXTENSIVE}
+
+    @property
+    def is_extensive(self) -> bool:
+        """Whether it is an amount of the whole cell."""
+        return self in {Kind.STATE_EXTENSIVE, Kind.FLUX_EXTENSIVE}
 
 
 @dataclass(frozen=True)
