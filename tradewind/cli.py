@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tradewind.commands.launch import Launch, Mpi
+from tradewind.commands.options import AsJson, Debug, MapCheckOptions, Ranks, RegridOptions, spread
 from tradewind.commands.session import Session
 
 if TYPE_CHECKING:
@@ -32,11 +33,6 @@ Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="The run config, 
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="A.B=C", help="Replace a setting of the config; can be repeated."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-Ranks = Annotated[
-    Mpi, typer.Option("--mpi", help="Run on the ranks of an MPI launcher; auto: where there are several.")
 ]
 
 
@@ -156,6 +152,33 @@ def bench(
             session.write(_json(figures))
         else:
             _show(session, figures)
+
+
+@app.command()
+@spread(RegridOptions)
+def regrid(asked: RegridOptions) -> None:
+    """Put the fields of a file on another grid."""
+    with Session(asked.mpi, asked.debug) as session:
+        from tradewind.commands.regridding import regrid as regridded
+
+        done = regridded(asked, session.comm, session.progress)
+        session.write("\n".join(done.lines(asked.out)))
+
+
+@app.command("map-check")
+@spread(MapCheckOptions)
+def map_check(asked: MapCheckOptions) -> None:
+    """Look at a weight file: row sums, conservation, signs, coverage, misfits of standard functions."""
+    with Session(debug=asked.debug) as session:
+        from tradewind.commands import map_check as command
+
+        found, made = command.checked(asked)
+        if asked.as_json:
+            session.write(_json(command.as_json(found, made)))
+        else:
+            for table in command.tables(found, made):
+                session.out.print(table, highlight=False)
+        command.refuse_failed(made, asked.path)
 
 
 def _json(content: object) -> str:

@@ -15,7 +15,8 @@ import torch
 from tradewind.couplers.grids.grid import Grid
 from tradewind.couplers.ranks.parallel import agree
 from tradewind.couplers.regrid.mapfile import refuse_other_grid
-from tradewind.couplers.regrid.scheme import Method
+from tradewind.couplers.regrid.masks import masked_regrid
+from tradewind.couplers.regrid.scheme import Method, Norm
 from tradewind.errors import DataError, SpecError, did_you_mean
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class Handling:
     Attributes
     ----------
     threshold
-        Part of what a target receives that must come from values that are there: a target takes the mean of
-        those if they are at least this part, else it is missing. 0: any value will do.
+        Least part of a target's whole area that values that are there must cover, 0 to 1; it takes the mean
+        of those, or is missing. 0: any value will do.
     fill
         What missing and unmapped targets hold.
     integers
@@ -325,6 +326,10 @@ class Field:
     def _is_masked(self) -> bool:
         return bool(set(MISSING) & set(self.variable.encoding))
 
+    def sample(self) -> Array:
+        """Return one value of the result's kind along each dimension, to see how it is stored."""
+        return np.zeros((1,) * len(self.shape), dtype=self.dtype)
+
     def whole(self) -> Array:
         """Return the regridded variable."""
         out = np.empty(self.shape, dtype=self.dtype)
@@ -375,25 +380,16 @@ def _read(part: xr.DataArray) -> Array:
 def apply(regridder: Regridder, x: torch.Tensor, handling: Handling) -> torch.Tensor:
     """Return whole fields, shape ``(*batch, n_target)``, on all ranks from whole fields; collective.
 
-    Where values are missing (NaN, m = 0, else m = 1), ``y = W(m x) (W 1) / W m`` if ``W m / W 1`` is above
-    zero and not below the threshold; elsewhere the fill.
+    Without missing values and threshold it is ``W x``. Else targets take the mean ``W(m x) / W m`` of the
+    values that are there (see `masks`); with norm dstarea times ``W 1``, so that partly covered targets are
+    diluted alike whether or not values are missing somewhere.
     """
     there = ~torch.isnan(x)
-    local = regridder.source.scatter(torch.where(there, x, 0.0))
-    y = regridder.forward(local)
-    missing = regridder.unmapped.expand(y.shape)
-    if not bool(there.all()):
-        y, missing = _of_those_there(regridder, y, there.to(torch.float64), handling.threshold)
-    y = torch.where(missing, torch.full((), handling.fill, dtype=y.dtype), y)
-    return regridder.target.gather(y)
-
-
-def _of_those_there(
-    regridder: Regridder, y: torch.Tensor, there: torch.Tensor, threshold: float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    part = regridder.forward(regridder.source.scatter(there))
-    full = regridder.forward(torch.ones(regridder.source.n_local, dtype=torch.float64))
-    share = torch.where(full != 0, part / full, torch.zeros(()).to(part))
-    # a share of all of it may come out one rounding short
-    enough = (share > 0) & (share >= threshold - 1e-12)
-    return torch.where(enough, y / torch.where(enough, share, 1.0), 0.0), ~enough
+    local = regridder.source.scatter(x)
+    if bool(there.all()) and handling.threshold == 0.0:
+        return regridder.target.gather(regridder.regrid_field(local, handling.fill))
+    mask = regridder.source.scatter(there.to(torch.float64))
+    y = masked_regrid(regridder, local, mask, handling.threshold)
+    if regridder.method.is_conservative and regridder.norm is Norm.DSTAREA:
+        y = y * regridder.forward(torch.ones(regridder.source.n_local, dtype=torch.float64))
+    return regridder.target.gather(torch.where(y.isnan(), handling.fill, y))

@@ -1,0 +1,232 @@
+"""``tradewind regrid``: fields of a file on another grid, a part at a time, written whole or not at all."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from tradewind.commands.schemes import scheme
+from tradewind.couplers.grids.grid import Grid
+from tradewind.couplers.ranks.layout import Layout
+from tradewind.couplers.ranks.parallel import agree, as_communicator
+from tradewind.couplers.regrid.dataset import Field, Handling, Integers, Plan, plan, skeleton
+from tradewind.couplers.regrid.regridder import Regridder
+from tradewind.errors import ConfigError, DataError
+from tradewind.output.files import check_writable, replacing
+from tradewind.provenance import version
+
+if TYPE_CHECKING:
+    from netCDF4 import Dataset
+
+    from tradewind.commands.options import RegridOptions
+    from tradewind.couplers.assimilation import Progress
+    from tradewind.couplers.ranks.parallel import Communicator
+
+
+@dataclass(frozen=True)
+class Regridded:
+    """What was done.
+
+    Attributes
+    ----------
+    regridder
+        The operator, in words.
+    plan
+        What became of each variable.
+    """
+
+    regridder: str
+    plan: Plan
+
+    def lines(self, out: Path) -> list[str]:
+        """Return what to tell the user."""
+        left_out = [f"left out: {name}, {why}" for name, why in self.plan.left_out.items()]
+        carried = [f"carried over: {', '.join(self.plan.carried)}"] if self.plan.carried else []
+        return [self.regridder, f"regridded: {', '.join(self.plan.regridded)}", *carried, *left_out, str(out)]
+
+
+def regrid(asked: RegridOptions, world: object | None, progress: Progress) -> Regridded:
+    """Regrid a file as asked; collective.
+
+    Raises
+    ------
+    ConfigError
+        Options that contradict each other.
+    DataError
+        Files that are missing, damaged, there already or cannot be written; nothing on the grid.
+    GridError, SpecError
+        See `Regridder.build` and `regrid_dataset`.
+    """
+    comm = as_communicator(world)
+    with agree(comm, "tradewind regrid"):
+        _refuse_contradictions(asked)
+        for path in filter(None, (asked.out, asked.save_weights)):
+            _refuse_existing(path, asked)
+    with _opened(asked.source) as ds:
+        regridder = _regridder(asked, _grid_in(ds, asked.source), comm)
+        found = plan(regridder.source.grid, ds, _names(asked.variables))
+        handling = Handling(
+            asked.threshold, asked.fill, Integers.AS_NUMBERS if asked.integers else Integers.REFUSE
+        )
+        fields = [Field(regridder, ds[name], found.dims, handling) for name in found.regridded]
+        frame = _with_history(skeleton(regridder, ds, found))
+        _write(asked.out, frame, fields, progress("regridding", len(fields)))
+    if asked.save_weights is not None:
+        with _replacing(asked.save_weights, comm) as part:
+            regridder.to_file(part)
+    return Regridded(_in_words(regridder), found)
+
+
+def _in_words(regridder: Regridder) -> str:
+    source, target = regridder.source.grid, regridder.target.grid
+    return f"{source!r} -> {target!r}: {regridder.how.scheme}, backend {regridder.backend}"
+
+
+def _refuse_contradictions(asked: RegridOptions) -> None:
+    if asked.to is None and asked.weights is None:
+        raise ConfigError(
+            "no target grid", where="tradewind regrid", hint="name a file with --to or --weights"
+        )
+    choices = {
+        "--method": asked.method, "--norm": asked.norm, "--poles": asked.poles,
+        "--extrapolate": asked.extrapolate, "--cache": asked.cache,
+    }  # fmt: skip
+    given = [name for name, value in choices.items() if value is not None]
+    if asked.weights is not None and given:
+        raise ConfigError(
+            f"{', '.join(given)}: the weights of {asked.weights} are made already", where="tradewind regrid"
+        )
+
+
+def _refuse_existing(path: Path, asked: RegridOptions) -> None:
+    check_writable(path)
+    read = {p.resolve() for p in (asked.source, asked.to, asked.weights) if p is not None}
+    if path.resolve() in read:
+        raise DataError("is read by this command", where=str(path), hint="write to another file")
+    if path.exists() and not asked.overwrite:
+        raise DataError("exists already", where=str(path), hint="--overwrite replaces it")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[xr.Dataset]:
+    """Open a file whose values are read when they are needed; times stay the numbers that they are."""
+    if not path.is_file():
+        raise DataError("no such file", where=str(path))
+    try:
+        ds = xr.open_dataset(path, engine="netcdf4", decode_times=False, cache=False)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DataError(f"cannot be read as netCDF: {error}", where=str(path)) from error
+    with ds:
+        yield ds
+
+
+def _grid_in(ds: xr.Dataset, path: Path) -> Grid:
+    try:
+        return Grid.from_dataset(ds)
+    except DataError as error:
+        raise DataError(error.what, where=f"{path}, {error.where}", hint=error.hint) from error
+
+
+def _regridder(asked: RegridOptions, source: Grid, comm: Communicator) -> Regridder:
+    target = None if asked.to is None else Layout.blocks(Grid.from_file(asked.to), comm)
+    layout = Layout.blocks(source, comm)
+    if asked.weights is not None:
+        if target is None:
+            target = Layout.blocks(Grid.from_map_file(asked.weights, "target"), comm)
+        return Regridder.from_file(asked.weights, layout, target)
+    if target is None:
+        raise ConfigError("no target grid", where="tradewind regrid")
+    made_by = scheme(asked.method, asked.norm, asked.poles, asked.extrapolate)
+    return Regridder.build(layout, target, made_by, backend=asked.backend, cache=asked.cache)
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _with_history(frame: xr.Dataset) -> xr.Dataset:
+    command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    line = f"{datetime.now(UTC).isoformat(timespec='seconds')}: {command} (tradewind {version()})"
+    before = frame.attrs.get("history")
+    return frame.assign_attrs(history=f"{line}\n{before}" if before else line)
+
+
+# ---------------------------------------------------------------------- writing
+def _write(path: Path, frame: xr.Dataset, fields: Sequence[Field], step: Callable[[], None]) -> None:
+    comm = fields[0].regridder.target.comm
+    with _replacing(path, comm) as part, _sink(part, frame, fields, comm) as sink:
+        for field in fields:
+            for place, values in field.blocks():
+                with agree(comm, f"writing {path}"):
+                    sink(field, place, values)
+            step()
+
+
+def _replacing(path: Path, comm: Communicator) -> AbstractContextManager[Path]:
+    return replacing(path) if comm.rank == 0 else nullcontext(path)
+
+
+@contextmanager
+def _sink(
+    path: Path, frame: xr.Dataset, fields: Sequence[Field], comm: Communicator
+) -> Iterator[Callable[[Field, tuple[slice, ...], Any], None]]:
+    """Give a function that writes one block of a field; other ranks than 0 write nothing."""
+    if comm.rank != 0:
+        with agree(comm, f"writing {path}"):
+            pass
+        yield lambda field, place, values: None
+        return
+    from netCDF4 import Dataset
+
+    with agree(comm, f"writing {path}"):
+        frame.to_netcdf(path, engine="netcdf4")
+        ds = Dataset(path, "a")
+        with _closing_on_error(ds):
+            for field in fields:
+                _define(ds, field)
+    with ds:
+        yield lambda field, place, values: _put(ds, field, place, values)
+
+
+@contextmanager
+def _closing_on_error(ds: Dataset) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        ds.close()
+        raise
+
+
+def _define(ds: Dataset, field: Field) -> None:
+    sizes = dict(zip(field.dims, field.shape, strict=True))
+    for name in (d for d in field.dims if d not in ds.dimensions):
+        ds.createDimension(name, sizes[name])
+    like = _encoded(field, field.sample())
+    made = ds.createVariable(
+        str(field.variable.name), like.dtype, field.dims, compression="zlib", complevel=1,
+        fill_value=like.attrs.pop("_FillValue", None),
+    )  # fmt: skip
+    made.set_auto_maskandscale(False)
+    made.setncatts({**like.attrs, **_whereabouts(field.regridder.target.grid)})
+
+
+def _whereabouts(grid: Grid) -> dict[str, str]:
+    return {} if {"lat", "lon"} & set(grid.dims) or len(grid.dims) == 0 else {"coordinates": "lat lon"}
+
+
+def _put(ds: Dataset, field: Field, place: tuple[slice, ...], values: Any) -> None:
+    ds[str(field.variable.name)][place or ...] = _encoded(field, values).values
+
+
+def _encoded(field: Field, values: Any) -> xr.Variable:
+    variable = xr.Variable(field.dims, values, field.attributes, field.encoding)
+    encoded: xr.Variable = xr.conventions.encode_cf_variable(variable, name=field.variable.name)
+    return encoded
