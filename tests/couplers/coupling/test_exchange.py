@@ -10,10 +10,11 @@ import torch
 
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.exchange import End, Exchange, LedgerEntry
-from tradewind.couplers.coupling.fields import Variable
+from tradewind.couplers.coupling.fields import Kind, Variable
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.operators import Distributed, IdentityOperator
 from tradewind.couplers.ranks.layout import Layout
+from tradewind.couplers.regrid.quantities import quantity_operator
 from tradewind.couplers.regrid.regridder import Regridder
 
 HOUR = Interval(datetime(2000, 1, 1), datetime(2000, 1, 1, 1))
@@ -92,3 +93,54 @@ def test_on_one_grid_nothing_changes_but_the_units():
     field = draw(1, COARSE.size)
     assert torch.equal(exchange.forward(field), 2 * field)
     assert torch.equal(exchange.adjoint(field), 2 * field)
+
+
+# ---------------------------------------------------------------------- the integral of a quantity
+def grid(south: float, step: float, error: float, seed: int, mask: np.ndarray | None = None) -> Grid:
+    """Return a global grid whose model uses areas that miss the polygons' by up to a fraction `error`."""
+    lat, lon = np.arange(south, 90, step), np.arange(step / 2, 360, step)
+    plain = Grid.latlon(lat, lon)
+    drawn = np.random.default_rng(seed).uniform(-1, 1, plain.shape)
+    return Grid.latlon(lat, lon, mask=mask, area=plain.area.reshape(plain.shape) * (1 + error * drawn))
+
+
+def exchange_of(kind: Kind, source: Grid, target: Grid) -> Exchange:
+    ends = [End(name, Variable("f", "kg", g, kind), Layout(g)) for name, g in (("a", source), ("b", target))]
+    return Exchange(*ends, quantity_operator(ends[0].layout, ends[1].layout, kind, backend="native"))
+
+
+@pytest.mark.parametrize("kind", [Kind.FLUX_INTENSIVE, Kind.STATE_EXTENSIVE, Kind.FLUX_EXTENSIVE])
+@pytest.mark.parametrize("error", [0.0, 0.03])
+def test_the_ledger_closes_by_the_areas_of_the_models(kind, error):
+    exchange = exchange_of(kind, grid(-85.0, 10, error, 1), grid(-75.0, 30, error, 2))
+    field = 1.0 + draw(2, exchange.source.layout.n_local).square()
+    assert abs(exchange.account(field, exchange.forward(field), HOUR).residual) <= 1e-13
+
+
+def test_without_area_correction_it_would_show_what_is_lost():
+    source, target = grid(-85.0, 10, 0.03, 1), grid(-75.0, 30, 0.03, 2)
+    exchange = exchange_of(Kind.FLUX_INTENSIVE, source, target)
+    plain = Regridder.build(source, target, norm="dstarea", backend="native")
+    field = 1.0 + draw(1, source.size).square()
+    assert abs(exchange.account(field, plain.forward(field), HOUR).residual) > 1e-5
+
+
+def test_amounts_are_added_up_not_integrated():
+    amounts = End("a", Variable("mass", "kg", FINE, Kind.STATE_EXTENSIVE), Layout(FINE))
+    assert amounts.integral(torch.ones(2, FINE.size, dtype=torch.float64)) == 2 * FINE.size
+
+
+def test_masked_cells_count_for_nothing_whatever_they_hold():
+    land = np.arange(648).reshape(18, 36) % 3 > 0
+    exchange = exchange_of(Kind.FLUX_INTENSIVE, grid(-85.0, 10, 0.0, 1, land), grid(-75.0, 30, 0.0, 2))
+    field = 1.0 + draw(1, 648).square()
+    field[:, ~torch.from_numpy(land.ravel())] = float("nan")
+    entry = exchange.account(field, exchange.forward(field), HOUR)
+    assert abs(entry.residual) <= 1e-13
+
+
+def test_points_have_no_areas_and_say_so():
+    points = Grid.points([10.0, 50.0], [10.0, 50.0])
+    assert np.isnan(End("a", Variable("t", "K", points), Layout(points)).integral(torch.ones(1, 2).double()))
+    counted = End("a", Variable("n", "kg", points, Kind.FLUX_EXTENSIVE), Layout(points))
+    assert counted.integral(torch.ones(1, 2).double()) == 2.0

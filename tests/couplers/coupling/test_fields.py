@@ -79,3 +79,8 @@ def test_what_lacks_a_method_is_no_component():
         def describe(self): ...
 
     assert not isinstance(Half(), Component)
+
+
+def test_kinds_are_fluxes_or_states_and_amounts_or_densities():
+    assert {k for k in Kind if k.is_flux} == {Kind.FLUX_INTENSIVE, Kind.FLUX_EXTENSIVE}
+    assert {k for k in Kind if k.is_extensive} == {Kind.STATE_EXTENSIVE, Kind.FLUX_EXTENSIVE}
