@@ -10,18 +10,31 @@ import pytest
 
 from tradewind.couplers.grids import Grid, GridKind
 from tradewind.couplers.regrid import mapfile
-from tradewind.couplers.regrid.weights import Method, Norm, Scheme, Triplets, generate
-from tradewind.errors import DataError, GridError
+from tradewind.couplers.regrid.maps import netcdf
+from tradewind.couplers.regrid.weights import Triplets
+from tradewind.errors import DataError, GridError, SpecError
 
 FRAC = {"map_method": "Conservative remapping", "normalization": "fracarea"}
 DST = {"map_method": "Conservative remapping", "normalization": "destarea"}
 
 
 @pytest.fixture
-def content(coarse, finer) -> mapfile.WeightMap:
-    return mapfile.WeightMap(
-        coarse, finer, generate(coarse, finer, Scheme(Method.CONSERVATIVE, Norm.FRACAREA)), FRAC
-    )
+def weights(coarse, finer) -> Triplets:
+    """Return two entries a target, made up: the sources of its number and of the next."""
+    row = np.repeat(np.arange(finer.size), 2)
+    col = np.stack([np.arange(finer.size) % 71, np.arange(finer.size) % 71 + 1], axis=1).reshape(-1)
+    value = np.tile([0.25, 0.75], finer.size) + 1e-3 * np.arange(len(row))
+    return Triplets(row, col, value, np.linspace(0, 1, finer.size), coarse.size)
+
+
+@pytest.fixture
+def content(coarse, finer, weights) -> mapfile.WeightMap:
+    return mapfile.WeightMap(coarse, finer, weights, FRAC)
+
+
+@pytest.fixture(params=["esmf", "scrip"])
+def layout(request) -> str:
+    return request.param
 
 
 @pytest.fixture
@@ -30,17 +43,45 @@ def path(tmp_path, content) -> Path:
     return tmp_path / "map.nc"
 
 
+def empty(target: Grid, source: Grid) -> Triplets:
+    none = np.array([], dtype=np.int64)
+    return Triplets(none, none, np.zeros(0), np.zeros(target.size), source.size)
+
+
 def edit(path: Path, name: str, index, value) -> None:
     with netCDF4.Dataset(path, "a") as ds:
         ds[name][index] = value
 
 
-def test_everything_comes_back(path, content):
-    back = mapfile.read_map(path)
+def test_everything_comes_back_in_either_layout(tmp_path, content, layout):
+    mapfile.write_map(tmp_path / "map.nc", content, layout)
+    back = mapfile.read_map(tmp_path / "map.nc")
     assert (back.source, back.target) == (content.source, content.target)
     for name in ("row", "col", "value", "frac_target"):
         assert np.array_equal(getattr(back.weights, name), getattr(content.weights, name))
     assert back.attributes["normalization"] == "fracarea"
+
+
+def test_weights_are_read_without_their_grids(path, content):
+    weights, attributes = mapfile.read_weights(path)
+    assert np.array_equal(weights.value, content.weights.value)
+    assert (weights.n_source, weights.n_target) == (72, 144)
+    assert attributes["map_method"] == "Conservative remapping"
+
+
+def test_weights_are_kept_without_their_grids(tmp_path, weights):
+    mapfile.write_weights(tmp_path / "kept.nc", weights, {"why": "a cache"})
+    back, attributes = mapfile.read_weights(tmp_path / "kept.nc")
+    for name in ("row", "col", "value", "frac_target", "n_source"):
+        assert np.array_equal(getattr(back, name), getattr(weights, name))
+    assert attributes["why"] == "a cache"
+    with pytest.raises(DataError, match="variable 'xc_a' is missing"):
+        mapfile.read_map(tmp_path / "kept.nc")
+
+
+def test_an_unknown_layout_is_refused(tmp_path, content):
+    with pytest.raises(SpecError, match=r"no layout 'scrap'.*did you mean 'scrip'"):
+        mapfile.write_map(tmp_path / "map.nc", content, "scrap")
 
 
 def test_names_and_dimensions_are_those_of_esmf(path):
@@ -52,22 +93,30 @@ def test_names_and_dimensions_are_those_of_esmf(path):
         assert ds["xc_a"].units == "degrees"
 
 
-def test_global_sources_are_carried_over_whole(path):
-    with netCDF4.Dataset(path) as ds:
-        assert np.allclose(ds["frac_a"][:], 1, rtol=0, atol=1e-13)
+def test_names_and_dimensions_are_those_of_scrip(tmp_path, content):
+    mapfile.write_map(tmp_path / "map.nc", content, "scrip")
+    with netCDF4.Dataset(tmp_path / "map.nc") as ds:
+        sizes = {name: len(d) for name, d in ds.dimensions.items()}
+        assert (sizes["src_grid_size"], sizes["num_links"], sizes["num_wgts"]) == (72, 288, 1)
+        assert ds["remap_matrix"].shape == (288, 1)
+        assert ds["dst_address"][:].min() == 1
+        assert ds.conventions == "SCRIP"
 
 
-@pytest.mark.parametrize(("norm", "attributes"), [(Norm.FRACAREA, FRAC), (Norm.DSTAREA, DST)])
-def test_the_carried_fraction_of_sources_is_the_same_for_both_norms(box, coarse, norm, attributes):
-    # the box lies within: all of it is carried
-    made = generate(box, coarse, Scheme(Method.CONSERVATIVE, norm))
-    frac = mapfile.frac_source(mapfile.WeightMap(box, coarse, made, attributes))
-    assert np.allclose(frac, 1, rtol=0, atol=1e-12)
-
-
-def test_methods_that_do_not_conserve_carry_no_fraction(coarse, finer):
-    made = generate(coarse, finer, Scheme(Method.BILINEAR, Norm.FRACAREA))
-    assert not mapfile.frac_source(mapfile.WeightMap(coarse, finer, made, {})).any()
+@pytest.mark.parametrize(
+    ("attributes", "value", "covered", "carried"),
+    [
+        (DST, 1.0, 1.0, 1.0),
+        (DST, 0.5, 0.5, 0.5),  # A_i S_ij / A_j with A_i = A_j
+        (FRAC, 1.0, 0.5, 0.5),  # A_i f_i S_ij / A_j
+        ({}, 1.0, 1.0, 0.0),  # other methods carry no fraction
+    ],
+)
+def test_the_carried_fraction_of_sources(coarse, attributes, value, covered, carried):
+    every = np.arange(coarse.size)
+    made = Triplets(every, every, np.full(72, value), np.full(72, covered), 72)
+    frac = mapfile.frac_source(mapfile.WeightMap(coarse, coarse, made, attributes))
+    assert np.allclose(frac, carried, rtol=0, atol=1e-15)
 
 
 @pytest.mark.parametrize("side", ["source", "target"])
@@ -80,17 +129,14 @@ def test_rectilinear_grids_are_recognised(path):
 
 
 def test_turned_grids_stay_curvilinear(tmp_path, rotated, box):
-    made = generate(rotated, box, Scheme(Method.CONSERVATIVE, Norm.DSTAREA))
-    mapfile.write_map(tmp_path / "map.nc", mapfile.WeightMap(rotated, box, made, DST))
+    mapfile.write_map(tmp_path / "map.nc", mapfile.WeightMap(rotated, box, empty(box, rotated), DST))
     assert Grid.from_map_file(tmp_path / "map.nc") == rotated
 
 
 def test_points_and_meshes_come_back(tmp_path, coarse):
     mesh = Grid.mesh([0, 1, 1, 0, 2], [0, 0, 1, 1, 0.5], [[0, 1, 2, 3], [1, 4, 2, -1]])
     points = Grid.points([1.0, 2.0], [3.0, 4.0], mask=[1, 0])
-    none = np.array([], dtype=np.int64)
-    nothing = Triplets(none, none, np.zeros(0), np.zeros(2), 2)
-    mapfile.write_map(tmp_path / "map.nc", mapfile.WeightMap(mesh, points, nothing, {}))
+    mapfile.write_map(tmp_path / "map.nc", mapfile.WeightMap(mesh, points, empty(points, mesh), {}))
     back = mapfile.read_map(tmp_path / "map.nc")
     assert (back.source, back.target) == (mesh, points)
 
@@ -113,8 +159,43 @@ def test_entries_beyond_the_grids_are_refused(path, name, value):
 
 def test_a_file_that_is_no_weight_file_is_refused(tmp_path, box):
     box.to_dataset().to_netcdf(tmp_path / "box.nc")
-    with pytest.raises(DataError, match=r"variable 'src_grid_dims' is missing.*is this a weight file"):
+    with pytest.raises(
+        DataError, match=r"has neither row, col, S \(esmf\) nor dst_address.*is this a weight file"
+    ):
         mapfile.read_map(tmp_path / "box.nc")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 9.969e36], ids=["nan", "inf", "never written"])
+def test_weights_that_are_no_numbers_are_refused(path, value):
+    edit(path, "S", 3, value)
+    with pytest.raises(DataError, match="1 of 288 weights are no numbers, the first of entry 4"):
+        mapfile.read_map(path)
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.9, 0.999])
+def test_a_file_cut_off_anywhere_is_refused(path, keep):
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(keep * len(whole))])
+    with pytest.raises(DataError, match=r"map\.nc: cannot be read as netCDF"):
+        mapfile.read_map(path)
+
+
+def test_a_missing_variable_is_named(tmp_path, content):
+    scrip_file(tmp_path / "map.nc", leave_out="dst_address")
+    with pytest.raises(DataError, match="variable 'dst_address' is missing"):
+        mapfile.read_map(tmp_path / "map.nc")
+
+
+def test_lengths_that_differ_are_refused(tmp_path):
+    scrip_file(tmp_path / "map.nc", links=(3, 2, 3))
+    with pytest.raises(DataError, match="3 rows, 2 columns and 3 weights"):
+        mapfile.read_map(tmp_path / "map.nc")
+
+
+def test_dimensions_that_do_not_fit_the_cells_are_refused(path):
+    edit(path, "src_grid_dims", 0, 13)
+    with pytest.raises(DataError, match=r"src_grid_dims names \(13, 6\) cells, xc_a has 72"):
+        mapfile.read_map(path)
 
 
 def test_a_truncated_file_is_refused(path):
@@ -134,6 +215,96 @@ def test_angles_in_radians_are_converted(path, content):
             ds[name][:] = np.deg2rad(ds[name][:])
             ds[name].units = "radians"
     assert np.allclose(Grid.from_map_file(path).lon, content.source.lon, atol=1e-12)
+
+
+def scrip_file(
+    path: Path, *, wgts: int = 1, leave_out: str = "", normalization: str = "fracarea", links=(4, 4, 4)
+) -> None:
+    """Write the map of two cells onto two as SCRIP and OASIS3-MCT do: radians, addresses from 1."""
+    with netCDF4.Dataset(path, "w", format="NETCDF3_64BIT_OFFSET") as ds:
+        ds.setncatts({"normalization": normalization, "map_method": "Conservative remapping"})
+        for side, south in (("src", 0.0), ("dst", 0.0)):
+            ds.createDimension(f"{side}_grid_size", 2)
+            ds.createDimension(f"{side}_grid_corners", 4)
+            ds.createDimension(f"{side}_grid_rank", 2)
+            variable(ds, f"{side}_grid_dims", "i4", (f"{side}_grid_rank",), [2, 1])
+            variable(ds, f"{side}_grid_imask", "i4", (f"{side}_grid_size",), [1, 1])
+            west = np.array([0.0, 10.0])
+            for name, at in (("lon", west + 5), ("lat", [south + 5, south + 5])):
+                variable(ds, f"{side}_grid_center_{name}", "f8", (f"{side}_grid_size",), np.deg2rad(at))
+            corners = (f"{side}_grid_size", f"{side}_grid_corners")
+            lon = west[:, None] + np.array([0, 10, 10, 0])
+            lat = np.tile([south, south, south + 10, south + 10], (2, 1))
+            variable(ds, f"{side}_grid_corner_lon", "f8", corners, np.deg2rad(lon))
+            variable(ds, f"{side}_grid_corner_lat", "f8", corners, np.deg2rad(lat))
+            variable(ds, f"{side}_grid_area", "f8", (f"{side}_grid_size",), [0.02, 0.04])
+        ds.createDimension("num_wgts", wgts)
+        given = {"dst_address": [1, 1, 2, 1], "src_address": [1, 2, 2, 2]}
+        for number, (name, index) in enumerate(given.items()):
+            ds.createDimension(f"links_{number}", links[number])
+            if name != leave_out:
+                variable(ds, name, "i4", (f"links_{number}",), index[: links[number]])
+        ds.createDimension("num_links", links[2])
+        matrix = np.zeros((links[2], wgts))
+        matrix[:, 0] = [0.5, 0.25, 1.0, 0.25][: links[2]]
+        matrix[:, 1:] = 7.0
+        variable(ds, "remap_matrix", "f8", ("num_links", "num_wgts"), matrix)
+
+
+def variable(ds, name: str, kind: str, dims, values) -> None:
+    made = ds.createVariable(name, kind, dims)
+    made[:] = values
+    if "_lon" in name or "_lat" in name:
+        made.units = "radians"
+
+
+@pytest.mark.parametrize("wgts", [1, 3], ids=["first order", "with weights of gradients"])
+def test_scrip_and_oasis_files_are_read(tmp_path, wgts):
+    scrip_file(tmp_path / "rmp.nc", wgts=wgts)
+    back = mapfile.read_map(tmp_path / "rmp.nc")
+    # the pair (1, 2) came twice
+    assert back.weights.row.tolist() == [0, 0, 1]
+    assert back.weights.col.tolist() == [0, 1, 1]
+    assert back.weights.value.tolist() == [0.5, 0.5, 1.0]
+    assert np.allclose(back.source.lon, [5, 15], atol=1e-12)
+    assert np.allclose(back.source.lat_corners[0], [0, 0, 10, 10], atol=1e-12)
+
+
+def test_areas_of_the_file_go_before_polygons(tmp_path):
+    scrip_file(tmp_path / "rmp.nc")
+    grid = Grid.from_map_file(tmp_path / "rmp.nc")
+    assert grid.area.tolist() == [0.02, 0.04]
+    assert grid.area_note == "src_grid_area of the weight file"
+
+
+def test_weights_that_nobody_normalised_are_divided_by_the_targets_areas(tmp_path):
+    scrip_file(tmp_path / "rmp.nc", normalization="none")
+    back = mapfile.read_map(tmp_path / "rmp.nc")
+    assert back.weights.value.tolist() == [25.0, 25.0, 25.0]
+    assert back.attributes["normalization"] == "destarea"
+
+
+def test_bicubic_maps_are_refused(tmp_path):
+    scrip_file(tmp_path / "rmp.nc", wgts=4)
+    with pytest.raises(DataError, match=r"4 weights an entry.*bicubic"):
+        mapfile.read_map(tmp_path / "rmp.nc")
+
+
+def test_a_file_without_coverage_counts_reached_cells_as_covered(tmp_path):
+    scrip_file(tmp_path / "rmp.nc")
+    assert mapfile.read_map(tmp_path / "rmp.nc").weights.frac_target.tolist() == [1.0, 1.0]
+
+
+def test_grids_with_areas_of_their_own_come_back(tmp_path, coarse, finer, weights):
+    source = Grid.latlon(np.arange(-75.0, 90, 30), np.arange(15.0, 360, 30), area=np.full((6, 12), 0.17))
+    mapfile.write_map(tmp_path / "map.nc", mapfile.WeightMap(source, finer, weights, {}))
+    assert Grid.from_map_file(tmp_path / "map.nc") == source
+
+
+def test_indices_that_need_64_bits_get_them():
+    assert netcdf.indices(np.array([5])).dtype == np.int32
+    assert netcdf.indices(np.array([2**31 - 2])).dtype == np.int32
+    assert netcdf.indices(np.array([2**31 - 1])).dtype == np.int64
 
 
 def test_another_grid_than_the_file_has_is_refused(coarse, finer, box):

@@ -1,0 +1,1 @@
+"""Weight files: their layouts, and the grids and entries in them."""
