@@ -44,7 +44,8 @@ CLASSES = {kind.__name__: kind for kind in (Grid, Axes, Listed)}
 LAUNCHERS = ("PMI", "PMIX", "OMPI", "MPI", "HYDRA", "SLURM", "PRTE", "I_MPI", "MV2", "PALS", "FLUX")
 """Beginnings of the names by which launchers tell a process that it is a rank."""
 MAPS = Path("/proc/self/maps")
-MPI_LIBRARY = re.compile(r"(?<![\w.+-])libmpi(?:ch)?\.so[.\d]*")
+MPI_LIBRARY = re.compile(r"(?<![\w.+-])libmpi(?:ch)?\.so(?:\.\d+)?")
+"""An MPI library by name and first number, which is what programs are linked to."""
 
 
 class Where(StrEnum):
@@ -178,7 +179,7 @@ def _is_world(comm: Communicator) -> bool:
 def _same_mpi(build: Build) -> bool:
     if build.comm in {"", "mpiuni"}:
         return False
-    return bool(build.mpi) and build.mpi <= mpi_libraries(_maps())
+    return bool(build.mpi) and build.mpi <= set(MPI_LIBRARY.findall(_maps()))
 
 
 def _host_runs_esmf() -> bool:
@@ -190,20 +191,20 @@ def _maps() -> str:
     return MAPS.read_text() if MAPS.exists() else ""
 
 
-def mpi_libraries(maps: str) -> set[str]:
-    """Return the names of the MPI libraries in the text of Linux' ``/proc/self/maps``."""
-    return set(MPI_LIBRARY.findall(maps))
-
-
 def refuse_two_libraries(maps: str) -> None:
     """Refuse ESMPy's MPI beside another one.
+
+    Parameters
+    ----------
+    maps
+        Text of Linux' ``/proc/self/maps``.
 
     Raises
     ------
     SpecError
         When two MPI libraries are loaded; ESMF is not started then.
     """
-    found = sorted(mpi_libraries(maps))
+    found = sorted({line.split()[-1] for line in maps.splitlines() if MPI_LIBRARY.search(line)})
     if len(found) > 1:
         raise SpecError(
             f"two MPI libraries are loaded: {', '.join(found)}",
