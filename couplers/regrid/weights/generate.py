@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from tradewind.couplers.regrid.scheme import Method, Norm, Scheme
-from tradewind.couplers.regrid.weights import bilinear, conservative, nearest
 from tradewind.couplers.regrid.weights.triplets import Triplets
 from tradewind.errors import SpecError
 
@@ -18,21 +16,8 @@ if TYPE_CHECKING:
     from tradewind.couplers.grids import Grid
 
     Index: TypeAlias = NDArray[np.int64]
-    Entries: TypeAlias = tuple[Index, Index, NDArray[np.float64]]
-    Generator: TypeAlias = Callable[[Grid, Grid, Index], tuple[Entries, NDArray[np.float64]]]
-
-
-def _generators() -> dict[tuple[Method, Norm], Generator]:
-    plain = {
-        Method.BILINEAR: bilinear.bilinear,
-        Method.NEAREST_S2D: nearest.nearest_s2d,
-        Method.NEAREST_D2S: nearest.nearest_d2s,
-    }
-    return {
-        (Method.CONSERVATIVE, Norm.DSTAREA): conservative.dstarea,
-        (Method.CONSERVATIVE, Norm.FRACAREA): conservative.fracarea,
-        **{(method, norm): make for method, make in plain.items() for norm in Norm},
-    }
+    Array: TypeAlias = NDArray[np.float64]
+    Entries: TypeAlias = tuple[Index, Index, Array]
 
 
 def generate(source: Grid, target: Grid, scheme: Scheme, rows: Index | None = None) -> Triplets:
@@ -51,9 +36,30 @@ def generate(source: Grid, target: Grid, scheme: Scheme, rows: Index | None = No
     GridError
         When a grid lacks what the method needs (corners, rows and columns).
     """
-    make = _generators().get((scheme.method, scheme.norm))
-    if make is None:
-        raise SpecError(f"{scheme} has no native weights yet", where="regrid", hint='use backend="esmpy"')
-    wanted = np.arange(target.size) if rows is None else rows
-    (row, col, value), frac = make(source, target, wanted)
+    wanted = np.arange(target.size) if rows is None else np.asarray(rows, dtype=np.int64)
+    (row, col, value), frac = _entries(source, target, scheme, wanted)
     return Triplets(row.astype(np.int64), col.astype(np.int64), value, frac, source.size)
+
+
+def _entries(source: Grid, target: Grid, scheme: Scheme, rows: Index) -> tuple[Entries, Array]:
+    """Return what the scheme's method makes; its module is loaded here, for some take their time."""
+    match scheme.method:
+        case Method.CONSERVATIVE:
+            from tradewind.couplers.regrid.weights import conservative
+
+            make = conservative.dstarea if scheme.norm is Norm.DSTAREA else conservative.fracarea
+            return make(source, target, rows)
+        case Method.BILINEAR:
+            from tradewind.couplers.regrid.weights.bilinear import bilinear
+
+            return bilinear(source, target, rows, scheme.poles)
+        case Method.NEAREST_S2D:
+            from tradewind.couplers.regrid.weights.nearest import nearest_s2d
+
+            return nearest_s2d(source, target, rows)
+        case Method.NEAREST_D2S:
+            from tradewind.couplers.regrid.weights.nearest import nearest_d2s
+
+            return nearest_d2s(source, target, rows)
+        case _:
+            raise SpecError(f"{scheme} has no native weights yet", where="regrid", hint='use backend="esmpy"')

@@ -145,14 +145,9 @@ def test_no_rows_make_no_weights(coarse, finer, method):
     assert len(generate(coarse, finer, Scheme(Method(method), Norm.FRACAREA), none).row) == 0
 
 
-@pytest.mark.parametrize(
-    "source",
-    [Grid.points([0.0, 1.0], [0.0, 1.0]), Grid.mesh([0, 1, 0], [0, 0, 1], [[0, 1, 2]])],
-    ids=["points", "mesh"],
-)
-def test_bilinear_needs_rows_and_columns(source):
-    with pytest.raises(GridError, match="bilinear needs rows and columns"):
-        weights(source, at(0.1, 0.1))
+def test_points_are_refused_as_a_source():
+    with pytest.raises(GridError, match=r"which cells touch.*nearest_s2d"):
+        weights(Grid.points([0.0, 1.0, 0.0], [0.0, 1.0, 1.0]), at(0.1, 0.1))
 
 
 def test_methods_without_native_weights_say_who_has_them(coarse):
