@@ -111,7 +111,7 @@ class MapCheckOptions:
         float | None, typer.Option("--max-conservation", help="Largest relative change of an integral.")
     ] = None
     max_misfit: Annotated[
-        float | None, typer.Option("--max-misfit", help="Largest mean misfit of a standard function.")
+        float | None, typer.Option("--max-misfit", help="Largest mean misfit of smooth standard functions.")
     ] = None
     min_coverage: Annotated[
         float, typer.Option("--min-coverage", help="Least part of the targets that is mapped, 0 to 1.")
