@@ -48,6 +48,7 @@ NOTED = 1e-3
 ABSURD = 2.0
 """Areas that differ by such a factor in the middle are in other units."""
 ROUNDING = 1e-9
+AS_ASKED = "as asked"
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def choose(of: Variable | Kind, source: Grid, target: Grid, wanted: Wanted = Non
         return _by_kind(kind, source, target)
     scheme = Scheme.of(wanted, norm_of(kind))
     refuse_wrong_pair(of, scheme)
-    return Choice(scheme, "as asked")
+    return Choice(scheme, AS_ASKED)
 
 
 def kind_of(of: Variable | Kind) -> Kind:

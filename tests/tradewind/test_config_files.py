@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tradewind.config import ConfigSource, RunAs, RunConfig, load_config
-from tradewind.config.models import Per, Regrid
+from tradewind.config.models import Per
+from tradewind.config.regridding import Regrid
 from tradewind.config.values import Endpoint
 from tradewind.errors import ConfigError
 
@@ -54,7 +55,7 @@ def test_the_example_says_what_it_says(example: RunConfig) -> None:
     assert (transport.plugin, transport.surrogate) == ("transport", "jacobian-emulator")
     assert transport.run_as is RunAs.GUARDED
     assert exchange.source == Endpoint("inventory", "methane_flux")
-    assert exchange.regrid is Regrid.CONSERVATIVE
+    assert exchange.regrid.method is Regrid.CONSERVATIVE
     assert example.control is not None
     assert (example.control.per, example.control.prior_error) == (Per.CLUSTER, 0.5)
 
@@ -128,7 +129,7 @@ def test_overrides_are_yaml_values(write: Write) -> None:
 def test_an_override_reaches_into_lists_and_absent_sections(write: Write) -> None:
     overrides = ["exchanges.0.regrid=bilinear", "components.transport.options.levels=6"]
     config = load_config(write(EXAMPLE), overrides)
-    assert config.exchanges[0].regrid is Regrid.BILINEAR
+    assert config.exchanges[0].regrid.method is Regrid.BILINEAR
     assert config.components["transport"].options == {"levels": 6}
 
 

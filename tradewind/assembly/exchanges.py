@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import torch
 
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly
-from tradewind.config.models import ExchangeSection, Regrid
+from tradewind.config.models import ExchangeSection
+from tradewind.config.regridding import Regrid, RegridSection
 from tradewind.config.source import Key
 from tradewind.config.values import Endpoint
 from tradewind.couplers.coupling.exchange import End, Exchange
-from tradewind.couplers.coupling.fields import Variable
+from tradewind.couplers.coupling.fields import Kind, Variable
 from tradewind.couplers.coupling.units import factor
 from tradewind.couplers.operators import Distributed, IdentityOperator, LinearOperator
+from tradewind.couplers.regrid.quantities import (
+    AS_ASKED,
+    Choice,
+    QuantityRegridder,
+    choose,
+    quantity_operator,
+    refuse_wrong_pair,
+)
 from tradewind.couplers.regrid.regridder import Regridder
+from tradewind.couplers.regrid.scheme import Method, Norm
 from tradewind.errors import ConfigError, did_you_mean
 
 ROUNDING = 1e-9
@@ -40,7 +51,8 @@ def _exchange(assembly: Assembly, number: int, section: ExchangeSection, faults:
     times = None
     with faults.at("exchanges", number):
         times = factor(source.variable.units, target.variable.units)
-    operator = _regrid(assembly, section, source, target)
+    _refuse_other_kind(source, target)
+    operator = _operator(assembly, section, source, target)
     if times is not None:
         assembly.exchanges.append(Exchange(source, target, operator, times))
 
@@ -62,34 +74,89 @@ def _end(assembly: Assembly, role: str, at: Endpoint, path: tuple[Key, ...], fau
     return End(at.component, known[at.variable], member.layouts[at.variable])
 
 
-def _regrid(assembly: Assembly, section: ExchangeSection, source: End, target: End) -> LinearOperator:
-    if section.regrid is Regrid.NONE:
-        if source.layout != target.layout:
-            grids = f"{source.layout.grid!r} and {target.layout.grid!r}"
-            what = f"{source.port} and {target.port} live on different grids: {grids}"
-            raise ConfigError(what, hint="name a method under regrid:")
+def _operator(assembly: Assembly, section: ExchangeSection, source: End, target: End) -> LinearOperator:
+    same = source.layout == target.layout
+    wanted = section.regrid or RegridSection()
+    if wanted.method is Regrid.NONE or (section.regrid is None and section.norm is None and same):
+        if not same:
+            raise ConfigError(f"{_ports(source, target)} live on different grids: {_grids(source, target)}",
+                hint="name a method under regrid:, or leave it out and the import's kind chooses",
+            )  # fmt: skip
         return IdentityOperator(Distributed(source.layout))
-    regridder = Regridder.build(source.layout, target.layout, str(section.regrid), norm=str(section.norm))
-    assembly.notes.append(
-        f"{source.port} -> {target.port}: {section.regrid} by the {regridder.backend} backend"
+    chosen = _chosen(section, wanted, source, target)
+    operator = quantity_operator(
+        source.layout, target.layout, target.variable, chosen.scheme, cache=assembly.config.run.cache
     )
-    if section.regrid is Regrid.CONSERVATIVE:
-        assembly.notes += _uncovered(regridder, source, target)
-    return regridder
+    _refuse_unmapped_states(operator, target)
+    notes = (*_how(operator, chosen), *operator.notes, *_uncovered(operator.regridder))
+    assembly.notes += [f"{source.port} -> {target.port}: {note}" for note in notes]
+    return operator
 
 
-def _uncovered(regridder: Regridder, source: End, target: End) -> Iterator[str]:
+def _ports(source: End, target: End) -> str:
+    return f"{source.port} and {target.port}"
+
+
+def _grids(source: End, target: End) -> str:
+    return f"{source.layout.grid!r} and {target.layout.grid!r}"
+
+
+def _chosen(section: ExchangeSection, wanted: RegridSection, source: End, target: End) -> Choice:
+    """Return the scheme that the config asks for; what it leaves open, the import's kind chooses."""
+    name = None if wanted.method is None else Method(wanted.method)
+    chosen = choose(target.variable, source.layout.grid, target.layout.grid, name)
+    try:
+        scheme = wanted.onto(chosen.scheme)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    scheme = scheme if section.norm is None else replace(scheme, norm=section.norm)
+    refuse_wrong_pair(target.variable, scheme)
+    return replace(chosen, scheme=scheme)
+
+
+def _refuse_other_kind(source: End, target: End) -> None:
+    """Refuse to bring densities where amounts are expected: the values mean different things."""
+    sent, taken = source.variable.kind, target.variable.kind
+    if sent.is_extensive is not taken.is_extensive:
+        raise ConfigError(
+            f"{source.port} is a {sent}, {target.port} a {taken}",
+            hint="one is an amount of the whole cell, the other holds everywhere in it: mend a declaration",
+        )
+
+
+def _refuse_unmapped_states(operator: QuantityRegridder, target: End) -> None:
+    """Refuse to bring states to some cells only: the others would be 0 K, or air without water."""
+    active = torch.from_numpy(target.layout.grid.mask)
+    left_out = int((target.layout.gather(operator.regridder.unmapped.double()).bool() & active).sum())
+    if left_out and target.variable.kind is Kind.STATE_INTENSIVE:
+        raise ConfigError(
+            f"{target.port} is a {target.variable.kind}, and {left_out} of its {int(active.sum())} cells "
+            "receive nothing: they would be 0",
+            hint="regrid: {method: bilinear, extrapolate: nearest}, or mask these cells in the import's grid",
+        )
+
+
+def _how(operator: QuantityRegridder, chosen: Choice) -> Iterator[str]:
+    asked = "" if chosen.why == AS_ASKED else f" ({chosen.why})"
+    yield f"{chosen.scheme} by the {operator.regridder.backend} backend{asked}"
+
+
+def _uncovered(regridder: Regridder) -> Iterator[str]:
     """Say how much of the source's area sends nothing, because the target does not reach there.
 
-    What cell j of the source sends is the sum over targets i of a_i f_i W_ij, to be compared with a_j.
+    What cell j of the source sends is the sum of A_ij over targets i, to be compared with A_j.
     """
-    area = target.layout.scatter(torch.from_numpy(target.layout.grid.area)) * regridder.frac_target
-    whole = torch.from_numpy(source.layout.grid.area)
-    lost = float(1.0 - source.layout.gather(regridder.adjoint(area)).sum() / whole.sum())
+    if not regridder.method.is_conservative:
+        return
+    source, target = regridder.source, regridder.target
+    area = target.scatter(torch.from_numpy(target.grid.polygon_area))
+    covered = area * regridder.frac_target if regridder.norm is Norm.FRACAREA else area
+    whole = torch.from_numpy(source.grid.polygon_area * source.grid.mask)
+    lost = float(1.0 - source.gather(regridder.adjoint(covered)).sum() / whole.sum())
     if lost > ROUNDING:
         yield (
-            f"{source.port} -> {target.port}: {lost:.2%} of the source's area lies outside of the target's "
-            "grid; what it sends from there is lost"
+            f"{lost:.2%} of the source's area lies outside of the target's grid; what it sends from there "
+            "is lost"
         )
 
 

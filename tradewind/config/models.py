@@ -6,9 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PositiveFloat,
     PrivateAttr,
@@ -16,19 +14,15 @@ from pydantic import (
     field_validator,
 )
 
+from tradewind.config.regridding import RegridSection, by_name
+from tradewind.config.section import Count, Section
 from tradewind.config.source import ConfigSource
 from tradewind.config.values import At, Date, Duration, Endpoint, Settings
+from tradewind.couplers.regrid.scheme import Norm
 from tradewind.plugins.options import RelativePath
 
 SOURCE = "source"
-Count = Annotated[int, Field(ge=1, strict=True)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][\w-]*$")]
-
-
-class Section(BaseModel):
-    """A part of a run config: unknown keys are refused, values cannot be changed afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class RunAs(StrEnum):
@@ -38,25 +32,6 @@ class RunAs(StrEnum):
     SURROGATE = "surrogate"
     GUARDED = "guarded"
     SHADOW = "shadow"
-
-
-class Regrid(StrEnum):
-    """How an exchange goes from one grid to another."""
-
-    NONE = "none"
-    BILINEAR = "bilinear"
-    CONSERVATIVE = "conservative"
-    CONSERVATIVE_2ND = "conservative_2nd"
-    PATCH = "patch"
-    NEAREST_S2D = "nearest_s2d"
-    NEAREST_D2S = "nearest_d2s"
-
-
-class Norm(StrEnum):
-    """What conservative weights are divided by where the source covers a target cell in part."""
-
-    FRACAREA = "fracarea"
-    DSTAREA = "dstarea"
 
 
 class Per(StrEnum):
@@ -79,6 +54,10 @@ class RunSection(Section):
     )
     seed: int = Field(default=0, ge=0, strict=True, description="Seed of everything random in the run.")
     threads: Count | None = Field(default=None, description="Threads per rank; default: its share.")
+    cache: RelativePath | None = Field(
+        default=None,
+        description="Folder that keeps the weights of the exchanges; default: they are made anew.",
+    )
 
     @field_validator("stop")
     @classmethod
@@ -136,9 +115,21 @@ class ExchangeSection(Section):
 
     source: At = Field(alias="from")
     target: At = Field(alias="to")
-    regrid: Regrid = Regrid.NONE
-    norm: Norm = Norm.FRACAREA
+    regrid: Annotated[RegridSection, BeforeValidator(by_name)] | None = Field(
+        default=None, description="How; default: as the import's kind wants it."
+    )
+    norm: Norm | None = Field(
+        default=None, description="Divisor of conservative weights; default: the import's kind chooses."
+    )
     units: str | None = Field(default=None, description="Units that the import is expected to declare.")
+
+    @field_validator("norm")
+    @classmethod
+    def _once(cls, norm: Norm | None, info: ValidationInfo) -> Norm | None:
+        regrid = info.data.get("regrid")
+        if norm is not None and regrid is not None and regrid.norm is not None:
+            raise ValueError("the norm is given twice, remove this one or the one under regrid:")
+        return norm
 
 
 class ObservationsSection(Section):

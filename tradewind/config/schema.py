@@ -18,6 +18,11 @@ PLACES = (
     ("ObservationsSection", "operator", "options", (Role.OBSERVATION_OPERATOR,)),
     ("SolveSection", "method", "options", (Role.SOLVER, Role.FILTER)),
 )
+SHORT = (
+    # section of the schema, key, what may stand there instead of a mapping
+    ("ExchangeSection", "regrid", {"$ref": "#/$defs/Regrid"}),
+    ("RegridSection", "extrapolate", {"enum": ["nearest", "inverse_distance", "creep"]}),
+)
 
 
 def json_schema(manager: PluginManager) -> Schema:
@@ -34,6 +39,8 @@ def json_schema(manager: PluginManager) -> Schema:
     definitions = schema["$defs"]
     policies = definitions["ComponentSection"]["properties"]["policies"]
     policies["items"] = {"anyOf": [{"type": "string"}, policies["items"]]}
+    for section, key, short in SHORT:
+        definitions[section]["properties"][key]["anyOf"].insert(0, short)
     for section, name_key, options_key, roles in PLACES:
         described = [d for role in roles for d in manager.available(role)]
         definitions.update((_key(d), _options(d)) for d in described)

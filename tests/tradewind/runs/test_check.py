@@ -38,7 +38,7 @@ def test_a_sound_config_shows_the_plan(small_run):
     assert "inventory: gridded-emissions answers" in plan
     assert "transport: transport answers" in plan
     assert "inventory.methane_flux -> transport.methane_flux, kg m-2 s-1 times 1" in plan
-    assert "conservative by the" in plan
+    assert "conservative, dstarea by the" in plan
     assert (
         "transport.methane_column: 20 observations in 2 windows" in plan
         or "20 observations, 2 windows" in plan
@@ -106,11 +106,25 @@ def test_grids_that_do_not_overlap(small_run, pieces):
     assert "do not overlap" in fault
 
 
-def test_different_grids_without_a_method(small_run):
-    path = small_run((", regrid: conservative", ""))
+def test_different_grids_that_are_said_to_be_one(small_run):
+    path = small_run(("regrid: conservative", "regrid: none"))
     fault = only_fault(path)
     assert "live on different grids" in fault
     assert "name a method under regrid:" in fault
+
+
+def test_without_a_method_a_flux_is_regridded_as_a_flux(small_run):
+    plan = check(small_run((", regrid: conservative", ""))).lines
+    assert any(
+        "conservative, dstarea by the" in x and "flux, intensive: its total is kept" in x for x in plan
+    )
+
+
+def test_a_flux_by_a_method_that_does_not_keep_it(small_run):
+    path = small_run(("regrid: conservative", "regrid: bilinear"))
+    fault = only_fault(path)
+    assert f"run.yaml:{line_of(path, 'from: inventory')}: exchanges.0" in fault
+    assert "'methane_flux' is a flux, intensive: bilinear does not keep its integral" in fault
 
 
 def test_a_nan_in_the_winds(small_run, pieces, tmp_path):
