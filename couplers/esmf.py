@@ -267,3 +267,53 @@ def _mesh(grid: Grid, share: Share) -> _Place:
         element_coords=centres.ravel(),
     )
     return _Place(esmpy.Field(out, meshloc=esmpy.MeshLoc.ELEMENT), mine.cells)
+
+
+class Stored:
+    """One pair of grids in ESMF's hands, to be compared with: its weights made, and applied to fields; serial.
+
+    Parameters
+    ----------
+    source, target, scheme
+        As for weights; ESMF's grids are made here, its weights by `store`.
+    """
+
+    def __init__(self, source: Grid, target: Grid, scheme: Scheme) -> None:
+        share = start()
+        self._given, self._wanted = (_place(g, scheme.method, share).field for g in (source, target))
+        self._options = options(source, scheme)
+        self._regrid: Any = None
+
+    def store(self) -> None:
+        """Make the weights and the operator, in place of earlier ones: ``esmpy.Regrid(...)`` and no more."""
+        import esmpy
+
+        self.release()
+        self._regrid = esmpy.Regrid(
+            self._given,
+            self._wanted,
+            src_mask_values=[0],
+            dst_mask_values=[0],
+            unmapped_action=esmpy.UnmappedAction.IGNORE,
+            **self._options,
+        )
+
+    def release(self) -> None:
+        """Give the memory of the operator back."""
+        if self._regrid is not None:
+            self._regrid.destroy()
+        self._regrid = None
+
+    def put(self, values: Array) -> None:
+        """Copy a field, shape ``(n_source,)``, into ESMF's."""
+        data = self._given.data
+        data[...] = values.reshape(data.shape[::-1]).T
+
+    def apply(self) -> None:
+        """Regrid the field that is there: one call of ESMPy."""
+        self._regrid(self._given, self._wanted)
+
+    def result(self, into: Array) -> None:
+        """Copy the regridded field, shape ``(n_target,)``, out of ESMF's."""
+        data = self._wanted.data
+        into.reshape(data.shape[::-1])[...] = data.T
