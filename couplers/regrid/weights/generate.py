@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from tradewind.couplers.regrid.scheme import Method, Norm, Scheme
+from tradewind.couplers.regrid.scheme import Method, Norm, PoleKind, Scheme
 from tradewind.couplers.regrid.weights.triplets import Triplets
 from tradewind.errors import SpecError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     Index: TypeAlias = NDArray[np.int64]
     Array: TypeAlias = NDArray[np.float64]
     Entries: TypeAlias = tuple[Index, Index, Array]
+    Maker: TypeAlias = Callable[[Grid, Grid, Index], tuple[Entries, Array]]
 
 
 def generate(source: Grid, target: Grid, scheme: Scheme, rows: Index | None = None) -> Triplets:
@@ -32,34 +34,64 @@ def generate(source: Grid, target: Grid, scheme: Scheme, rows: Index | None = No
     Raises
     ------
     SpecError
-        When the method has no native generator.
+        When the method has no native generator, or means nothing with these poles or this extrapolation.
     GridError
-        When a grid lacks what the method needs (corners, rows and columns).
+        When a grid lacks what the method needs (corners, rows and columns, neighbours).
     """
+    _check(scheme)
     wanted = np.arange(target.size) if rows is None else np.asarray(rows, dtype=np.int64)
-    (row, col, value), frac = _entries(source, target, scheme, wanted)
-    return Triplets(row.astype(np.int64), col.astype(np.int64), value, frac, source.size)
+    if scheme.extrapolation is None:
+        (row, col, value), frac = _entries(source, target, scheme, wanted)
+        return Triplets(row, col, value, frac, source.size)
+    from tradewind.couplers.regrid.weights.extrapolation import extrapolated
+
+    (row, col, value), filled = extrapolated(
+        source, target, wanted, scheme.extrapolation, lambda some: _entries(source, target, scheme, some)
+    )
+    frac = np.zeros(target.size)
+    frac[row] = 1.0
+    return Triplets(row, col, value, frac, source.size, filled)
+
+
+def _check(scheme: Scheme) -> None:
+    closes = scheme.method in {Method.BILINEAR, Method.PATCH}
+    if not closes and scheme.poles.kind not in {PoleKind.DEFAULT, PoleKind.NONE}:
+        raise SpecError(
+            f"{scheme}: this method does not look beyond the last row",
+            where="regrid",
+            hint="leave the poles out, or use bilinear",
+        )
+    if scheme.extrapolation is not None and scheme.method is Method.NEAREST_D2S:
+        raise SpecError(
+            f"{scheme}: what this method leaves out, ESMF leaves out too",
+            where="regrid",
+            hint="extrapolate nearest_s2d or bilinear",
+        )
 
 
 def _entries(source: Grid, target: Grid, scheme: Scheme, rows: Index) -> tuple[Entries, Array]:
-    """Return what the scheme's method makes; its module is loaded here, for some take their time."""
+    """Return what the scheme's method makes, and the covered fractions."""
+    if scheme.method is Method.BILINEAR:
+        from tradewind.couplers.regrid.weights.bilinear import bilinear
+
+        return bilinear(source, target, rows, scheme.poles)
+    return _maker(scheme)(source, target, rows)
+
+
+def _maker(scheme: Scheme) -> Maker:
+    """Return the generator of a method that knows of no poles; its module is loaded here: some take long."""
     match scheme.method:
         case Method.CONSERVATIVE:
-            from tradewind.couplers.regrid.weights import conservative
+            from tradewind.couplers.regrid.weights import conservative as first
 
-            make = conservative.dstarea if scheme.norm is Norm.DSTAREA else conservative.fracarea
-            return make(source, target, rows)
-        case Method.BILINEAR:
-            from tradewind.couplers.regrid.weights.bilinear import bilinear
+            return first.dstarea if scheme.norm is Norm.DSTAREA else first.fracarea
+        case Method.CONSERVATIVE_2ND:
+            from tradewind.couplers.regrid.weights import second_order as second
 
-            return bilinear(source, target, rows, scheme.poles)
-        case Method.NEAREST_S2D:
-            from tradewind.couplers.regrid.weights.nearest import nearest_s2d
+            return second.dstarea if scheme.norm is Norm.DSTAREA else second.fracarea
+        case Method.NEAREST_S2D | Method.NEAREST_D2S:
+            from tradewind.couplers.regrid.weights import nearest
 
-            return nearest_s2d(source, target, rows)
-        case Method.NEAREST_D2S:
-            from tradewind.couplers.regrid.weights.nearest import nearest_d2s
-
-            return nearest_d2s(source, target, rows)
+            return nearest.nearest_s2d if scheme.method is Method.NEAREST_S2D else nearest.nearest_d2s
         case _:
-            raise SpecError(f"{scheme} has no native weights yet", where="regrid", hint='use backend="esmpy"')
+            raise SpecError(f"{scheme} has no native weights", where="regrid", hint='use backend="esmpy"')

@@ -29,6 +29,9 @@ class Triplets:
         methods that are not conservative. Zero for rows that were not asked for.
     n_source
         Number of source cells.
+    extrapolated
+        Targets that have weights by extrapolation only, shape ``(n_target,)``; None without any. Not kept in
+        files.
     """
 
     row: Index
@@ -36,6 +39,7 @@ class Triplets:
     value: Array
     frac_target: Array
     n_source: int
+    extrapolated: NDArray[np.bool_] | None = None
 
     @property
     def n_target(self) -> int:
@@ -46,13 +50,33 @@ class Triplets:
 def coalesce(row: Index, col: Index, value: Array) -> tuple[Index, Index, Array]:
     """Return triplets sorted by row, then column, with the values of repeated pairs added up.
 
-    Repeated pairs are added in the order in which they come.
+    Repeated pairs are added in the order in which they come. Triplets that are sorted and without repeats
+    are returned as they are.
+
+    Parameters
+    ----------
+    value
+        Shape ``(entries,)``, or ``(entries, k)`` for several values a pair.
     """
+    if _ascending(row, col).all():
+        return (
+            row.astype(np.int64, copy=False),
+            col.astype(np.int64, copy=False),
+            value.astype(np.float64, copy=False),
+        )
     order = np.lexsort((col, row))
-    row, col, value = row[order], col[order], value[order]
-    if len(row) == 0:
-        return row.astype(np.int64), col.astype(np.int64), value.astype(np.float64)
-    first = np.concatenate([[True], (np.diff(row) != 0) | (np.diff(col) != 0)])
-    total = np.zeros(int(first.sum()))
-    np.add.at(total, np.cumsum(first) - 1, value)
-    return row[first].astype(np.int64), col[first].astype(np.int64), total
+    row, col, value = row[order].astype(np.int64), col[order].astype(np.int64), value[order]
+    first = np.concatenate([[True], _ascending(row, col)])
+    return row[first], col[first], _summed(np.cumsum(first) - 1, value)
+
+
+def _ascending(row: Index, col: Index) -> NDArray[np.bool_]:
+    """Return which entries but the first come behind the one before."""
+    further: NDArray[np.bool_] = row[1:] > row[:-1]
+    return further | ((row[1:] == row[:-1]) & (col[1:] > col[:-1]))
+
+
+def _summed(group: Index, value: Array) -> Array:
+    if value.ndim == 1:
+        return np.bincount(group, weights=value)
+    return np.stack([np.bincount(group, weights=v) for v in value.T], axis=1)

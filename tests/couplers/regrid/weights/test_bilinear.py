@@ -151,7 +151,7 @@ def test_points_are_refused_as_a_source():
 
 
 def test_methods_without_native_weights_say_who_has_them(coarse):
-    with pytest.raises(SpecError, match=r'patch has no native weights yet.*backend="esmpy"'):
+    with pytest.raises(SpecError, match=r'patch has no native weights.*backend="esmpy"'):
         weights(coarse, coarse, Method.PATCH)
 
 
