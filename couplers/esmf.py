@@ -270,7 +270,7 @@ def _mesh(grid: Grid, share: Share) -> _Place:
 
 
 class Stored:
-    """One pair of grids in ESMF's hands, to be compared with: its weights made, and applied to fields; serial.
+    """One pair of grids in ESMF's hands, to be compared with: weights made, fields regridded; serial.
 
     Parameters
     ----------

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[np.float64]
     Flags: TypeAlias = NDArray[np.bool_]
 
-HALF = 0.5
-"""Conservative targets that are covered less than this are left out of the misfits."""
+HALF = 0.5 + 1e-9
+"""Conservative targets that are not covered more than this are left out of the misfits; a half is no more."""
 ROUNDING = 1e-12
 """Weights this little below 0 or above 1 are rounding, and count as neither."""
 
