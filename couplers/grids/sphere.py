@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -10,14 +11,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array: TypeAlias = NDArray[np.float64]
+    Flags: TypeAlias = NDArray[np.bool_]
 
 
 def unit_vectors(lon: Array, lat: Array) -> Array:
-    """Return unit vectors of shape ``(..., 3)`` of longitudes and latitudes in degrees."""
-    lon, lat = np.deg2rad(lon), np.deg2rad(lat)
-    # cos(90 degrees) is 6e-17: a pole has to be one point whatever its longitude
-    across = np.where(np.abs(lat) == np.pi / 2, 0.0, np.cos(lat))
-    return np.stack([across * np.cos(lon), across * np.sin(lon), np.sin(lat)], axis=-1)
+    """Return unit vectors of shape ``(..., 3)`` of longitudes and latitudes in degrees.
+
+    A pole is one point whatever its longitude, and whole turns change no bit.
+    """
+    lon, lat = np.broadcast_arrays(np.asarray(lon, dtype=np.float64), np.asarray(lat, dtype=np.float64))
+    vectors = _polygons().unit_vectors(
+        np.ascontiguousarray(lon).reshape(-1), np.ascontiguousarray(lat).reshape(-1)
+    )
+    return np.asarray(vectors).reshape(*lon.shape, 3)
+
+
+def _polygons() -> ModuleType:
+    # numba is heavy: it is loaded when there are cells to loop over
+    from tradewind.couplers.grids import polygons
+
+    return polygons
 
 
 def lon_lat(points: Array) -> tuple[Array, Array]:
@@ -44,10 +57,11 @@ def dot(a: Array, b: Array) -> Array:
 
 def polygon_areas(corners: Array) -> Array:
     """Return signed areas in steradian of polygons of shape ``(n, nv, 3)``; repeated corners are harmless."""
-    total = np.zeros(len(corners))
-    for k in range(1, corners.shape[1] - 1):
-        total = total + triangle_areas(corners[:, 0], corners[:, k], corners[:, k + 1])
-    return total
+    return np.asarray(_polygons().areas(_doubles(corners)))
+
+
+def _doubles(corners: Array) -> Array:
+    return np.ascontiguousarray(corners, dtype=np.float64)
 
 
 def centroids(corners: Array) -> Array:
@@ -62,23 +76,11 @@ def radii(corners: Array, centres: Array) -> Array:
     return np.asarray(np.sqrt(((corners - centres[:, None]) ** 2).sum(axis=-1).max(axis=1)))
 
 
-def bow_ties(corners: Array) -> NDArray[np.bool_]:
+def bow_ties(corners: Array) -> Flags:
     """Return which polygons of shape ``(n, nv, 3)`` have two sides that cross."""
-    n, nv = corners.shape[:2]
-    crossed = np.zeros(n, dtype=bool)
-    for i in range(nv):
-        for j in range(i + 2, nv if i else nv - 1):
-            p, q = corners[:, i], corners[:, (i + 1) % nv]
-            r, s = corners[:, j], corners[:, (j + 1) % nv]
-            crossed |= _cross(p, q, r, s)
-    return crossed
+    return np.asarray(_polygons().bow_ties(_doubles(corners)))
 
 
-def _cross(p: Array, q: Array, r: Array, s: Array) -> NDArray[np.bool_]:
-    # relative to the sides, so that rounding on a repeated or touching corner is no crossing
-    tiny = -1e-10 * dot(p - q, p - q) * dot(r - s, r - s)
-    return (_side(p, q, r) * _side(p, q, s) < tiny) & (_side(r, s, p) * _side(r, s, q) < tiny)
-
-
-def _side(a: Array, b: Array, c: Array) -> Array:
-    return dot(a, np.cross(b - a, c - a))
+def convex(corners: Array) -> Flags:
+    """Return which counter-clockwise polygons of shape ``(n, nv, 3)`` are convex."""
+    return np.asarray(_polygons().convex(_doubles(corners)))

@@ -31,18 +31,22 @@ SLACK = 1e-9
 ROUNDING = 1.2e-7
 """Boxes are kept in single precision, this much wider: no pair is lost, a few that nearly touch come too."""
 GROUP = 16
-"""Queries for which the tree is walked together."""
-NOWHERE = np.zeros(0, dtype=np.int64)
+"""Queries for which the tree is walked together, and how many times wider than one of them they may be."""
+NOTHING = np.zeros(0, dtype=np.int64)
 MOST = 1 << 20
 """Pairs that are handed on at a time where memory is to stay bounded."""
 
 
 class _Nodes(NamedTuple):
-    """Boxes ``(nodes, 6)`` of all levels, where each begins and the last ends, the numbers at the bottom."""
+    """Boxes ``(nodes, 6)`` of all levels, where each begins and the last ends; numbers at the bottom.
+
+    And the mean extent of the boxes at the bottom.
+    """
 
     boxes: Single
     starts: Index
     order: Index
+    extent: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +60,8 @@ class BoxTree:
         """Return the tree over boxes from `low` to `high`, each ``(n, 3)``."""
         boxes = _rounded(low, high)
         order, starts = _along_curve(boxes), _levels(len(boxes))
-        return cls(_Nodes(_grouped(boxes, order, starts), starts, order))
-
-    def counts(self, low: Box, high: Box) -> Index:
-        """Return how many boxes of the tree each box from `low` to `high` touches, shape ``(queries,)``."""
-        return self._search(_rounded(low, high), NOWHERE, NOWHERE)
+        extent = float((boxes[:, 3:] - boxes[:, :3]).sum() / max(len(boxes), 1))
+        return cls(_Nodes(_grouped(boxes, order, starts), starts, order, extent))
 
     def pairs(self, low: Box, high: Box) -> tuple[Index, Index]:
         """Return all pairs that touch: numbers of queries, ascending, and of boxes, ascending in each query.
@@ -68,30 +69,19 @@ class BoxTree:
         Parameters
         ----------
         low, high
-            Boxes to ask about, each ``(queries, 3)``. What is found for one does not depend on the others.
+            Boxes to ask about, each ``(queries, 3)``. What is found for one does not depend on the others;
+            it is quick where those that follow each other are near to each other.
         """
-        return self._found(_rounded(low, high), self.counts(low, high))
+        i, j = zip((NOTHING, NOTHING), *self.chunks(low, high), strict=True)
+        return np.concatenate(i), np.concatenate(j)
 
     def chunks(self, low: Box, high: Box, most: int = MOST) -> Iterator[tuple[Index, Index]]:
         """Yield what `pairs` returns in pieces of whole queries with at most `most` pairs (or one query)."""
-        queries, counts = _rounded(low, high), self.counts(low, high)
-        ends = np.cumsum(counts)
-        start = 0
-        while start < len(ends):
-            before = ends[start] - counts[start]
-            stop = max(start + 1, int(np.searchsorted(ends, before + most, side="right")))
-            i, j = self._found(queries[start:stop], counts[start:stop])
-            yield i + start, j
-            start = stop
-
-    def _found(self, queries: Single, counts: Index) -> tuple[Index, Index]:
-        ends = np.cumsum(counts)
-        out = np.empty(counts.sum(), dtype=np.int64)
-        self._search(queries, ends - counts, out)
-        return np.repeat(np.arange(len(queries)), counts), out
-
-    def _search(self, queries: Single, places: Index, out: Index) -> Index:
-        return _search(self.nodes, queries, _along_curve(queries), places, out)
+        queries, start = _rounded(low, high), 0
+        while start < len(queries) and len(self.nodes.order):
+            counts, found = _search(self.nodes, queries, start, most)
+            yield np.repeat(np.arange(start, start + len(counts)), counts), found
+            start += len(counts)
 
 
 def boxes_around(corners: Array) -> tuple[Single, Single]:
@@ -114,7 +104,7 @@ def _rounded(low: Box, high: Box) -> Single:
 
 
 def _along_curve(boxes: Single) -> Index:
-    return _sorted_by(_morton(boxes)) if len(boxes) else NOWHERE
+    return _sorted_by(_morton(boxes)) if len(boxes) else NOTHING
 
 
 def _levels(n: int) -> Index:
@@ -245,15 +235,15 @@ def _under(tree: _Nodes, box: Single, found: Index) -> int:
 
 
 @compiled
-def _sort(values: Index, start: int, stop: int) -> None:
-    """Sort a part in place (Shell, 1959, doi 10.1145/368370.368387): quick for a few, not slow for many."""
+def _sort(values: Index, n: int) -> None:
+    """Sort the first n in place (Shell, 1959, doi 10.1145/368370.368387): quick for a few hundred."""
     gap = 1
-    while gap < (stop - start) // 3:
+    while gap < n // 3:
         gap = 3 * gap + 1
     while gap > 0:
-        for i in range(start + gap, stop):
+        for i in range(gap, n):
             value, k = values[i], i
-            while k >= start + gap and values[k - gap] > value:
+            while k >= gap and values[k - gap] > value:
                 values[k] = values[k - gap]
                 k -= gap
             values[k] = value
@@ -261,43 +251,67 @@ def _sort(values: Index, start: int, stop: int) -> None:
 
 
 @compiled
-def _put_about(box: Single, queries: Single, members: Index) -> None:
-    """Set the first of `box` to the box about some queries."""
-    for x in range(6):
-        box[0, x] = queries[members[0], x]
-    for i in members[1:]:
-        for x in range(3):
-            box[0, x] = min(box[0, x], queries[i, x])
-            box[0, 3 + x] = max(box[0, 3 + x], queries[i, 3 + x])
+def _extent(box: Single, i: int) -> float:
+    """Sum of the three widths of a box."""
+    return float(box[i, 3] - box[i, 0] + box[i, 4] - box[i, 1] + box[i, 5] - box[i, 2])
 
 
 @compiled
-def _search(tree: _Nodes, queries: Single, along: Index, places: Index, out: Index) -> Index:
-    """Count the boxes that each query touches; put them at its place in `out` unless that is empty.
+def _group(tree: _Nodes, queries: Single, first: int, about: Single) -> int:
+    """Put the box about some queries from `first` on, as many as are near, into `about`; return the end."""
+    wide = GROUP * (_extent(queries, first) + tree.extent)
+    for x in range(6):
+        about[0, x] = about[1, x] = queries[first, x]
+    for i in range(first + 1, min(len(queries), first + GROUP)):
+        for x in range(3):
+            about[1, x] = min(about[1, x], queries[i, x])
+            about[1, 3 + x] = max(about[1, 3 + x], queries[i, 3 + x])
+        if _extent(about, 1) > wide:
+            return i
+        for x in range(6):
+            about[0, x] = about[1, x]
+    return min(len(queries), first + GROUP)
 
-    Queries are taken in groups along the curve: the tree is walked once for the box about a group, and what
-    is found is held against each of the group.
+
+@compiled
+def _put_near(tree: _Nodes, found: Index, n: int, near: Single) -> None:
+    """Turn places at the bottom into numbers of boxes, ascending; put the boxes into `near`."""
+    for k in range(n):
+        found[k] |= tree.order[found[k]] << 32
+    _sort(found, n)
+    for k in range(n):
+        place = found[k] & 0xFFFFFFFF
+        for x in range(6):
+            near[k, x] = tree.boxes[place, x]
+        found[k] >>= 32
+
+
+@compiled
+def _search(tree: _Nodes, queries: Single, start: int, most: int) -> tuple[Index, Index]:
+    """Find how many boxes queries from `start` on touch, and which; as many queries as `most` has room for.
+
+    The tree is walked once for the box about a group of queries that are near to each other, and what is
+    found there is held against each of them.
     """
-    counts = np.zeros(len(queries), dtype=np.int64)
+    counts, out = np.zeros(len(queries) - start, dtype=np.int64), np.empty(most, dtype=np.int64)
     found, near = np.empty(0, dtype=np.int64), np.empty((0, 6), dtype=np.float32)
-    about = np.empty((1, 6), dtype=np.float32)
-    for first in range(0, len(along), GROUP):
-        members = along[first : first + GROUP]
-        _put_about(about, queries, members)
-        n = _under(tree, about, found)
-        if n > len(found):
-            found, near = np.empty(2 * n, dtype=np.int64), np.empty((2 * n, 6), dtype=np.float32)
-            _under(tree, about, found)
+    about = np.empty((2, 6), dtype=np.float32)
+    filled, end, n = 0, start, 0
+    for i in range(start, len(queries)):
+        if i == end:
+            end = _group(tree, queries, i, about)
+            n = _under(tree, about, found)
+            if n > len(found):
+                found, near = np.empty(2 * n, dtype=np.int64), np.empty((2 * n, 6), dtype=np.float32)
+                _under(tree, about, found)
+            _put_near(tree, found, n, near)
+        if filled + n >= len(out):
+            if i > start:
+                return counts[: i - start], out[:filled]
+            out = np.empty(n + 1, dtype=np.int64)
+        before = filled
         for k in range(n):
-            for x in range(6):
-                near[k, x] = tree.boxes[found[k], x]
-            found[k] = tree.order[found[k]]
-        for i in members:
-            for k in range(n):
-                if _touch(queries, i, near, k):
-                    if len(out):
-                        out[places[i] + counts[i]] = found[k]
-                    counts[i] += 1
-            if len(out):
-                _sort(out, places[i], places[i] + counts[i])
-    return counts
+            out[filled] = found[k]
+            filled += _touch(queries, i, near, k)
+        counts[i - start] = filled - before
+    return counts, out[:filled]

@@ -72,11 +72,11 @@ def coalesce(row: Index, col: Index, value: Array) -> tuple[Index, Index, Array]
 
 def _ascending(row: Index, col: Index) -> NDArray[np.bool_]:
     """Return which entries but the first come behind the one before."""
-    further: NDArray[np.bool_] = row[1:] > row[:-1]
-    return further | ((row[1:] == row[:-1]) & (col[1:] > col[:-1]))
+    same = row[1:] == row[:-1]
+    return np.asarray((row[1:] > row[:-1]) | (same & (col[1:] > col[:-1])))
 
 
 def _summed(group: Index, value: Array) -> Array:
     if value.ndim == 1:
-        return np.bincount(group, weights=value)
+        return np.bincount(group, weights=value).astype(np.float64)
     return np.stack([np.bincount(group, weights=v) for v in value.T], axis=1)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradewind.couplers.grids import Grid, sphere
-from tradewind.couplers.regrid.weights import Method, Norm, Scheme, clip, generate, search
+from tradewind.couplers.regrid.weights import Method, Norm, Scheme, generate
 from tradewind.couplers.regrid.weights.triplets import Triplets, coalesce
 
 
@@ -232,37 +232,6 @@ def test_as_a_source_a_cell_that_is_not_convex_shares_the_same(bent):
     there = dense(conservative(SQUARES, bent)) * bent.area[:, None]
     back = dense(conservative(bent, SQUARES)) * SQUARES.area[:, None]
     assert np.allclose(there, back.T, rtol=0, atol=1e-16)
-
-
-def test_convexity_sees_through_repeated_corners():
-    lon, lat = np.array([[0, 2, 1, 1, 0.9, 0.9]]), np.array([[0, 0, 0.1, 0.1, 2, 2]])
-    assert not clip.convex(sphere.unit_vectors(lon.astype(float), lat))[0]
-    assert clip.convex(cells([0, 5], [80, 90]).corners)[0]
-
-
-def test_a_polygon_clipped_by_itself_stays(coarse):
-    assert np.allclose(clip.overlaps(coarse.corners, coarse.corners), coarse.area, rtol=1e-14)
-
-
-def test_caps_that_touch_are_all_found():
-    rng = np.random.default_rng(2)
-    points = rng.standard_normal((60, 3))
-    points /= np.linalg.norm(points, axis=1, keepdims=True)
-    everywhere = np.full((30, 3), 2.0)
-    a = search.Caps(points[:30], rng.random(30) * 0.5, -everywhere, everywhere)
-    b = search.Caps(points[30:], rng.random(30) ** 8, -everywhere, everywhere)
-    distance = np.linalg.norm(a.centre[:, None] - b.centre, axis=-1)
-    expected = np.argwhere(distance <= a.radius[:, None] + b.radius)
-    i, j = search.touching(a, b)
-    assert sorted(zip(i, j, strict=True)) == sorted(map(tuple, expected))
-
-
-def test_boxes_hold_the_sides_of_their_polygons(coarse):
-    caps = search.Caps.around(coarse.corners)
-    sides = coarse.corners + np.roll(coarse.corners, -1, axis=1)
-    middles = sides / np.linalg.norm(sides, axis=-1, keepdims=True)
-    assert (middles >= caps.low[:, None]).all()
-    assert (middles <= caps.high[:, None]).all()
 
 
 def test_repeated_pairs_are_added_up():
