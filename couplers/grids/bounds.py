@@ -60,7 +60,8 @@ def latitude_edges(centres: Array, given: ArrayLike | None, where: str) -> Array
     """Return edges of latitudes, cut at the poles; knows rows of half height at the poles.
 
     Where the spacing d is regular but the last centre stands d/4 from the pole (4x5 degree grids of
-    GEOS-Chem: 86, 89), the last row reaches from there to d/2, which half-way edges would miss.
+    GEOS-Chem: 86, 89), the last row reaches from there to d/2, which half-way edges would miss. Where
+    less than 0.3 d would be left beyond the last row (Gaussian grids: 0.27 d), it reaches to the pole.
     """
     out = edges(centres, given, where)
     if given is not None and np.abs(out).max() > 90.0 + 1e-6:
@@ -69,6 +70,7 @@ def latitude_edges(centres: Array, given: ArrayLike | None, where: str) -> Array
     if given is None and len(centres) > 3:
         for end in (slice(None, None, 1), slice(None, None, -1)):
             _half_polar(out[end], centres[end])
+            _gaussian(out[end], centres[end])
     return np.clip(out, -90.0, 90.0)
 
 
@@ -77,6 +79,12 @@ def _half_polar(out: Array, centres: Array) -> None:
     pole = 90.0 * np.sign(centres[0])
     if np.isclose(centres[1] - centres[0], 0.75 * step) and np.isclose(centres[0] - step / 4, pole):
         out[0], out[1] = pole, pole + step / 2
+
+
+def _gaussian(out: Array, centres: Array) -> None:
+    pole = 90.0 * np.sign(centres[0])
+    if 0 < (pole - out[0]) * np.sign(pole) < 0.3 * abs(centres[1] - centres[0]):
+        out[0] = pole
 
 
 def quads(nodes: Array) -> Array:

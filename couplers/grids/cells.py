@@ -83,9 +83,15 @@ def _refuse_astray(astray: Flags, mask: Flags, where: str) -> None:
 
 
 def _turn(places: Listed, turned: Flags) -> None:
-    for corners in (places.lon_corners, places.lat_corners):
-        if corners is not None and turned.any():
-            corners[turned] = corners[turned, ::-1]
+    lon, lat = places.lon_corners, places.lat_corners
+    if lon is None or lat is None or not turned.any():
+        return
+    last = (lon[turned] == lon[turned, -1:]) & (lat[turned] == lat[turned, -1:])
+    repeats = np.logical_and.accumulate(last[:, ::-1], axis=1).sum(axis=1, keepdims=True)
+    # backwards from the last corner, which is then the first; what is repeated is the last again
+    order = np.maximum(lon.shape[1] - repeats - np.arange(lon.shape[1]), 0)
+    for corners in (lon, lat):
+        corners[turned] = np.take_along_axis(corners[turned], order, axis=1)
 
 
 def refuse_overlap(covered: float, most: float, where: str) -> None:

@@ -21,7 +21,8 @@ TICK = 1.0 / 1200.0
 def numbers(values: ArrayLike, name: str) -> Array:
     """Return values as float64, a copy, missing ones of masked arrays as NaN; refuses text and emptiness."""
     try:
-        out = np.array(np.ma.filled(np.ma.asarray(values, np.float64), np.nan))
+        # added to zero, -0.0 becomes 0.0: the same place has the same bits
+        out = np.ma.filled(np.ma.asarray(values, np.float64), np.nan) + 0.0
     except (TypeError, ValueError) as error:
         raise GridError(f"is not numeric: {error}", where=name) from error
     if out.size == 0:
@@ -120,11 +121,17 @@ def per_cell(values: ArrayLike, shape: tuple[int, ...], where: str) -> NDArray[A
     return out.reshape(-1)
 
 
-def areas(values: ArrayLike | None, shape: tuple[int, ...], where: str) -> Array | None:
-    """Return areas as float64, flat, refusing another shape and any that is not positive."""
+def areas(
+    values: ArrayLike | None, shape: tuple[int, ...], where: str, mask: NDArray[np.bool_] | None = None
+) -> Array | None:
+    """Return areas as float64, flat, refusing another shape and what is not positive in active cells."""
     if values is None:
         return None
-    out = degrees(per_cell(values, shape, f"{where} area"), f"{where} area")
-    if (out <= 0).any():
-        raise GridError(f"area of cell {int(np.argmin(out))} is not positive", where=where)
+    out = numbers(per_cell(values, shape, f"{where} area"), f"{where} area")
+    if mask is not None:
+        out = np.where(mask | (np.isfinite(out) & (out > 0)), out, 0.0)
+    bad = ~np.isfinite(out) | (out <= 0) & (mask if mask is not None else True)
+    if bad.any():
+        first = int(np.argmax(bad))
+        raise GridError(f"area of cell {first} is not positive and finite: {out[first]:g}", where=where)
     return out

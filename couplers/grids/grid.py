@@ -2,60 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
-from tradewind.couplers.grids import cells, making, masks, places, sphere, topology
-from tradewind.couplers.grids.places import GridKind, Listed, Places
-from tradewind.errors import GridError
+from tradewind.couplers.grids import cells, making, masks
+from tradewind.couplers.grids.geometry import Geometry
+from tradewind.couplers.grids.places import GridKind, Listed
 
 if TYPE_CHECKING:
     import xarray as xr
-    from numpy.typing import ArrayLike, NDArray
-
-    Array: TypeAlias = NDArray[np.float64]
-    Index: TypeAlias = NDArray[np.int64]
+    from numpy.typing import ArrayLike
 
 __all__ = ["Grid", "GridKind"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Grid:
+class Grid(Geometry):
     """Cells on the sphere: centres, corners, mask and areas; make one with the constructors below.
 
-    All per-cell arrays are flat, in C order of `shape`, in the order in which they were given.
-
-    Attributes
-    ----------
-    kind
-        Arrangement of the cells.
-    shape
-        ``(ny, nx)`` for rectilinear and curvilinear grids, ``(n,)`` for meshes and points.
-    places
-        Where the cells lie: `lon`, `lat` and the corners are read from it.
-    mask
-        True for active cells, shape ``(size,)``.
-    given_area
-        Areas in steradian brought by the user or a file, or None.
-    dims
-        Names of the dimensions in files.
-    area_note
-        Where given areas come from, and the radius by which they were divided, in words.
+    All per-cell arrays are flat, in C order of `shape`, in the order in which they were given. Attributes
+    are those of `Geometry`.
     """
-
-    kind: GridKind
-    shape: tuple[int, ...]
-    places: Places
-    mask: NDArray[np.bool_]
-    given_area: Array | None
-    dims: tuple[str, ...]
-    area_note: str = ""
 
     @classmethod
     def latlon(
@@ -177,37 +146,105 @@ class Grid:
         return cls(*making.polygons((lon, lat), centres, (mask, area)))
 
     @classmethod
-    def from_dataset(cls, ds: xr.Dataset) -> Grid:
-        """Read the grid of a CF dataset (1-D or 2-D coordinates, bounds where present).
+    def cubed_sphere(cls, n: int, *, mask: ArrayLike | None = None, area: ArrayLike | None = None) -> Grid:
+        """Make the equiangular gnomonic cubed sphere of ``n`` x ``n`` cells a face, shape ``(6 n²,)``.
+
+        A mesh of quadrilaterals: four faces around the equator from longitude 315 eastwards, then north,
+        then south, rows of each from south to north (Ronchi and others, 1996, doi 10.1006/jcph.1996.0047);
+        the C12 that the reference weights of ESMF were made on. Models that stretch or turn theirs (FV3,
+        GEOS) bring files: read those.
 
         Raises
         ------
         GridError
-            When no longitude and latitude are found, or they cannot be used.
+            When n is no positive whole number, or mask or area do not fit.
         """
-        from tradewind.couplers.grids.readers import cf
-
-        return cf.from_dataset(ds)
+        return cls(*making.cubed_sphere(n, (mask, area)))
 
     @classmethod
-    def from_file(cls, path: str | Path) -> Grid:
-        """Read the grid of a CF netCDF file."""
-        from tradewind.couplers.grids.readers import cf
+    def from_dataset(
+        cls,
+        ds: xr.Dataset,
+        *,
+        name: str | None = None,
+        mask: ArrayLike | str | None = None,
+        radius: float | None = None,
+    ) -> Grid:
+        """Read the grid of a dataset that follows CF, UGRID, SCRIP, ESMF's mesh format or GRIDSPEC.
 
-        return cf.from_file(Path(path))
+        The convention is found out by what is there; see the modules of `tradewind.couplers.grids.readers`.
+
+        Parameters
+        ----------
+        name
+            Where there are several grids: a variable on the one that is meant, a mesh, or a tile.
+        mask
+            Active cells, or the name of a variable that has them, in place of the dataset's own mask.
+        radius
+            Metres, for areas in m2 or km2; else one that the dataset names, else 6 371 220 m as in ESMF.
+            Which it was is noted in `area_note`.
+
+        Raises
+        ------
+        GridError
+            When no grid is found (what was looked for is said), several are, or it cannot be used.
+        """
+        from tradewind.couplers.grids.readers import find, wanted
+
+        return find.from_dataset(ds, wanted.Wanted(name, mask, radius))
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | Path,
+        *,
+        name: str | None = None,
+        mask: ArrayLike | str | None = None,
+        radius: float | None = None,
+    ) -> Grid:
+        """Read the grid of a netCDF file, as `from_dataset`; tiles of a mosaic come as one mesh.
+
+        Raises
+        ------
+        DataError
+            When there is no such file, or it is no netCDF.
+        GridError
+            As `from_dataset`, with the file's name.
+        """
+        from tradewind.couplers.grids.readers import find, wanted
+
+        return find.from_file(Path(path), wanted.Wanted(name, mask, radius))
 
     @classmethod
     def from_map_file(cls, path: str | Path, side: Literal["source", "target"] = "source") -> Grid:
-        """Read one of the two grids of an ESMF offline weight file."""
+        """Read one of the two grids of a weight file of ESMF, SCRIP or OASIS3-MCT.
+
+        Raises
+        ------
+        DataError
+            When the file is no weight file.
+        GridError
+            When the grid in it cannot be used.
+        """
         from tradewind.couplers.regrid import mapfile
 
         return mapfile.read_grid(Path(path), side)
 
-    def to_dataset(self) -> xr.Dataset:
-        """Return coordinates, bounds, mask and areas as a CF dataset."""
-        from tradewind.couplers.grids.readers import cf
+    def to_dataset(self, convention: Literal["cf", "ugrid"] = "cf") -> xr.Dataset:
+        """Return coordinates, corners, mask and given areas; `from_dataset` makes the same grid of them.
 
-        return cf.to_dataset(self)
+        Raises
+        ------
+        GridError
+            When UGRID is asked for what is no mesh.
+        """
+        from tradewind.couplers.grids.readers import find
+
+        return find.to_dataset(self, convention)
+
+    def to_file(self, path: str | Path, convention: Literal["cf", "ugrid"] = "cf") -> None:
+        """Write `to_dataset` as a netCDF file."""
+        self.to_dataset(convention).to_netcdf(Path(path))
 
     def with_mask(
         self,
@@ -239,113 +276,3 @@ class Grid:
         if isinstance(self.places, Listed) and self.has_corners and (chosen & ~self.mask).any():
             cells.sound(self.places, chosen, where)
         return replace(self, mask=chosen)
-
-    @property
-    def lon(self) -> Array:
-        """Longitudes of the centres in degrees, shape ``(size,)``."""
-        return self.places.lon
-
-    @property
-    def lat(self) -> Array:
-        """Latitudes of the centres in degrees, shape ``(size,)``."""
-        return self.places.lat
-
-    @property
-    def has_corners(self) -> bool:
-        """Whether corners are known; without them only bilinear and nearest methods work."""
-        return self.places.n_corners > 0
-
-    @property
-    def lon_corners(self) -> Array | None:
-        """Longitudes of the corners in degrees, counter-clockwise, shape ``(size, nv)``, or None.
-
-        Cells with fewer corners repeat the last one.
-        """
-        return self.places.angles_of(slice(None))[0] if self.has_corners else None
-
-    @property
-    def lat_corners(self) -> Array | None:
-        """Latitudes of the corners, as `lon_corners`."""
-        return self.places.angles_of(slice(None))[1] if self.has_corners else None
-
-    def corners_of(self, cells: Index | slice) -> Array:
-        """Return unit vectors of the corners of some cells, shape ``(cells, nv, 3)``; nothing is kept.
-
-        Raises
-        ------
-        GridError
-            When the grid has no corners.
-        """
-        self._refuse_points()
-        return self.places.corners_of(cells)
-
-    def _refuse_points(self) -> None:
-        if not self.has_corners:
-            raise GridError("has no corners", where=repr(self), hint="give them, or use bilinear or nearest")
-
-    @property
-    def size(self) -> int:
-        """Number of cells."""
-        return int(np.prod(self.shape))
-
-    @cached_property
-    def centres(self) -> Array:
-        """Unit vectors of the centres, shape ``(size, 3)``."""
-        return sphere.unit_vectors(self.lon, self.lat)
-
-    @cached_property
-    def corners(self) -> Array:
-        """Unit vectors of the corners, counter-clockwise, shape ``(size, nv, 3)``.
-
-        Raises
-        ------
-        GridError
-            When the grid has no corners.
-        """
-        self._refuse_points()
-        return places.every_corner(self.places, self.size)
-
-    @cached_property
-    def polygon_area(self) -> Array:
-        """Areas in steradian of the polygons with great-circle sides, shape ``(size,)``."""
-        self._refuse_points()
-        return places.polygon_areas(self.places, self.size)
-
-    @property
-    def area(self) -> Array:
-        """Areas in steradian, shape ``(size,)``: the user's where given, else the polygons'."""
-        return self.polygon_area if self.given_area is None else self.given_area
-
-    @cached_property
-    def periodic(self) -> bool:
-        """Whether the last column of cells borders on the first."""
-        return topology.periodic(self)
-
-    def neighbours(self, cells: Index) -> Index:
-        """Return the given cells and all that touch them, sorted global indices."""
-        return topology.neighbours(self, cells)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Hash of geometry, mask and areas: equal for equal grids on any machine."""
-        digest = hashlib.sha256(f"{self.kind}{self.shape}".encode())
-        for part in (*self.places.parts, self.mask, self.given_area):
-            digest.update(b"-" if part is None else np.ascontiguousarray(part).data)
-        return digest.hexdigest()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Grid) and (other is self or other.fingerprint == self.fingerprint)
-
-    def __hash__(self) -> int:
-        return hash(self.fingerprint)
-
-    def __repr__(self) -> str:
-        cells = "x".join(str(n) for n in self.shape)
-        masked = f", {int((~self.mask).sum())} masked" if not self.mask.all() else ""
-        box = f"{_range(self.lon, 'E', 'W')} {_range(self.lat, 'N', 'S')}"
-        return f"{self.kind} grid {cells} ({box}{masked})"
-
-
-def _range(values: Array, plus: str, minus: str) -> str:
-    ends = (f"{abs(v):g}{plus if v >= 0 else minus}" for v in (values.min(), values.max()))
-    return "..".join(ends)

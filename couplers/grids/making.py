@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from tradewind.couplers.grids import bounds, cells, checks, masks, sphere, topology
+from tradewind.couplers.grids import bounds, cells, checks, cube, masks, sphere, topology
 from tradewind.couplers.grids.places import Axes, GridKind, Listed, Parts, Places
 from tradewind.errors import GridError
 
@@ -90,6 +90,14 @@ def polygons(corners: Pair, centres: Pair | None, extras: Maybe) -> Parts:
     return _polygons(around, centres, (mask, extras[1]), where, np.inf)
 
 
+def cubed_sphere(n: int, extras: Maybe) -> Parts:
+    """Return the parts of a cubed sphere; see `Grid.cubed_sphere`."""
+    corners, centres = cube.equiangular(n)
+    where = f"cubed sphere C{n}"
+    mask = masks.active(extras[0], (6 * n * n,), f"{where} mask")
+    return _polygons(corners, centres, (mask, extras[1]), where)
+
+
 def points(centres: Pair, extras: Maybe) -> Parts:
     """Return the parts of a set of points; pairs are longitude first."""
     x, y = checks.coordinates(*centres, "points")
@@ -126,4 +134,4 @@ def _parts(
     where = f"{kind} grid"
     if isinstance(places, Listed) and places.n_corners:
         cells.refuse_overlap(cells.sound(places, mask, where), most, where)
-    return Parts(kind, shape, places, mask, checks.areas(area, shape, where), DIMS[kind])
+    return Parts(kind, shape, places, mask, checks.areas(area, shape, where, mask), DIMS[kind])

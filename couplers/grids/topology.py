@@ -12,7 +12,7 @@ from tradewind.errors import GridError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from tradewind.couplers.grids.grid import Grid
+    from tradewind.couplers.grids.geometry import Geometry
 
     Cells: TypeAlias = NDArray[np.int64]
     Array: TypeAlias = NDArray[np.float64]
@@ -56,7 +56,7 @@ def mean_of_distinct(corners: Array) -> Array:
     return np.asarray(mean / np.linalg.norm(mean, axis=-1, keepdims=True))
 
 
-def periodic(grid: Grid) -> bool:
+def periodic(grid: Geometry) -> bool:
     """Return whether the columns of a structured grid close around the globe."""
     if len(grid.shape) != 2 or grid.shape[1] < 3:
         return False
@@ -78,7 +78,7 @@ def _chord(a: Array, b: Array) -> Array:
     return np.asarray(np.sqrt(((a - b) ** 2).sum(axis=-1)))
 
 
-def neighbours(grid: Grid, wanted: Cells) -> Cells:
+def neighbours(grid: Geometry, wanted: Cells) -> Cells:
     """Return the cells `wanted` and all that share a corner with them, sorted.
 
     Rows and columns decide on structured grids (closed around the globe where periodic, open at the
@@ -93,7 +93,7 @@ def neighbours(grid: Grid, wanted: Cells) -> Cells:
     return np.flatnonzero(touched.any(axis=1)).astype(np.int64)
 
 
-def _structured(grid: Grid, cells: Cells) -> Cells:
+def _structured(grid: Geometry, cells: Cells) -> Cells:
     ny, nx = grid.shape
     wanted = np.zeros((ny, nx), dtype=bool)
     row, column = np.divmod(cells, nx)
@@ -113,7 +113,7 @@ def node_numbers(corners: Array) -> Cells:
     return number.reshape(corners.shape[:2])
 
 
-def centre_quads(grid: Grid) -> Cells:
+def centre_quads(grid: Geometry) -> Cells:
     """Return the centres ``(n, 4)`` that span the quadrilaterals between neighbouring rows and columns."""
     ny, nx = grid.shape
     index = np.arange(grid.size).reshape(ny, nx)

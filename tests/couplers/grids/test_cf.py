@@ -84,9 +84,54 @@ def test_mask_and_areas_come_along():
     assert (grid.area == 0.001).all()
 
 
-def test_areas_in_square_metres_are_left():
-    ds = dataset().assign(a_cell=(("y", "x"), np.ones((3, 4)), {"standard_name": "cell_area", "units": "m2"}))
-    assert Grid.from_dataset(ds).given_area is None
+def area(values, units: str, **attributes) -> tuple:
+    about = {"standard_name": "cell_area", "units": units, **attributes}
+    return (("y", "x"), np.full((3, 4), values), about)
+
+
+@pytest.mark.parametrize(
+    ("value", "units", "attributes", "radius", "note"),
+    [
+        (4.0e10, "m2", {}, 6371220.0, "divided by the square of 6371220 m (standard)"),
+        (4.0e4, "km^2", {}, 6371220.0, "divided by the square of 6371220 m (standard)"),
+        (4.0e10, "m2", {"earth_radius": 6371000.0}, 6371000.0, "6371000 m (earth_radius of the file)"),
+        (4.0e10, "m2", {"earth_radius": 6371.0}, 6371000.0, "6371000 m (earth_radius of the file)"),
+    ],
+    ids=["m2", "km2", "radius of the file", "radius in km"],
+)
+def test_areas_are_divided_by_the_square_of_a_radius_that_is_noted(value, units, attributes, radius, note):
+    grid = Grid.from_dataset(dataset().assign(a_cell=area(value, units, **attributes)))
+    assert grid.area == pytest.approx(np.full(12, 4.0e10 / radius**2), rel=1e-15)
+    assert grid.area_note.startswith("a_cell in ")
+    assert grid.area_note.endswith(note)
+
+
+def test_the_radius_may_be_given():
+    grid = Grid.from_dataset(dataset().assign(a_cell=area(4.0e10, "m2")), radius=6e6)
+    assert grid.area[0] == pytest.approx(4.0e10 / 36e12)
+    assert grid.area_note.endswith("6000000 m (given)")
+
+
+@pytest.mark.parametrize(
+    ("value", "units", "fault"),
+    [
+        (4.0e4, "m2", r"'a_cell': areas are 9\..*e-07 times those of the cells \(check the units"),
+        (1.2e-3 * 3283, "sr", "are the coordinates in radians"),
+        (4.0e10, "acres", "units 'acres' are no area"),
+        (4.0e10, "", "units '' are no area"),
+    ],
+)
+def test_areas_that_cannot_be_are_refused(value, units, fault):
+    with pytest.raises(GridError, match=fault):
+        Grid.from_dataset(dataset().assign(a_cell=area(value, units)))
+
+
+def test_masked_cells_need_no_area():
+    values = np.full((3, 4), 0.001)
+    values[0, 0] = np.nan
+    about = {"standard_name": "cell_area", "units": "sr"}
+    ds = dataset().assign(a_cell=(("y", "x"), values, about), mask=(("y", "x"), values > 0))
+    assert Grid.from_dataset(ds).area.tolist() == [0.0] + [0.001] * 11
 
 
 @pytest.mark.parametrize("fixture", ["coarse", "finer", "box", "rotated"])

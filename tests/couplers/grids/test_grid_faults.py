@@ -73,8 +73,8 @@ def test_latitude_bounds_beyond_a_pole_are_cut_by_nobody():
     [
         ({"mask": np.ones((2, 2))}, r"mask: shape \(2, 2\) is not the grid's \(5, 12\)"),
         ({"area": np.ones(3)}, r"area: shape \(3,\)"),
-        ({"area": np.zeros((5, 12))}, "area of cell 0 is not positive"),
-        ({"area": np.full((5, 12), np.nan)}, "not finite"),
+        ({"area": np.zeros((5, 12))}, "area of cell 0 is not positive and finite: 0"),
+        ({"area": np.full((5, 12), np.nan)}, "area of cell 0 .*: nan"),
     ],
     ids=["mask shape", "area shape", "no area", "nan area"],
 )
