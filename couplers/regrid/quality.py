@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[np.float64]
     Flags: TypeAlias = NDArray[np.bool_]
 
-HALF = 0.5 + 1e-9
-"""Conservative targets that are not covered more than this are left out of the misfits; a half is no more."""
+HALF = 0.5
+"""Conservative targets that are covered less than this are left out of the misfits."""
 ROUNDING = 1e-12
 """Weights this little below 0 or above 1 are rounding, and count as neither."""
 
@@ -105,7 +105,9 @@ def _json_number(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def quality(of: Regridder | WeightMap, frac_source: Array | None = None) -> Quality:
+def quality(
+    of: Regridder | WeightMap, frac_source: Array | None = None, rows: Flags | None = None
+) -> Quality:
     """Return the figures of a serial regridder or of what a weight file holds.
 
     Parameters
@@ -115,6 +117,8 @@ def quality(of: Regridder | WeightMap, frac_source: Array | None = None) -> Qual
     frac_source
         Fraction of every source cell that goes to targets, shape ``(n_source,)``; found from the geometry
         of the grids when absent, and so independent of the weights.
+    rows
+        Targets that count for the misfits, shape ``(n_target,)``; see `counted_rows` when absent.
 
     Raises
     ------
@@ -122,7 +126,12 @@ def quality(of: Regridder | WeightMap, frac_source: Array | None = None) -> Qual
         A regridder whose rows lie on several ranks.
     """
     weights = _of_map(of) if isinstance(of, WeightMap) else _of_regridder(of)
-    return weights.figures(frac_source)
+    return weights.figures(frac_source, weights.counted if rows is None else rows)
+
+
+def counted_rows(of: WeightMap) -> Flags:
+    """Return which targets of a weight file count for misfits: mapped, conservative ones by more than half."""
+    return _of_map(of).counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,14 +142,14 @@ class _Weights:
     matrix: sparse.csr_array
     frac: Array
 
-    def figures(self, frac_source: Array | None) -> Quality:
+    def figures(self, frac_source: Array | None, rows: Flags) -> Quality:
         value = self.matrix.data
         return Quality(
             scheme=self.scheme,
             sources=self.source.size,
             targets=self.target.size,
             entries=len(value),
-            rows=int(self.counted.sum()),
+            rows=int(rows.sum()),
             unmapped=int((self.target.mask & ~self.mapped).sum()),
             coverage=self.coverage(),
             row_sum_error=self.row_sum_error(),
@@ -151,7 +160,7 @@ class _Weights:
             not_finite=int((~np.isfinite(value)).sum()),
             least=float(value.min(initial=np.inf)),
             largest=float(value.max(initial=-np.inf)),
-            misfits=self.misfits(),
+            misfits=self.misfits(rows),
         )
 
     @cached_property
@@ -206,8 +215,7 @@ class _Weights:
         left = _integrals(self.source.polygon_area * covered, self.before)
         return _largest(np.abs(arrived - left) / np.abs(left)) if left.all() else None
 
-    def misfits(self) -> dict[str, Misfit]:
-        rows = self.counted
+    def misfits(self, rows: Flags) -> dict[str, Misfit]:
         if not rows.any():
             return {}
         expected = sampled(self.target.lon[rows], self.target.lat[rows])
