@@ -130,7 +130,7 @@ def quality(
 
 
 def counted_rows(of: WeightMap) -> Flags:
-    """Return which targets of a weight file count for misfits: mapped, conservative ones by more than half."""
+    """Return which targets of a weight file count for misfits: mapped, or more than half covered."""
     return _of_map(of).counted
 
 

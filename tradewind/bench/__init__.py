@@ -12,7 +12,11 @@ from tradewind.errors import ConfigError, did_you_mean
 if TYPE_CHECKING:
     from tradewind.couplers.assimilation import Progress
 
-BENCHMARKS = {"permian": "tradewind.bench.permian:figures"}
+BENCHMARKS = {
+    "permian": "tradewind.bench.permian:figures",
+    "regrid": "tradewind.bench.regrid:figures",
+    "misfits": "tradewind.bench.misfits:figures",
+}
 """Names of the benchmarks and the functions that compute their figures."""
 
 

@@ -29,8 +29,13 @@ def examples() -> Path:
     return folder
 
 
-def python(arguments: Sequence[str | Path], ranks: int = 1) -> str:
+def python(arguments: Sequence[str | Path], ranks: int = 1, folder: Path | None = None) -> str:
     """Run Python with one thread in a process of its own, or on `ranks` ranks; return what it printed.
+
+    Parameters
+    ----------
+    folder
+        Where it runs; here by default.
 
     Raises
     ------
@@ -39,7 +44,7 @@ def python(arguments: Sequence[str | Path], ranks: int = 1) -> str:
     """
     command = [*(launcher(ranks) if ranks > 1 else []), sys.executable, *map(str, arguments)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder)
     if done.returncode:
         raise DataError(f"{' '.join(command)} failed: {done.stderr.strip()[-2000:]}", where="benchmark")
     return done.stdout
