@@ -133,9 +133,6 @@ def _factors(source: Grid, target: Grid, scheme: Scheme, share: Share) -> Factor
     made = esmpy.Regrid(
         given.field,
         wanted.field,
-        src_mask_values=[0],
-        dst_mask_values=[0],
-        unmapped_action=esmpy.UnmappedAction.IGNORE,
         factors=True,
         dst_frac_field=covered,
         **options(source, scheme),
@@ -159,6 +156,11 @@ def options(source: Grid, scheme: Scheme) -> dict[str, Any]:
     return {
         "regrid_method": esmpy.RegridMethod[METHODS[scheme.method]],
         "norm_type": norm,
+        "src_mask_values": [0],
+        "dst_mask_values": [0],
+        "unmapped_action": esmpy.UnmappedAction.IGNORE,
+        # those that `Grid` lets pass are masked or below rounding; an error on one rank would hang the others
+        "ignore_degenerate": True,
         **_poles(source, scheme),
         **_extrapolation(scheme.extrapolation),
     }
@@ -292,9 +294,6 @@ class Stored:
         self._regrid = esmpy.Regrid(
             self._given,
             self._wanted,
-            src_mask_values=[0],
-            dst_mask_values=[0],
-            unmapped_action=esmpy.UnmappedAction.IGNORE,
             **self._options,
         )
 

@@ -28,7 +28,7 @@ from tradewind.couplers.esmf_shapes import Share
 from tradewind.couplers.grids.grid import Grid, GridKind
 from tradewind.couplers.grids.places import Axes, Listed
 from tradewind.couplers.ranks.parallel import Communicator, agree
-from tradewind.couplers.regrid.scheme import Method, PoleKind, Scheme
+from tradewind.couplers.regrid.scheme import Creep, InverseDistance, Method, PoleKind, Scheme
 from tradewind.couplers.regrid.weights.triplets import Triplets, coalesce
 from tradewind.errors import GridError, SpecError
 
@@ -101,7 +101,7 @@ def weights(source: Layout, target: Layout, scheme: Scheme) -> Triplets:
     """
     refuse_unfit(source.grid, target.grid, scheme)
     comm = target.comm
-    way = agreed(comm, where(comm, (source.grid, target.grid)))
+    way = agreed(comm, where(comm, (source.grid, target.grid), scheme))
     if way is Where.TOGETHER:
         return together(source.grid, target, scheme)
     make = in_process if way is Where.HERE else in_child
@@ -142,12 +142,19 @@ def refuse_unfit(source: Grid, target: Grid, scheme: Scheme) -> None:
         )
 
 
-def where(comm: Communicator, grids: Iterable[Grid] = ()) -> Where:
-    """Return where ESMPy can run as far as this rank can tell; local."""
+def where(comm: Communicator, grids: Iterable[Grid] = (), scheme: Scheme | None = None) -> Where:
+    """Return where ESMPy can run as far as this rank can tell; local.
+
+    Some extrapolation is left to a single process: with several, ESMF 8.9 takes other sources of equal
+    distance for inverse distance, and for creep fill it fills other cells, or hangs.
+    """
     if threading.current_thread() is not threading.main_thread() or _host_runs_esmf():
         return Where.CHILD
     if not under_mpi():
         return Where.HERE
+    afar = None if scheme is None else scheme.extrapolation
+    if isinstance(afar, Creep | InverseDistance) and comm.size > 1:
+        return Where.CHILD
     enough = all(_divisible(grid, comm.size) for grid in grids)
     return Where.TOGETHER if enough and _is_world(comm) and _same_mpi(Build.found()) else Where.CHILD
 

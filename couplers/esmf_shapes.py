@@ -95,16 +95,27 @@ class MeshShare:
 
 
 def mesh_share(grid: Grid, share: Share) -> MeshShare:
-    """Return one rank's share of the polygons of `grid`; neighbouring polygons have nodes in common."""
+    """Return one rank's share of the polygons of `grid`; neighbouring polygons have nodes in common.
+
+    Cells of which fewer than three nodes are left when close corners are joined are left out: they have no
+    area, and ESMF stops on the one rank that has them, while the others wait for it.
+    """
     number = topology.node_numbers(grid.corners)
     _, first = np.unique(number, return_index=True)
     lon, lat = (np.asarray(c).reshape(-1)[first] for c in (grid.lon_corners, grid.lat_corners))
-    owner = np.full(len(first), share.size)
-    np.minimum.at(owner, number, share.owner(grid.size)[:, None])
-    cells = share.cells(grid.size)
-    mine = number[cells]
     # a corner that repeats the one before it is the padding of a cell with fewer corners
-    fresh = mine != np.roll(mine, 1, axis=1)
+    fresh = number != np.roll(number, 1, axis=1)
+    whole = fresh.sum(axis=1) >= 3
+    cells = share.cells(grid.size)
+    cells = cells[whole[cells]]
+    mine, fresh = number[cells], fresh[cells]
     nodes, places = np.unique(mine[fresh], return_inverse=True)
     lon_lat = np.stack([lon[nodes], lat[nodes]], axis=1)
-    return MeshShare(cells, nodes, lon_lat, owner[nodes], fresh.sum(axis=1), places)
+    return MeshShare(cells, nodes, lon_lat, _owners(number, whole, share)[nodes], fresh.sum(axis=1), places)
+
+
+def _owners(number: Index, whole: NDArray[np.bool_], share: Share) -> Index:
+    """Return the first rank whose cells touch each node; no rank's for nodes of no `whole` cell."""
+    out = np.full(int(number.max()) + 1, share.size)
+    np.minimum.at(out, number[whole], share.owner(len(number))[whole, None])
+    return out

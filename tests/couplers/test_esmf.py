@@ -57,6 +57,7 @@ def fake(monkeypatch) -> ModuleType:
     module.NormType = names("DSTAREA", "FRACAREA")
     module.PoleMethod = names("NONE", "ALLAVG", "NPNTAVG", "TEETH")
     module.ExtrapMethod = names("NONE", "NEAREST_STOD", "NEAREST_IDAVG", "CREEP_FILL")
+    module.UnmappedAction = names("ERROR", "IGNORE")
     module.EndAction = SimpleNamespace(NORMAL=1, KEEP_MPI=2)
     monkeypatch.setitem(sys.modules, "esmpy", module)
     return module
@@ -88,6 +89,13 @@ def test_methods_without_a_norm_are_told_none(fake, coarse):
 
 def test_line_types_are_left_to_esmf(fake, coarse):
     assert "line_type" not in esmf.options(coarse, Scheme(Method.BILINEAR))
+
+
+def test_masks_and_what_is_left_unmapped_are_no_errors(fake, coarse):
+    found = esmf.options(coarse, Scheme())
+    assert (found["src_mask_values"], found["dst_mask_values"]) == ([0], [0])
+    assert found["unmapped_action"].name == "IGNORE"
+    assert found["ignore_degenerate"]
 
 
 def pole(source: Grid, scheme: Scheme) -> str:

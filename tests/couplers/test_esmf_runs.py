@@ -120,6 +120,12 @@ def test_more_ranks_than_columns_ask_a_child(ranks):
     assert esmf_runs.where(ranks, (narrow,)) is Where.CHILD
 
 
+@pytest.mark.parametrize("how", [Creep(2), InverseDistance()])
+def test_extrapolation_that_depends_on_the_ranks_asks_a_child(ranks, coarse, how):
+    scheme = Scheme(Method.BILINEAR, extrapolation=how)
+    assert esmf_runs.where(ranks, (coarse,), scheme) is Where.CHILD
+
+
 @pytest.mark.parametrize("comm", ["", "mpiuni"])
 def test_an_esmf_without_mpi_asks_a_child(ranks, monkeypatch, comm):
     monkeypatch.setattr(Build, "found", lambda: Build("8.9.0", comm, "/opt/esmf/lib"))

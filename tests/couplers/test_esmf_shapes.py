@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -102,3 +104,15 @@ def test_a_node_between_two_ranks_belongs_to_the_first(mesh):
 def test_a_rank_without_cells_gives_nothing(mesh):
     none = mesh_share(mesh, Share(0, 5))
     assert len(none.cells) == len(none.nodes) == len(none.connections) == 0
+
+
+def test_a_cell_that_rounding_makes_a_line_is_left_out(mesh):
+    lon, lat = mesh.lon_corners.copy(), mesh.lat_corners.copy()
+    lon[1], lat[1] = [1.0, 2.0, 2.0, 1.0], [0.0, 0.0, 1e-12, 1e-12]
+    places = replace(mesh.places, lon_corners=lon, lat_corners=lat)
+    thin = replace(mesh, places=places)
+    assert mesh_share(thin, Share()).cells.tolist() == [0, 2, 3]
+    # its nodes belong to those who have cells there, not to the rank that would have given it
+    second = mesh_share(thin, Share(1, 2))
+    assert second.cells.tolist() == [2, 3]
+    assert set(second.owners) == {1}
