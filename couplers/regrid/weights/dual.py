@@ -14,6 +14,7 @@ import numpy as np
 
 from tradewind.couplers.compiled import compiled
 from tradewind.couplers.grids import topology
+from tradewind.couplers.regrid.weights.positions import positions
 from tradewind.errors import GridError
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     Index: TypeAlias = NDArray[np.int64]
     Array: TypeAlias = NDArray[np.float64]
-
-DEGREE = math.pi / 180.0
 
 
 def dual_elements(grid: Grid) -> Index:
@@ -48,7 +47,7 @@ def dual_elements(grid: Grid) -> Index:
     lon, lat = grid.lon_corners.reshape(-1)[first], grid.lat_corners.reshape(-1)[first]
     starts, cells = _cells_around(number, len(nodes))
     elements = np.full((int(_parts(np.diff(starts)).sum()), 4), -1, dtype=np.int64)
-    failed = _fill((starts, cells), _positions(lon, lat), _positions(grid.lon, grid.lat), elements)
+    failed = _fill((starts, cells), positions(lon, lat), positions(grid.lon, grid.lat), elements)
     if failed >= 0:
         raise GridError(
             f"the centres around the node at {lon[failed]:g} E, {lat[failed]:g} N cannot be joined",
@@ -71,21 +70,6 @@ def _cells_around(number: Index, nodes: int) -> tuple[Index, Index]:
     # a corner that is repeated names its cell once
     pairs = np.unique(number.reshape(-1).astype(np.int64) * size + cell)
     return np.searchsorted(pairs, np.arange(nodes + 1) * size), pairs % size
-
-
-@compiled
-def _positions(lon: Array, lat: Array) -> Array:
-    """Return unit vectors ``(n, 3)``, to the last bit as ESMF has them.
-
-    On regular meshes rounding decides in which of two equally good ways a polygon is cut.
-    """
-    out = np.zeros((len(lon), 3))
-    for i in range(len(lon)):
-        theta, phi = lon[i] * DEGREE, (90.0 - lat[i]) * DEGREE
-        out[i, 2] = math.cos(phi)
-        if abs(lat[i]) != 90.0:
-            out[i, 0], out[i, 1] = math.cos(theta) * math.sin(phi), math.sin(theta) * math.sin(phi)
-    return out
 
 
 @compiled

@@ -14,7 +14,7 @@ import numpy as np
 
 from tradewind.couplers.regrid.scheme import Creep, InverseDistance
 from tradewind.couplers.regrid.weights.creep import crept
-from tradewind.couplers.regrid.weights.nearest import nearest_places
+from tradewind.couplers.regrid.weights.nearest import nearest_cells
 from tradewind.couplers.regrid.weights.triplets import coalesce
 
 if TYPE_CHECKING:
@@ -75,11 +75,10 @@ def _from_nearest(source: Grid, target: Grid, rows: Index, count: int, exponent:
     columns = np.flatnonzero(source.mask)
     if len(columns) == 0 or len(rows) == 0:
         return rows[:0], columns[:0], np.zeros(0)
-    index, distance = nearest_places(source.centres[columns], target.centres[rows], count)
+    col, distance = nearest_cells(source, columns, target, rows, count)
     value = _inverse(distance, exponent)
-    row = np.repeat(rows, index.shape[1])
-    real = value.reshape(-1) > 0
-    return row[real], columns[index.reshape(-1)][real], value.reshape(-1)[real]
+    real = value > 0
+    return np.broadcast_to(rows[:, None], col.shape)[real], col[real], value[real]
 
 
 def _inverse(distance: Array, exponent: float) -> Array:

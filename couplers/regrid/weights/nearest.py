@@ -1,7 +1,7 @@
 """Nearest neighbours, in either direction.
 
-Near is what a chord through the earth measures. Of places that are equally near, to `TIE`, those that come
-first in their grid are taken, so that weights do not depend on rounding (ESMF leaves it to rounding).
+Near is what a chord through the earth measures. Of places that are equally near rounding takes one, the very
+one that it takes in ESMF (see `positions`); of those that are equal to the last bit the first is taken.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from scipy.spatial import cKDTree
+
+from tradewind.couplers.regrid.weights.positions import positions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     Entries: TypeAlias = tuple[Index, Index, Array]
 
 TIE = 1e-12
-"""Chords that differ by less than this are equal."""
+"""Chords that differ by less than this may be equal: rounding has to be looked at."""
 MORE = 8
 """So many candidates are looked at where one more than asked for is equally near."""
 POINTS = 1 << 17
@@ -33,8 +35,8 @@ def nearest_s2d(source: Grid, target: Grid, rows: Index) -> tuple[Entries, Array
     rows, columns = rows[target.mask[rows]], np.flatnonzero(source.mask)
     if len(columns) == 0:
         return _ones(rows[:0], columns, target.size)
-    found, _ = nearest_places(source.centres[columns], target.centres[rows], 1)
-    return _ones(rows, columns[found[:, 0]], target.size)
+    found, _ = nearest_cells(source, columns, target, rows, 1)
+    return _ones(rows, found[:, 0], target.size)
 
 
 def nearest_d2s(source: Grid, target: Grid, rows: Index) -> tuple[Entries, Array]:
@@ -45,11 +47,11 @@ def nearest_d2s(source: Grid, target: Grid, rows: Index) -> tuple[Entries, Array
     columns, active = np.flatnonzero(source.mask), np.flatnonzero(target.mask)
     if len(active) == 0:
         return _ones(active, columns[:0], target.size)
-    found, _ = nearest_places(target.centres[active], source.centres[columns], 1)
-    row = active[found[:, 0]]
-    asked = np.isin(row, rows)
-    order = np.argsort(row[asked], kind="stable")
-    return _ones(row[asked][order], columns[asked][order], target.size)
+    found, _ = nearest_cells(target, active, source, columns, 1)
+    asked = np.isin(found[:, 0], rows)
+    row, col = found[asked, 0], columns[asked]
+    order = np.argsort(row, kind="stable")
+    return _ones(row[order], col[order], target.size)
 
 
 def _ones(row: Index, col: Index, n_target: int) -> tuple[Entries, Array]:
@@ -58,23 +60,26 @@ def _ones(row: Index, col: Index, n_target: int) -> tuple[Entries, Array]:
     return (row, col, np.ones(len(row))), mapped
 
 
-def nearest_places(places: Array, points: Array, count: int) -> tuple[Index, Array]:
-    """Return the places nearest to each point, ascending, and their distances, each ``(n, count)``.
+def nearest_cells(grid: Grid, cells: Index, other: Grid, points: Index, count: int) -> tuple[Index, Array]:
+    """Return which cells of a grid are nearest to those of another, ascending, and how far; ``(n, count)``.
 
     Parameters
     ----------
-    places, points
-        Unit vectors ``(m, 3)`` and ``(n, 3)``. What is found for a point does not depend on the others.
+    cells
+        Cells of `grid` that count, shape ``(m,)``, ascending.
+    points
+        Cells of `other` to look from, shape ``(n,)``. What is found for one does not depend on the rest.
     count
-        How many; all where there are fewer.
+        How many; all of `cells` where these are fewer.
     """
-    count = min(count, len(places))
+    places, count = positions(grid.lon[cells], grid.lat[cells]), min(count, len(cells))
     tree = cKDTree(places, balanced_tree=False, compact_nodes=False)
-    pieces = range(0, len(points), POINTS)
-    found = [_nearest(tree, points[start : start + POINTS], count) for start in pieces]
-    nothing = np.zeros((0, count))
-    index = np.concatenate([nothing.astype(np.int64), *(f[0] for f in found)])
-    return index, np.concatenate([nothing, *(f[1] for f in found)])
+    index, distance = np.empty((len(points), count), dtype=np.int64), np.empty((len(points), count))
+    for start in range(0, len(points), POINTS):
+        part = slice(start, start + POINTS)
+        here = positions(other.lon[points[part]], other.lat[points[part]])
+        index[part], distance[part] = _nearest(tree, here, count)
+    return cells[index], distance
 
 
 def _nearest(tree: cKDTree, points: Array, count: int) -> tuple[Index, Array]:
@@ -83,7 +88,8 @@ def _nearest(tree: cKDTree, points: Array, count: int) -> tuple[Index, Array]:
         tied = distance[:, count] <= distance[:, count - 1] + TIE
         index, distance = index[:, :count].copy(), distance[:, :count].copy()
         index[tied], distance[tied] = _first_of_tied(tree, points[tied], count)
-    return _ordered(index, distance, index)
+    order = np.argsort(index, axis=1)
+    return np.take_along_axis(index, order, axis=1), np.take_along_axis(distance, order, axis=1)
 
 
 def _asked(tree: cKDTree, points: Array, count: int) -> tuple[Index, Array]:
@@ -98,24 +104,17 @@ def _first_of_tied(tree: cKDTree, points: Array, count: int) -> tuple[Index, Arr
     index, distance = _asked(tree, points, count + MORE)
     reach = distance[:, count - 1] + TIE
     last = distance[:, -1] <= reach
-    index, distance = _first(index, distance, count)
+    index, distance = _first(tree, points, index, count)
     if tree.n > count + MORE:
         for k in np.flatnonzero(last):
-            near = np.array(tree.query_ball_point(points[k], reach[k]), dtype=np.int64)
-            apart = np.sqrt(((tree.data[near] - points[k]) ** 2).sum(axis=1))
-            index[k], distance[k] = (a[0] for a in _first(near[None], apart[None], count))
+            near = np.array([tree.query_ball_point(points[k], reach[k])], dtype=np.int64)
+            index[k], distance[k] = (found[0] for found in _first(tree, points[k : k + 1], near, count))
     return index, distance
 
 
-def _first(index: Index, distance: Array, count: int) -> tuple[Index, Array]:
-    """Keep `count` candidates: all that are nearer than the last, and the first of those as near as it."""
-    last = np.sort(distance, axis=1)[:, count - 1 : count]
-    nearer, beyond = distance < last - TIE, distance > last + TIE
-    rank = np.where(nearer, -1, np.where(beyond, np.iinfo(np.int64).max, index))
-    index, distance = _ordered(index, distance, rank)
-    return index[:, :count], distance[:, :count]
-
-
-def _ordered(index: Index, distance: Array, by: Index) -> tuple[Index, Array]:
-    order = np.argsort(by, axis=1, kind="stable")
-    return np.take_along_axis(index, order, axis=1), np.take_along_axis(distance, order, axis=1)
+def _first(tree: cKDTree, points: Array, index: Index, count: int) -> tuple[Index, Array]:
+    """Keep the `count` candidates that are nearest as ESMF rounds, then the first."""
+    x, y, z = np.moveaxis(points[:, None] - tree.data[index], -1, 0)
+    square = x * x + y * y + z * z
+    order = np.lexsort((index, square))[:, :count]
+    return np.take_along_axis(index, order, axis=1), np.sqrt(np.take_along_axis(square, order, axis=1))
