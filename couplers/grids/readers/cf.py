@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[np.float64]
 
-LOOKED_FOR = "UGRID (cf_role mesh_topology), SCRIP (grid_center_lon), ESMF mesh (nodeCoords), GRIDSPEC (x, y at nyp, nxp)"
+LOOKED_FOR = (
+    "UGRID (cf_role mesh_topology), SCRIP (grid_center_lon), ESMF mesh (nodeCoords), "
+    "GRIDSPEC (x, y at nyp, nxp)"
+)
 
 USUAL = {"lon", "lat", "longitude", "latitude"} | {
     f"degree{s}_{d}" for s in ("", "s") for d in ("east", "north", "E", "N")
@@ -131,12 +134,13 @@ def _candidates(ds: xr.Dataset, name: str, allowed: list[set[str]]) -> list[str]
     import cf_xarray  # noqa: F401  (registers the accessor `.cf`)
 
     # many files have their longitudes among their data
-    for where in (ds, ds.set_coords([n for n, v in ds.data_vars.items() if _is_angle(str(n), v.attrs)])):
+    angles = [n for n, v in ds.data_vars.items() if _is_angle(str(n), v.attrs)]
+    for where in (ds, ds.set_coords(angles)):
         found = where.cf.coordinates.get(name) or where.cf.guess_coord_axis().cf.coordinates.get(name, [])
-        if found:
+        kept = next(filter(None, ([n for n in found if n in those] for those in allowed)), [])
+        if kept:
             break
-    kept = ([n for n in found if n in those] for those in allowed)
-    return next(filter(None, kept), [])
+    return kept
 
 
 def _is_angle(name: str, about: dict[str, Any]) -> bool:

@@ -58,9 +58,7 @@ def _faces(ds: xr.Dataset, count: xr.DataArray) -> Index:
     connection, corners = ds["elementConn"], np.asarray(count.values).astype(np.int64)
     index = counted_from_zero(connection, start=1, spared=(BREAK,))
     if (index == BREAK).any():
-        raise GridError(
-            "elements have several parts", where=WHERE, hint="split them into elements of one part"
-        )
+        raise GridError("elements have several parts", where=WHERE, hint="split them up")
     if index.ndim == 1:
         index = _unravelled(index, corners)
     if index.shape[0] != len(corners) or corners.max() > index.shape[1]:

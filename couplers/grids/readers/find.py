@@ -48,9 +48,9 @@ def from_dataset(ds: xr.Dataset, wanted: Wanted) -> Grid:
 def _reader(ds: xr.Dataset) -> Reader:
     if ugrid.topologies(ds):
         return ugrid.from_dataset
-    if scrip.CENTRES <= set(ds.variables):
+    if set(ds.variables) >= scrip.CENTRES:
         return scrip.from_dataset
-    if esmf_mesh.NODES <= set(ds.variables):
+    if set(ds.variables) >= esmf_mesh.NODES:
         return esmf_mesh.from_dataset
     if gridspec.is_mosaic(ds):
         hint = "open the mosaic with Grid.from_file: its tiles lie in files of their own"

@@ -45,7 +45,7 @@ def turned_back(about: dict[str, object], x: Array, y: Array) -> tuple[Array, Ar
 
 
 def places(ds: xr.Dataset, about: xr.DataArray) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    """Return centres ``(ny, nx)`` and nodes ``(ny + 1, nx + 1)``, true longitudes and latitudes in degrees."""
+    """Return centres ``(ny, nx)`` and nodes ``(ny + 1, nx + 1)``, true degrees."""
     axes = (axis(ds, "grid_longitude"), axis(ds, "grid_latitude"))
     x, y = (np.asarray(a.values, dtype=np.float64) for a in axes if a is not None)
     edges = (_edges(ds, axes[0], x), _edges(ds, axes[1], y))

@@ -173,10 +173,8 @@ def _nodes(grid: Grid) -> tuple[Array, Index]:
     # exact pairs, so that what is read again is the same grid
     pairs, faces = np.unique((lon + 1j * lat).reshape(-1), return_inverse=True)
     faces = faces.reshape(lon.shape).astype(np.int64)
-    same = faces[:, 1:] == faces[:, -1:]
+    last, before = (faces[:, 1:] == other for other in (faces[:, -1:], faces[:, :-1]))
     repeated = np.zeros(faces.shape, dtype=bool)
-    repeated[:, 1:] = np.logical_and.accumulate(same[:, ::-1], axis=1)[:, ::-1] & (
-        faces[:, 1:] == faces[:, :-1]
-    )
+    repeated[:, 1:] = np.logical_and.accumulate(last[:, ::-1], axis=1)[:, ::-1] & before
     repeated[:, :3] = False
     return np.stack([pairs.real, pairs.imag]), np.where(repeated, -1, faces)

@@ -117,8 +117,8 @@ def with_areas(grid: Grid, area: xr.DataArray | None, ds: xr.Dataset, wanted: Wa
         return grid
     where = f"variable {area.name!r}"
     factor, note = _steradian(area, ds, wanted)
-    values = np.asarray(area.values, dtype=np.float64) * factor
-    values = checks.areas(values, grid.shape, where, grid.mask)
+    raw = np.asarray(area.values, dtype=np.float64) * factor
+    values = checks.areas(raw, grid.shape, where, grid.mask)
     if values is not None:
         _refuse_other_size(grid, values, where)
     return replace(grid, given_area=values, area_note=f"{area.name}{note}")
@@ -152,14 +152,14 @@ def _radius(area: xr.DataArray, ds: xr.Dataset, wanted: Wanted) -> tuple[float, 
 
 
 def _refuse_other_size(grid: Grid, area: Array, where: str) -> None:
+    if not grid.mask.any():
+        return
     if grid.has_corners:
         some = np.flatnonzero(grid.mask)[:: max(1, int(grid.mask.sum()) // 10_000)]
-        ratio = (
-            float(np.median(area[some] / sphere.polygon_areas(grid.corners_of(some)))) if len(some) else 1.0
-        )
+        ratio = float(np.median(area[some] / sphere.polygon_areas(grid.corners_of(some))))
     else:
         ratio = max(1.0, float(area[grid.mask].sum()) / (4 * np.pi * 1.01))
     if not 0.1 <= ratio <= 10.0:
-        radians = 0.5 <= ratio * (np.pi / 180) ** 2 <= 2.0
+        radians = 0.1 <= ratio * (np.pi / 180) ** 2 <= 10.0
         hint = "are the coordinates in radians?" if radians else "check the units, or give the radius"
         raise GridError(f"areas are {ratio:.3g} times those of the cells", where=where, hint=hint)
