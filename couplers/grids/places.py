@@ -141,22 +141,20 @@ class Axes:
 
     def corners_of(self, cells: Index | slice) -> Array:
         """Return unit vectors of the corners of some cells, shape ``(cells, 4, 3)``."""
-        columns, rows = self._edges_of(cells)
-        across, up = self._rows
-        out = np.empty((*rows.shape, 3))
-        for k, along in enumerate(self._columns):
-            np.multiply(across[rows], along[columns], out=out[..., k])
-        out[..., 2] = up[rows]
-        return out
+        from tradewind.couplers.grids import polygons
+
+        around = np.stack(self._around, axis=-1)
+        return np.asarray(polygons.boxes(self._numbers(cells), self._columns, self._rows, around))
 
     def _edges_of(self, cells: Index | slice) -> tuple[Index, Index]:
-        if isinstance(cells, slice):
-            index = np.arange(*cells.indices(self.size))
-        else:
-            index = np.flatnonzero(cells) if cells.dtype == bool else np.asarray(cells)
-        row, column = np.divmod(index, len(self.x))
+        row, column = np.divmod(self._numbers(cells), len(self.x))
         right, up = self._around
         return column[:, None] + right, row[:, None] + up
+
+    def _numbers(self, cells: Index | slice) -> Index:
+        if isinstance(cells, slice):
+            return np.arange(*cells.indices(self.size))
+        return np.flatnonzero(cells) if cells.dtype == bool else np.asarray(cells)
 
     @cached_property
     def _around(self) -> tuple[Index, Index]:
@@ -167,14 +165,12 @@ class Axes:
 
     # sphere.unit_vectors of a node is the product of these, in the same order of operations
     @cached_property
-    def _columns(self) -> tuple[Array, Array]:
-        around = sphere.unit_vectors(self.x_edges, np.zeros_like(self.x_edges))
-        return around[:, 0], around[:, 1]
+    def _columns(self) -> Array:
+        return sphere.unit_vectors(self.x_edges, np.zeros_like(self.x_edges))
 
     @cached_property
-    def _rows(self) -> tuple[Array, Array]:
-        along = sphere.unit_vectors(np.zeros_like(self.y_edges), self.y_edges)
-        return along[:, 0], along[:, 2]
+    def _rows(self) -> Array:
+        return sphere.unit_vectors(np.zeros_like(self.y_edges), self.y_edges)
 
 
 def blocks(size: int) -> Iterator[slice]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array: TypeAlias = NDArray[np.float64]
+    Index: TypeAlias = NDArray[np.int64]
     Flags: TypeAlias = NDArray[np.bool_]
 
 KEPT = 4
@@ -57,6 +58,29 @@ def _cosine_and_sine(degrees: float) -> tuple[float, float]:
     if quarters % 2.0 == 1.0:
         cosine, sine = -sine, cosine
     return (-cosine, -sine) if quarters % 4.0 >= 2.0 else (cosine, sine)
+
+
+@compiled
+def boxes(cells: Index, columns: Array, rows: Array, around: Index) -> Array:
+    """Corners ``(n, 4, 3)`` of cells between meridians and parallels.
+
+    Parameters
+    ----------
+    cells
+        Numbers ``(n,)``, columns running fastest.
+    columns, rows
+        Vectors at the edges of columns, on the equator, and of rows, on the meridian of Greenwich.
+    around
+        Steps right and up from the first edges of a cell to its corners, shape ``(4, 2)``.
+    """
+    out = np.empty((len(cells), 4, 3))
+    for i in range(len(cells)):
+        row, column = divmod(cells[i], len(columns) - 1)
+        for k in range(4):
+            x, y = column + around[k, 0], row + around[k, 1]
+            out[i, k, 0], out[i, k, 1] = rows[y, 0] * columns[x, 0], rows[y, 0] * columns[x, 1]
+            out[i, k, 2] = rows[y, 2]
+    return out
 
 
 @compiled
