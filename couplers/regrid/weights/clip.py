@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 TINY = 1e-15
 """Distances from a side below this part of its length are rounding: the point is on the side."""
-SAME = 2e-15
-"""Corners nearer to each other than this in every coordinate are one."""
 
 
 @compiled
@@ -54,24 +52,6 @@ def areas(subjects: Array, whole: Array, clips: Array, subject: Index, clip: Ind
         if cuts > 0:
             n = _cut_off(subjects, j, room, sides, cutting[:cuts])
             out[k] = area(room[cuts % 2], n)
-    return out
-
-
-@compiled
-def areas_and_centroids(subjects: Array, clips: Array, subject: Index, clip: Index) -> Array:
-    """Return area and mean of the corners, a unit vector, of intersections of pairs, shape ``(pairs, 4)``.
-
-    As `areas`. Corners that coincide count once in the mean, as in ESMF's second order.
-    """
-    out = np.zeros((len(subject), 4))
-    room, sides, cutting = _room(subjects, clips), _sides(clips), np.empty(clips.shape[1], dtype=np.int64)
-    for k in range(len(subject)):
-        _see_sides(clips, clip[k], sides)
-        cuts = _cuts(subjects, subject[k], sides, cutting)
-        if cuts >= 0:
-            n = _cut_off(subjects, subject[k], room, sides, cutting[:cuts])
-            out[k, 0] = area(room[cuts % 2], n)
-            _put_centroid(room[cuts % 2], n, out[k])
     return out
 
 
@@ -177,18 +157,3 @@ def _put_crossing(room: Array, here: int, a: int, b: int, t: float, count: int) 
         y * scale,
         z * scale,
     )
-
-
-@compiled
-def _put_centroid(points: Array, n: int, out: Array) -> None:
-    """Put the normalised mean of the corners that differ from the one before behind the area in `out`."""
-    for c in range(n):
-        before = points[c - 1 if c else n - 1]
-        far = max(abs(points[c, 0] - before[0]), abs(points[c, 1] - before[1]))
-        if max(far, abs(points[c, 2] - before[2])) >= SAME:
-            for x in range(3):
-                out[1 + x] += points[c, x]
-    length = np.sqrt(out[1] * out[1] + out[2] * out[2] + out[3] * out[3])
-    if length > 0.0:
-        for x in range(3):
-            out[1 + x] /= length

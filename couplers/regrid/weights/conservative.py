@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from tradewind.couplers.grids import sphere
+from tradewind.couplers.grids.places import blocks
 from tradewind.couplers.regrid.weights import clip
 from tradewind.couplers.regrid.weights.tree import BoxTree, boxes_around
 from tradewind.couplers.regrid.weights.triplets import coalesce
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     Index: TypeAlias = NDArray[np.int64]
     Array: TypeAlias = NDArray[np.float64]
+    Single: TypeAlias = NDArray[np.float32]
     Flags: TypeAlias = NDArray[np.bool_]
     Entries: TypeAlias = tuple[Index, Index, Array]
 
@@ -44,23 +46,13 @@ def overlap_areas(source: Grid, target: Grid, rows: Index) -> Entries:
     rows
         Target cells to look at, global indices; masked ones are left out.
     """
-    parts = [_shared(source, *meeting) for meeting in _meetings(source, target, rows)]
-    row, col, area = coalesce(*_joined(parts, np.zeros(0)))
-    real = _real(source, target, row, col, area)
-    return (row, col, area) if real.all() else (row[real], col[real], area[real])
-
-
-def overlaps_with_centroids(source: Grid, target: Grid, rows: Index) -> tuple[Index, Index, Array, Array]:
-    """Return what `overlap_areas` does, and where each overlap has its middle, shape ``(entries, 3)``.
-
-    The middle is the mean of the corners brought to the sphere, as in ESMF's second order. Of a target that
-    is not convex, and taken in pieces, it is the mean of theirs weighted by area.
-    """
-    parts = [_shared_with_middles(source, *meeting) for meeting in _meetings(source, target, rows)]
-    row, col, sums = coalesce(*_joined(parts, np.zeros((0, 4))))
-    real = _real(source, target, row, col, sums[:, 0])
-    row, col, sums = row[real], col[real], sums[real]
-    return row, col, sums[:, 0].copy(), sums[:, 1:] / sums[:, :1]
+    rows = rows[target.mask[rows]]
+    blocks_of_rows = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
+    sources = _Sources.near(source, _extent(target, blocks_of_rows))
+    parts = [found for block in blocks_of_rows for found in sources.shared_with(_Pieces.of(target, block))]
+    row, col, area = coalesce(*_joined(parts))
+    real = np.flatnonzero(area > SLIVER * np.minimum(target.polygon_area[row], sources.area[col]))
+    return row[real], sources.cells[col[real]], area[real]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +70,7 @@ class _Pieces:
         A cell that is not convex becomes the fan of triangles about its first corner; those that turn
         clockwise lie outside or are counted twice by others, and are taken away again.
         """
-        corners = target.corners[rows]
+        corners = target.corners_of(rows)
         plain = sphere.convex(corners)
         if plain.all():
             return cls(corners, rows, np.ones(len(rows)))
@@ -98,59 +90,56 @@ def _triangles(corners: Array, k: int) -> tuple[Array, Array]:
     return np.where(sign[:, None, None] < 0, out[:, ::-1], out), sign
 
 
-def _meetings(source: Grid, target: Grid, rows: Index) -> Iterator[tuple[_Pieces, Index, Index]]:
-    """Yield pieces of target cells, and pairs of a piece and a source cell that may meet, part by part."""
-    rows = rows[target.mask[rows]]
-    blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
-    columns, tree = _near(source, [boxes_around(target.corners[block]) for block in blocks])
-    for block in blocks:
-        pieces = _Pieces.of(target, block)
-        for i, j in tree.chunks(*boxes_around(pieces.corners)):
-            yield pieces, i, columns[j]
+@dataclass(frozen=True, eq=False)
+class _Sources:
+    """Active source cells that may meet the targets: numbers, corners ``(n, nv, 3)``, areas and boxes."""
+
+    cells: Index
+    corners: Array
+    area: Array
+    tree: BoxTree
+
+    @classmethod
+    def near(cls, source: Grid, extent: Single) -> _Sources:
+        """Return the cells whose boxes touch the box from ``extent[0]`` to ``extent[1]``."""
+        # room for all is not memory for all: only what is written to becomes real
+        corners = np.empty((int(source.mask.sum()), source.places.n_corners, 3))
+        cells = np.empty(len(corners), dtype=np.int64)
+        n = 0
+        for part in blocks(source.size):
+            here = source.corners_of(part)
+            near = np.flatnonzero(source.mask[part] & _touches(extent, *boxes_around(here)))
+            corners[n : n + len(near)], cells[n : n + len(near)] = here[near], near + part.start
+            n += len(near)
+        corners = corners[:n]
+        return cls(cells[:n], corners, sphere.polygon_areas(corners), BoxTree.over(*boxes_around(corners)))
+
+    def shared_with(self, pieces: _Pieces) -> Iterator[Entries]:
+        """Yield target cells, places in `cells`, and steradians that they share, part by part."""
+        for i, j in self.tree.chunks(*boxes_around(pieces.corners)):
+            area = clip.areas(self.corners, self.area, pieces.corners, j, i)
+            some = np.flatnonzero(area)
+            piece = i[some]
+            yield pieces.row[piece], j[some], pieces.sign[piece] * area[some]
 
 
-def _near(
-    source: Grid, boxes: list[tuple[NDArray[np.float32], NDArray[np.float32]]]
-) -> tuple[Index, BoxTree]:
-    """Return the active source cells that touch the box about some boxes, and the tree over them."""
-    low, high = boxes_around(source.corners)
-    near = source.mask if boxes else np.zeros(source.size, dtype=bool)
-    if boxes:
-        lowest, highest = (
-            np.min([b[0].min(axis=0) for b in boxes], axis=0),
-            np.max([b[1].max(axis=0) for b in boxes], axis=0),
-        )
-        near = near & (low <= highest).all(axis=1) & (high >= lowest).all(axis=1)
-    columns = np.flatnonzero(near)
-    return columns, BoxTree.over(low[columns], high[columns])
+def _extent(target: Grid, parts: list[Index]) -> Single:
+    """Return low and high, ``(2, 3)``, of the box about some cells; about none, one that touches nothing."""
+    boxes = [boxes_around(target.corners_of(part)) for part in parts]
+    lowest = [min((float(low[:, x].min()) for low, _ in boxes), default=np.inf) for x in range(3)]
+    highest = [max((float(high[:, x].max()) for _, high in boxes), default=-np.inf) for x in range(3)]
+    return np.array([lowest, highest], dtype=np.float32)
 
 
-def _shared(source: Grid, pieces: _Pieces, i: Index, j: Index) -> Entries:
-    area = clip.areas(source.corners, source.polygon_area, pieces.corners, j, i)
-    some = np.flatnonzero(area)
-    i, j = i[some], j[some]
-    return pieces.row[i], j, pieces.sign[i] * area[some]
+def _touches(extent: Single, low: Single, high: Single) -> Flags:
+    along = [(low[:, x] <= extent[1, x]) & (high[:, x] >= extent[0, x]) for x in range(3)]
+    return np.asarray(along[0] & along[1] & along[2])
 
 
-def _shared_with_middles(source: Grid, pieces: _Pieces, i: Index, j: Index) -> Entries:
-    """Return as areas what `_shared` does and the areas times the middles, shape ``(entries, 4)``."""
-    found = clip.areas_and_centroids(source.corners, pieces.corners, j, i)
-    some = np.flatnonzero(found[:, 0])
-    i, j, found = i[some], j[some], found[some]
-    found[:, 0] *= pieces.sign[i]
-    found[:, 1:] *= found[:, :1]
-    return pieces.row[i], j, found
-
-
-def _joined(parts: list[Entries], nothing: Array) -> Entries:
-    none = np.zeros(0, dtype=np.int64)
-    row, col, value = (np.concatenate(p) for p in zip((none, none, nothing), *parts, strict=True))
+def _joined(parts: list[Entries]) -> Entries:
+    nothing = np.zeros(0, dtype=np.int64)
+    row, col, value = (np.concatenate(p) for p in zip((nothing, nothing, np.zeros(0)), *parts, strict=True))
     return row, col, value
-
-
-def _real(source: Grid, target: Grid, row: Index, col: Index, area: Array) -> Flags:
-    """Return which overlaps are more than rounding."""
-    return np.asarray(area > SLIVER * np.minimum(target.polygon_area[row], source.polygon_area[col]))
 
 
 def dstarea(source: Grid, target: Grid, rows: Index) -> tuple[Entries, Array]:

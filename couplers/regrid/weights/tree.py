@@ -97,9 +97,11 @@ def boxes_at(points: Array) -> tuple[Array, Array]:
 
 def _rounded(low: Box, high: Box) -> Single:
     """Return lows and highs side by side ``(n, 6)``; what is in double precision becomes a little wider."""
-    slack = 0.0 if low.dtype == np.float32 else ROUNDING
     out = np.empty((len(low), 6), dtype=np.float32)
-    out[:, :3], out[:, 3:] = low - slack, high + slack
+    if low.dtype == np.float32:
+        out[:, :3], out[:, 3:] = low, high
+    else:
+        out[:, :3], out[:, 3:] = low - ROUNDING, high + ROUNDING
     return out
 
 

@@ -52,11 +52,6 @@ def coalesce(row: Index, col: Index, value: Array) -> tuple[Index, Index, Array]
 
     Repeated pairs are added in the order in which they come. Triplets that are sorted and without repeats
     are returned as they are.
-
-    Parameters
-    ----------
-    value
-        Shape ``(entries,)``, or ``(entries, k)`` for several values a pair.
     """
     if _ascending(row, col).all():
         return (
@@ -67,16 +62,11 @@ def coalesce(row: Index, col: Index, value: Array) -> tuple[Index, Index, Array]
     order = np.lexsort((col, row))
     row, col, value = row[order].astype(np.int64), col[order].astype(np.int64), value[order]
     first = np.concatenate([[True], _ascending(row, col)])
-    return row[first], col[first], _summed(np.cumsum(first) - 1, value)
+    total = np.bincount(np.cumsum(first) - 1, weights=value)
+    return row[first], col[first], total.astype(np.float64)
 
 
 def _ascending(row: Index, col: Index) -> NDArray[np.bool_]:
     """Return which entries but the first come behind the one before."""
     same = row[1:] == row[:-1]
     return np.asarray((row[1:] > row[:-1]) | (same & (col[1:] > col[:-1])))
-
-
-def _summed(group: Index, value: Array) -> Array:
-    if value.ndim == 1:
-        return np.bincount(group, weights=value).astype(np.float64)
-    return np.stack([np.bincount(group, weights=v) for v in value.T], axis=1)
