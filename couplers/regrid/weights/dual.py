@@ -86,7 +86,7 @@ def _fill(around: tuple[Index, Index], nodes: Array, centres: Array, out: Index)
         if m <= 4:
             out[at, :m] = loop
             at += 1
-        elif _ears(loop, centres, out[at : at + m - 2]):
+        elif ears(loop, centres, out[at : at + m - 2]):
             at += m - 2
         else:
             return node
@@ -155,7 +155,7 @@ def _open_loop(cells: Index, centres: Array) -> Index:
 
 
 @compiled
-def _ears(loop: Index, centres: Array, out: Index) -> bool:
+def ears(loop: Index, centres: Array, out: Index) -> bool:
     """Cut a polygon into triangles, the ear with the sharpest tip first; return whether it could be done."""
     rest = loop.copy()
     n = len(rest)
