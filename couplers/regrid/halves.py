@@ -3,49 +3,126 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
 from scipy import sparse
 
-from tradewind.couplers.ranks.layout import Fetch, Layout, cells_first, cells_last
+from tradewind.couplers.operators import CPU
+from tradewind.couplers.ranks.halo import Halo
+from tradewind.couplers.ranks.layout import Layout
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from tradewind.couplers.regrid.product import Product
 
     Index: TypeAlias = NDArray[np.int64]
     Array: TypeAlias = NDArray[np.float64]
 
 
+class TorchProduct:
+    """A sparse matrix applied by torch on a device, for GPUs: equal to `Product` up to rounding."""
+
+    def __init__(self, matrix: sparse.csr_array, device: torch.device) -> None:
+        parts = (matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data)
+        starts, columns, values = (torch.from_numpy(part).to(device) for part in parts)
+        self.matrix = torch.sparse_csr_tensor(starts, columns, values, size=matrix.shape)
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """Return ``A x`` for every member, shape ``(members, rows)``, from ``(members, columns)``."""
+        # the sparse product wants members last
+        return (self.matrix @ x.T.contiguous()).T.contiguous()
+
+
 @dataclass(frozen=True)
 class Half:
-    """One direction: fetch the inputs that this rank's rows need, then multiply in fixed order."""
+    """One direction: fetch the inputs that this rank's rows need, then multiply in fixed order.
 
-    fetch: Fetch
+    Attributes
+    ----------
+    halo
+        Own and remote inputs.
+    matrix
+        Rows of this rank; columns number own, then remote inputs, and stand in the order of their global
+        indices, which is the order of summation.
+    device
+        Where fields live; remote inputs travel through the host.
+    """
+
+    halo: Halo
     matrix: sparse.csr_array
+    device: torch.device = CPU
 
     @classmethod
-    def of(cls, inputs: Layout, rows: int, row: Index, col: Index, value: Array) -> Half:
-        """Build from entries with local rows and global columns, sorted by row, then column; collective."""
-        wanted = inputs.owned if inputs.is_serial else np.unique(col)
-        starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))])
-        # columns stay in the order of their global indices: it is the order of summation
-        matrix = sparse.csr_array((value, np.searchsorted(wanted, col), starts), shape=(rows, len(wanted)))
-        return cls(Fetch(inputs, wanted), matrix)
+    def of(cls, inputs: Layout, starts: Index, col: Index, value: Array) -> Half:
+        """Build from rows that begin at `starts`, with global columns ascending; collective."""
+        halo = Halo(inputs, col)
+        matrix = sparse.csr_array((len(starts) - 1, halo.size), dtype=np.float64)
+        # set afterwards: the constructor would look through all entries again
+        matrix.data, matrix.indices, matrix.indptr = value, halo.places(col), _narrow(starts)
+        return cls(halo, matrix)
+
+    @cached_property
+    def product(self) -> Product:
+        """The product in memory."""
+        from tradewind.couplers.regrid.product import Product
+
+        return Product(self.matrix)
+
+    @cached_property
+    def on_device(self) -> TorchProduct:
+        """The product on the device."""
+        return TorchProduct(self.matrix, self.device)
+
+    def to(self, device: torch.device) -> Half:
+        """Return the same direction for fields on `device`."""
+        return self if device == self.device else Half(self.halo, self.matrix, device)
 
     def __call__(self, values: torch.Tensor) -> torch.Tensor:
         """Return the rows, shape ``(*batch, rows)``, for inputs ``(*batch, n_local)``."""
-        return cells_last(self.matrix @ self.fetch.forward(cells_first(values, self.fetch.layout)), values)
+        members = values.detach().reshape(int(np.prod(values.shape[:-1])), values.shape[-1])
+        return self._rows(members).reshape(*values.shape[:-1], self.matrix.shape[0])
+
+    def _rows(self, members: torch.Tensor) -> torch.Tensor:
+        if self.device.type == "cpu":
+            return torch.from_numpy(self.product(self.halo(members.numpy())))
+        if self.halo.layout.is_serial:
+            return self.on_device(members)
+        return self.on_device(torch.from_numpy(self.halo(members.cpu().numpy())).to(self.device))
+
+    def columns(self) -> Index:
+        """Return the entries' global columns, shape ``(entries,)``."""
+        return self.halo.cells[self.matrix.indices]
+
+
+def _narrow(starts: Index) -> NDArray[np.int32] | Index:
+    return starts.astype(np.int32) if starts[-1] < np.iinfo(np.int32).max else starts
+
+
+def starts_of(row: Index, rows: int) -> Index:
+    """Return where each of `rows` rows begins among entries sorted by row, shape ``(rows + 1,)``."""
+    return np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))])
 
 
 def transposed(source: Layout, target: Layout, row: Index, col: Index, value: Array) -> Half:
-    """Send every entry to the owner of its column, and store the transpose's rows there."""
+    """Send every entry to the owner of its column, and store the transpose's rows there; collective."""
+    if not source.is_serial:
+        row, col, value = _to_owners(source, row, col, value)
+    else:
+        col = source.server[1][col]
+    order = sparse.csr_array((value, (row, col)), shape=(target.n_global, source.n_local)).T.tocsr()
+    return Half.of(target, order.indptr.astype(np.int64), order.indices.astype(np.int64), order.data)
+
+
+def _to_owners(source: Layout, row: Index, col: Index, value: Array) -> tuple[Index, Index, Array]:
+    """Return the entries whose columns this rank serves: global rows, local columns, values."""
     owner, place = source.server
     to = owner[col]
     index = np.stack([row, place[col]], axis=1)
     parts = [np.flatnonzero(to == r) for r in range(source.comm.size)]
     arrived = np.concatenate(source.comm.exchange([index[p] for p in parts]))
     values = np.concatenate(source.comm.exchange([value[p] for p in parts]))
-    order = np.lexsort((arrived[:, 0], arrived[:, 1]))
-    return Half.of(target, source.n_local, arrived[order, 1], arrived[order, 0], values[order])
+    return arrived[:, 0], arrived[:, 1], values

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from tradewind.couplers.operators import Distributed, LinearOperator
 from tradewind.couplers.ranks.layout import Layout
-from tradewind.couplers.regrid.halves import Half, transposed
+from tradewind.couplers.regrid.halves import Half, starts_of, transposed
 from tradewind.couplers.regrid.weights.triplets import coalesce
 from tradewind.errors import SpecError
 
@@ -46,7 +46,8 @@ class SparseOperator(LinearOperator):
         self.source, self.target = source, target
         self.domain, self.range = Distributed(source), Distributed(target)
         row, col, value = _sorted(*_own_rows(target, row, col, value))
-        self._forward = Half.of(source, target.n_local, np.searchsorted(target.owned, row), col, value)
+        starts = starts_of(np.searchsorted(target.owned, row), target.n_local)
+        self._forward = Half.of(source, starts, col, value)
         self._adjoint = transposed(source, target, row, col, value)
 
     @property
@@ -59,8 +60,7 @@ class SparseOperator(LinearOperator):
         """Rows of A that this rank owns, shape ``(target.n_local, source.n_global)``."""
         matrix = self._forward.matrix
         shape = (self.target.n_local, self.source.n_global)
-        columns = self._forward.fetch.wanted[matrix.indices]
-        return sparse.csr_array((matrix.data, columns, matrix.indptr), shape=shape)
+        return sparse.csr_array((matrix.data, self._forward.columns(), matrix.indptr), shape=shape)
 
     @cached_property
     def unmapped(self) -> torch.Tensor:
