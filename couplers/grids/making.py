@@ -45,11 +45,11 @@ def curvilinear(centres: Pair, corners: Maybe, extras: Maybe) -> Parts:
     if x.ndim != 2 or x.shape != y.shape:
         raise GridError(f"centres of shapes {x.shape} and {y.shape}", where=where, hint="both (ny, nx)")
     mask = masks.active(extras[0], x.shape, f"{where} mask")
-    cells.refuse_repeated_columns(x, y, mask.reshape(x.shape), where)
     around = _corners(corners, (x, y), mask, where)
-    places = Listed(x.reshape(-1), y.reshape(-1), *around)
     if not around:
         cells.refuse_flat_centres(x, y, where)
+    cells.refuse_repeated_columns(x, y, mask.reshape(x.shape), where)
+    places = Listed(x.reshape(-1), y.reshape(-1), *around)
     return _parts(GridKind.CURVILINEAR, x.shape, places, mask, extras[1])
 
 

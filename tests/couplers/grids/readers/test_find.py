@@ -100,7 +100,7 @@ def test_swapped_units_are_said():
             "lat": ("y", [1.0, 2.0], {"units": "degrees_north", "standard_name": "latitude"}),
         }
     )
-    with pytest.raises(GridError, match="longitude has units 'degrees_north'.*swapped"):
+    with pytest.raises(GridError, match=r"longitude has units 'degrees_north'.*swapped"):
         Grid.from_dataset(ds)
 
 

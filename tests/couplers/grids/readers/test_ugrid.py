@@ -178,5 +178,5 @@ def test_other_grids_are_not_written_as_meshes(coarse):
 
 
 def test_an_unknown_convention_is_refused(mixed):
-    with pytest.raises(GridError, match="no convention 'ugird' to write.*did you mean 'ugrid'"):
+    with pytest.raises(GridError, match=r"no convention 'ugird' to write.*did you mean 'ugrid'"):
         mixed.to_dataset("ugird")
