@@ -79,6 +79,8 @@ class Product:
         """Return ``A x`` for every member, shape ``(members, rows)``, from ``(members, columns)``."""
         x = np.ascontiguousarray(x)
         out = np.empty((len(x), self.shape[0]))
+        if out.size == 0:
+            return out
         whole = len(x) - len(x) % (2 * LANES)
         if whole:
             self._in_blocks(_eights, x[:whole], out[:whole])
