@@ -44,9 +44,10 @@ class Adjacency:
         Rows and columns always have four corners, of which two may coincide at a pole and then count twice;
         a corner that a mesh repeats only fills up its list.
         """
-        out = np.empty((self.grid.size, 3))
+        out, order = np.empty((self.grid.size, 3)), _along_rows(self.grid)
         for part in blocks(self.grid.size):
-            _put_means(rounding.corners(self.grid, part), len(self.grid.shape) == 1, out[part])
+            corners = np.ascontiguousarray(rounding.corners(self.grid, part)[:, order])
+            _put_means(corners, len(self.grid.shape) == 1, out[part])
         return out
 
     def around(self, cells: Index) -> tuple[Index, Index]:
@@ -79,6 +80,25 @@ class Adjacency:
         flat = self._node.reshape(-1)
         order = np.argsort(flat, kind="stable")
         return np.searchsorted(flat[order], np.arange(flat.max() + 2)), order // self._node.shape[1]
+
+
+def _along_rows(grid: Grid) -> list[int]:
+    """Return corners in the order of nodes: this column, the next, there in the next row, back.
+
+    It is the order in which ESMF adds them up.
+    """
+    order = list(range(grid.places.n_corners))
+    if len(grid.shape) < 2 or len(order) != 4 or min(grid.shape) < 2:
+        return order
+    here, right, up = (grid.corners_of(np.array([cell])) for cell in (0, 1, grid.shape[1]))
+    turned = ([(k + step * m) % 4 for m in order] for step in (1, -1) for k in order)
+    return next((t for t in turned if _fits(here[0, t], right[0, t], up[0, t])), order)
+
+
+def _fits(here: Array, right: Array, up: Array) -> bool:
+    """Whether corners 0, 1, 2, 3 lie here, in the next column, there in the next row, back."""
+    pairs = ((here[1], right[0]), (here[2], right[3]), (here[3], up[0]), (here[2], up[1]))
+    return all(np.abs(a - b).max() < 1e-10 for a, b in pairs)
 
 
 @compiled

@@ -17,6 +17,7 @@ import numpy as np
 from tradewind.couplers.compiled import compiled
 from tradewind.couplers.regrid.weights import rounding
 from tradewind.couplers.regrid.weights.adjacency import Adjacency
+from tradewind.couplers.regrid.weights.dual import ears
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,6 +133,23 @@ def _see(cell: Index, points: Array, eye: Array, bearings: Array, place: Index) 
 
 @compiled
 def _encloses(ring: Array, eye: Array) -> bool:
+    """Whether a point lies within a polygon, or on a side."""
+    if _left_of_all(ring, eye):
+        return True
+    # bearings are taken of chords: in wide rings their order is not quite that around the sphere
+    n = len(ring)
+    triangles, triangle = np.empty((n - 2, 3), dtype=np.int64), np.empty((3, 3))
+    found = False
+    if ears(np.arange(n), ring, triangles):
+        for t in range(n - 2):
+            for k in range(3):
+                triangle[k] = ring[triangles[t, k]]
+            found = found or _left_of_all(triangle, eye)
+    return found
+
+
+@compiled
+def _left_of_all(ring: Array, eye: Array) -> bool:
     """Whether a point has all sides of a polygon on its left, or is on one."""
     worst = 0.0
     for k in range(len(ring)):

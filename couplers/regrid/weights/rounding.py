@@ -59,30 +59,21 @@ def _closed(grid: Grid, cells: Index | slice, out: Array) -> Array:
     return out
 
 
-def middles(source: Grid, target: Grid, row: Index, col: Index) -> Array:
-    """Return area and middle, a unit vector, of overlaps of convex cells, shape ``(n, 4)``.
+@compiled
+def middles(subjects: Array, clips: Array, subject: Index, clip: Index) -> Array:
+    """Return area and middle, a unit vector, of the intersections of convex polygons, shape ``(pairs, 4)``.
 
     Parameters
     ----------
-    row, col
-        Target and source cells that overlap.
+    subjects, clips
+        Corners, counter-clockwise, shapes ``(n, ns, 3)`` and ``(m, nc, 3)``.
+    subject, clip
+        Which meets which; fast where the same clip comes many times in turn.
     """
-    cells, subject = np.unique(col, return_inverse=True)
-    targets, clip = np.unique(row, return_inverse=True)
-    return _middles(corners(source, cells), corners(target, targets), subject, clip)
-
-
-@compiled
-def _middles(subjects: Array, clips: Array, subject: Index, clip: Index) -> Array:
-    """Areas and middles of the intersections of pairs of polygons."""
     out = np.zeros((len(subject), 4))
     most = (subjects.shape[1] + 1) * (clips.shape[1] + 1)
-    room, sides, hand = (
-        np.empty((2, most, 3)),
-        np.empty((clips.shape[1] + 1, 3)),
-        np.empty(most, dtype=np.int64),
-    )
-    m, before = 0, -1
+    room, sides = np.empty((2, most, 3)), np.empty((clips.shape[1] + 1, 3))
+    hand, m, before = np.empty(most, dtype=np.int64), 0, -1
     for k in range(len(subject)):
         if clip[k] != before:
             before = clip[k]

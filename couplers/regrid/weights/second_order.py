@@ -21,6 +21,7 @@ from tradewind.couplers.grids import sphere
 from tradewind.couplers.regrid.weights import conservative, rounding
 from tradewind.couplers.regrid.weights.adjacency import Adjacency
 from tradewind.couplers.regrid.weights.gradient import Gradient, gradient
+from tradewind.couplers.regrid.weights.pieces import Pieces
 from tradewind.couplers.regrid.weights.tree import BoxTree, boxes_around
 
 if TYPE_CHECKING:
@@ -100,23 +101,41 @@ def _reached(here: Grid, cells: Index, there: Grid) -> Index:
 
 def _overlaps(source: Grid, target: Grid, entries: Entries) -> Overlaps:
     row, col, area = entries
-    own = np.empty((len(row), 4))
+    moment = np.empty((len(row), 4))
     for part in _blocks(row):
-        own[part] = rounding.middles(source, target, row[part], col[part])
+        moment[part] = _moments(source, target, row[part], col[part])
     cells, place = np.unique(col, return_inverse=True)
-    middle = _middles(place, area[:, None] * own[:, 1:], len(cells))
-    # a cell with one overlap has nothing to share out: no rounding is left in its place
-    several = np.bincount(place, minlength=len(cells))[place] > 1
-    shift = np.where(several[:, None], own[:, 1:] - middle[place], 0.0)
-    seen_from = _middles(place, own[:, :1] * own[:, 1:], len(cells))
+    size = moment[:, :1]
+    # what only rounding calls an overlap has no middle of its own
+    centroid = np.divide(moment[:, 1:], size, out=np.zeros((len(row), 3)), where=size > 0.0)
+    middle = _middles(place, np.where(size > 0.0, area[:, None], 0.0) * centroid, len(cells))
+    # and a cell with one overlap has nothing to share out: no rounding is left in its place
+    several = (np.bincount(place, minlength=len(cells))[place] > 1) & (size[:, 0] > 0.0)
+    shift = np.where(several[:, None], centroid - middle[place], 0.0)
+    seen_from = _middles(place, moment[:, 1:], len(cells))
     return Overlaps(row, col, area, shift, cells, middle, seen_from)
 
 
+def _moments(source: Grid, target: Grid, row: Index, col: Index) -> Array:
+    """Return area, and area times middle, of overlaps from those of their convex pieces, shape ``(n, 4)``."""
+    targets, clip = np.unique(row, return_inverse=True)
+    cells, subject = np.unique(col, return_inverse=True)
+    theirs, ours = Pieces.of(target, targets), Pieces.of(source, cells)
+    pair, clip, subject = theirs.pairs(ours, clip, subject)
+    found = rounding.middles(ours.corners, theirs.corners, subject, clip)
+    found[:, 1:] *= found[:, :1]
+    if len(pair) == len(row):
+        return found
+    return np.stack([np.bincount(pair, weights=f, minlength=len(row)) for f in found.T], axis=-1)
+
+
 def _middles(place: Index, moment: Array, n: int) -> Array:
+    """Return the middle of what each source cell shares out, brought to the sphere, shape ``(n, 3)``."""
     out = np.empty((n, 3))
     for axis in range(3):
         out[:, axis] = np.bincount(place, weights=moment[:, axis], minlength=n)
-    return np.asarray(out * (1.0 / np.sqrt(sphere.dot(out, out)))[:, None])
+    length = np.sqrt(sphere.dot(out, out))
+    return np.asarray(out * (1.0 / np.where(length > 0.0, length, 1.0))[:, None])
 
 
 def dstarea(source: Grid, target: Grid, rows: Index) -> tuple[Entries, Array]:
