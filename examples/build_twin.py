@@ -75,7 +75,8 @@ def simulate(transport: Transport, flux: np.ndarray, grid: Grid) -> dict[datetim
     """Return the columns, 1e-9, shape (lat, lon), at the end of every window, each from clean air."""
     spec = transport.describe()
     target = spec.imports[0].grid
-    regridder = Regridder.build(grid, target, "conservative", backend="native")
+    # a flux: divided by whole cells, or the ones that the inventory touches by a sliver would take it in full
+    regridder = Regridder.build(grid, target, "conservative", norm="dstarea", backend="native")
     emitted = regridder.forward(torch.from_numpy(flux).reshape(1, -1))
     layouts = {v.name: Layout(target) for v in (*spec.imports, *spec.exports, *spec.state)}
     found = {}
