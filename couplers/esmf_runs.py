@@ -28,9 +28,9 @@ from tradewind.couplers.esmf_shapes import Share
 from tradewind.couplers.grids.grid import Grid, GridKind
 from tradewind.couplers.grids.places import Axes, Listed
 from tradewind.couplers.ranks.parallel import Communicator, agree
-from tradewind.couplers.regrid.scheme import Creep, InverseDistance, Method, PoleKind, Scheme
+from tradewind.couplers.regrid.scheme import Creep, InverseDistance, Scheme
 from tradewind.couplers.regrid.weights.triplets import Triplets, coalesce
-from tradewind.errors import GridError, SpecError
+from tradewind.errors import SpecError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,11 +95,10 @@ def weights(source: Layout, target: Layout, scheme: Scheme) -> Triplets:
     Raises
     ------
     GridError
-        Conservative weights to or from points, or when ESMPy refuses the grids; names both.
+        When ESMPy refuses the grids; names both.
     SpecError
-        Poles asked of conservative methods, a broken ESMPy, two MPI libraries in one process.
+        A broken ESMPy, two MPI libraries in one process.
     """
-    refuse_unfit(source.grid, target.grid, scheme)
     comm = target.comm
     way = agreed(comm, where(comm, (source.grid, target.grid), scheme))
     if way is Where.TOGETHER:
@@ -110,36 +109,6 @@ def weights(source: Layout, target: Layout, scheme: Scheme) -> Triplets:
         if comm.rank == 0:
             made = make(source.grid, target.grid, scheme)
     return made if made is not None and comm.size == 1 else _handed_out(made, source.grid.size, target)
-
-
-def refuse_unfit(source: Grid, target: Grid, scheme: Scheme) -> None:
-    """Refuse what ESMF cannot do with these grids, in words that help; local.
-
-    Raises
-    ------
-    GridError, SpecError
-        As `weights`.
-    """
-    points = [g for g in (source, target) if g.kind is GridKind.POINTS]
-    pair = f"from {source!r} to {target!r}"
-    if scheme.method.is_conservative and points:
-        raise GridError(
-            f"{scheme.method} weights {pair}: points have no area",
-            where="Regridder",
-            hint="give their footprints as polygons, Grid.mesh(node_lon, node_lat, faces), or use bilinear",
-        )
-    if scheme.method in {Method.BILINEAR, Method.PATCH} and source.kind is GridKind.POINTS:
-        raise GridError(
-            f"{scheme.method} weights {pair}: source points have no neighbours to interpolate between",
-            where="Regridder",
-            hint="use nearest_s2d",
-        )
-    if scheme.method.is_conservative and scheme.poles.kind not in {PoleKind.DEFAULT, PoleKind.NONE}:
-        raise SpecError(
-            f"{scheme.method} with poles {scheme.poles}: cells end where their corners say",
-            where="Regridder",
-            hint="poles are for bilinear and patch",
-        )
 
 
 def where(comm: Communicator, grids: Iterable[Grid] = (), scheme: Scheme | None = None) -> Where:

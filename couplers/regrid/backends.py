@@ -12,6 +12,7 @@ from importlib.metadata import version as installed
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from tradewind.couplers.grids.places import GridKind
 from tradewind.couplers.ranks.parallel import Communicator, agree
 from tradewind.couplers.regrid.scheme import (
     Creep,
@@ -196,7 +197,10 @@ def make(source: Layout, target: Layout, how: Recipe) -> Triplets:
     ------
     GridError
         When a grid lacks what the method needs; names both grids.
+    SpecError
+        A scheme that nobody can follow.
     """
+    refuse_unfit(source.grid, target.grid, how.scheme)
     with _naming(source.grid, target.grid):
         if how.backend is Backend.ESMPY:
             from tradewind.couplers.esmf_runs import weights
@@ -204,6 +208,38 @@ def make(source: Layout, target: Layout, how: Recipe) -> Triplets:
             return weights(source, target, how.scheme)
         with agree(target.comm, "making weights"):
             return generate(source.grid, target.grid, how.scheme, target.owned)
+
+
+def refuse_unfit(source: Grid, target: Grid, scheme: Scheme) -> None:
+    """Refuse what no backend can do with these grids, in words that help; local.
+
+    Raises
+    ------
+    GridError
+        Conservative weights to or from points, interpolation between points.
+    SpecError
+        Poles asked of conservative methods.
+    """
+    points = [g for g in (source, target) if g.kind is GridKind.POINTS]
+    pair = f"from {source!r} to {target!r}"
+    if scheme.method.is_conservative and points:
+        raise GridError(
+            f"{scheme.method} weights {pair}: points have no area",
+            where="Regridder",
+            hint="give their footprints as polygons, Grid.mesh(node_lon, node_lat, faces), or use bilinear",
+        )
+    if scheme.method in {Method.BILINEAR, Method.PATCH} and source.kind is GridKind.POINTS:
+        raise GridError(
+            f"{scheme.method} weights {pair}: source points have no neighbours to interpolate between",
+            where="Regridder",
+            hint="use nearest_s2d",
+        )
+    if scheme.method.is_conservative and scheme.poles.kind not in {PoleKind.DEFAULT, PoleKind.NONE}:
+        raise SpecError(
+            f"{scheme.method} with poles {scheme.poles}: cells end where their corners say",
+            where="Regridder",
+            hint="poles are for bilinear and patch",
+        )
 
 
 @contextmanager

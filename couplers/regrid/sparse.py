@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from tradewind.couplers.operators import Distributed, LinearOperator
+from tradewind.couplers.operators import Distributed, LinearOperator, Space
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.regrid.halves import Half, starts_of, transposed
 from tradewind.couplers.regrid.weights.triplets import coalesce
@@ -46,9 +46,7 @@ class SparseOperator(LinearOperator):
         self.source, self.target = source, target
         self.domain, self.range = Distributed(source), Distributed(target)
         row, col, value = _sorted(*_own_rows(target, row, col, value))
-        starts = starts_of(np.searchsorted(target.owned, row), target.n_local)
-        self._forward = Half.of(source, starts, col, value)
-        self._adjoint = transposed(source, target, row, col, value)
+        self._forward = Half.of(source, starts_of(row, target), col, value)
 
     @property
     def entries(self) -> int:
@@ -77,11 +75,29 @@ class SparseOperator(LinearOperator):
         self.check(y, self.range)
         return self._adjoint(y)
 
+    @cached_property
+    def _adjoint(self) -> Half:
+        """The stored transpose, made (collectively) when it is first asked for."""
+        return transposed(self._forward, self.target)
+
     def triplets(self) -> tuple[Index, Index, Array]:
         """Return this rank's entries: global rows, global columns, values; by row, then column."""
-        matrix = self.weights
-        row = np.repeat(self.target.owned, np.diff(matrix.indptr))
-        return row, matrix.indices.astype(np.int64), matrix.data
+        half = self._forward
+        return half.rows(self.target), half.columns(), half.matrix.data
+
+    def check(self, x: torch.Tensor, space: Space) -> None:
+        """Refuse `x` unless it belongs to `space`; errors name both grids.
+
+        Raises
+        ------
+        SpecError
+            As any operator's.
+        """
+        try:
+            super().check(x, space)
+        except SpecError as error:
+            where = f"{error.where} from {self.source.grid!r} to {self.target.grid!r}"
+            raise SpecError(error.what, where=where, hint=error.hint) from None
 
     def __repr__(self) -> str:
         return f"{self.name}({self.source.grid!r} -> {self.target.grid!r}, {self.entries} entries)"
@@ -119,6 +135,9 @@ def _own_rows(target: Layout, row: Index, col: Index, value: Array) -> tuple[Ind
 
 
 def _sorted(row: Index, col: Index, value: Array) -> tuple[Index, Index, Array]:
-    step = np.diff(row)
-    in_order = bool(np.all((step > 0) | ((step == 0) & (np.diff(col) > 0))))
-    return (row, col, value) if in_order else coalesce(row, col, value)
+    return (row, col, value) if _in_order(row, col) else coalesce(row, col, value)
+
+
+def _in_order(row: Index, col: Index) -> bool:
+    down, right = row[1:] > row[:-1], col[1:] > col[:-1]
+    return bool((down | ((row[1:] == row[:-1]) & right)).all())

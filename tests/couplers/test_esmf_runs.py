@@ -201,38 +201,6 @@ def test_an_esmf_in_another_world_is_refused():
         esmf_runs._refuse_other_world(SimpleNamespace(rank=1, size=3, allgather=lambda x: [x]), Share(0, 1))
 
 
-@pytest.mark.parametrize("method", [Method.CONSERVATIVE, Method.CONSERVATIVE_2ND])
-@pytest.mark.parametrize("points_first", [False, True])
-def test_conservative_with_points_is_refused_with_a_way_out(coarse, method, points_first):
-    pair = (Grid.points([1.0], [2.0]), coarse)
-    with pytest.raises(
-        GridError, match=r"points grid 1 .*have no area.*footprints as polygons, Grid.mesh"
-    ) as told:
-        esmf_runs.refuse_unfit(*(pair if points_first else pair[::-1]), Scheme(method))
-    assert repr(coarse) in str(told.value)
-
-
-@pytest.mark.parametrize("method", [Method.BILINEAR, Method.PATCH])
-def test_points_cannot_be_interpolated_between(coarse, method):
-    with pytest.raises(GridError, match=r"source points have no neighbours.*nearest_s2d"):
-        esmf_runs.refuse_unfit(Grid.points([1.0], [2.0]), coarse, Scheme(method))
-
-
-def test_points_are_targets_of_bilinear(coarse):
-    esmf_runs.refuse_unfit(coarse, Grid.points([1.0], [2.0]), BILINEAR)
-
-
-def test_poles_of_conservative_weights_are_refused(coarse, finer):
-    with pytest.raises(SpecError, match="conservative with poles allavg"):
-        esmf_runs.refuse_unfit(coarse, finer, Scheme(poles=Poles(PoleKind.ALLAVG)))
-
-
-def test_refused_before_anything_starts(monkeypatch, coarse):
-    monkeypatch.setattr(esmf_runs, "where", None)
-    with pytest.raises(GridError, match="no area"):
-        esmf_runs.weights(Layout(coarse), Layout(Grid.points([1.0], [2.0])), CONSERVATIVE)
-
-
 def entries(row, col, value, cells=(), fraction=()) -> esmf.Factors:
     kinds = (np.int64, np.int64, np.float64, np.int64, np.float64)
     parts = (row, col, value, cells, fraction)

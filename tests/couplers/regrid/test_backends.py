@@ -143,6 +143,38 @@ def test_a_fault_of_one_grid_names_the_other_as_well(coarse):
     assert repr(bare) in str(told.value)
 
 
+@pytest.mark.parametrize("method", [Method.CONSERVATIVE, Method.CONSERVATIVE_2ND])
+@pytest.mark.parametrize("points_first", [False, True])
+def test_conservative_with_points_is_refused_with_a_way_out(coarse, method, points_first):
+    pair = (Grid.points([1.0], [2.0]), coarse)
+    with pytest.raises(
+        GridError, match=r"points grid 1 .*have no area.*footprints as polygons, Grid.mesh"
+    ) as told:
+        backends.refuse_unfit(*(pair if points_first else pair[::-1]), Scheme(method))
+    assert repr(coarse) in str(told.value)
+
+
+@pytest.mark.parametrize("method", [Method.BILINEAR, Method.PATCH])
+def test_points_cannot_be_interpolated_between(coarse, method):
+    with pytest.raises(GridError, match=r"source points have no neighbours.*nearest_s2d"):
+        backends.refuse_unfit(Grid.points([1.0], [2.0]), coarse, Scheme(method))
+
+
+def test_points_are_targets_of_bilinear(coarse):
+    backends.refuse_unfit(coarse, Grid.points([1.0], [2.0]), Scheme(Method.BILINEAR))
+
+
+def test_poles_of_conservative_weights_are_refused(coarse, finer):
+    with pytest.raises(SpecError, match="conservative with poles allavg"):
+        backends.refuse_unfit(coarse, finer, Scheme(poles=Poles(PoleKind.ALLAVG)))
+
+
+@pytest.mark.parametrize("backend", ["native", "esmpy"])
+def test_both_backends_refuse_what_cannot_be(with_esmpy, coarse, backend):
+    with pytest.raises(GridError, match="footprints as polygons"):
+        Regridder.build(coarse, Grid.points([1.0], [2.0]), "conservative", backend=backend)
+
+
 def test_the_cache_is_one_file_with_the_key_as_its_name(tmp_path, coarse, finer):
     build(coarse, finer, tmp_path / "cache")
     assert [p.name for p in (tmp_path / "cache").iterdir()] == [

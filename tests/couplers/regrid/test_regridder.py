@@ -233,7 +233,7 @@ def test_a_source_that_is_masked_everywhere_is_refused(coarse):
 
 
 def test_conservative_needs_corners(coarse):
-    with pytest.raises(GridError, match="has no corners"):
+    with pytest.raises(GridError, match="have no area"):
         build(coarse, Grid.points([1.0, 2.0], [3.0, 4.0]))
 
 
