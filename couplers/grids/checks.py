@@ -22,7 +22,8 @@ def numbers(values: ArrayLike, name: str) -> Array:
     """Return values as float64, a copy, missing ones of masked arrays as NaN; refuses text and emptiness."""
     try:
         # added to zero, -0.0 becomes 0.0: the same place has the same bits
-        out = np.ma.filled(np.ma.asarray(values, np.float64), np.nan) + 0.0
+        plain = np.ma.filled(values.astype(np.float64), np.nan) if np.ma.isMA(values) else values
+        out = np.asarray(plain, dtype=np.float64) + 0.0
     except (TypeError, ValueError) as error:
         raise GridError(f"is not numeric: {error}", where=name) from error
     if out.size == 0:

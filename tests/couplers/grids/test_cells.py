@@ -85,7 +85,7 @@ def test_every_bow_tie_of_four_corners_is_found(order):
 def test_cells_that_are_not_convex_cross_nothing():
     # a dart: the third corner lies within the triangle of the others
     grid = Grid.curvilinear([[0.5]], [[0.2]], [[[0.0, 1, 0.45, 0.5]]], [[[0.0, 0, 0.2, 1]]])
-    assert 0 < grid.area[0]
+    assert grid.area[0] > 0
 
 
 def test_faults_are_found_in_every_block(monkeypatch):
@@ -177,14 +177,14 @@ def test_real_small_regions_are_never_taken_for_radians(south, west, step, n):
 
 def test_corners_in_degrees_of_centres_in_radians_are_said():
     lon, lat = nodes()
-    with pytest.raises(GridError, match="a centre far outside its corners.*same units"):
+    with pytest.raises(GridError, match=r"a centre far outside its corners.*same units"):
         Grid.curvilinear(*radians(lon[:-1, :-1] + 0.51234, lat[:-1, :-1] + 0.51234), lon, lat)
 
 
 # ------------------------------------------------------------------ turned about
 def test_one_transposed_array_is_told_by_its_lines():
     lon, lat = np.meshgrid(np.arange(6.0), 40 + np.arange(6.0))
-    with pytest.raises(GridError, match="all centres lie on lines.*transposed"):
+    with pytest.raises(GridError, match=r"all centres lie on lines.*transposed"):
         Grid.curvilinear(lon.T, lat)
 
 
@@ -198,12 +198,12 @@ def test_transposed_corners_are_told_by_their_shape():
 
 def test_transposed_corners_of_a_square_are_told_by_their_centres():
     lon, lat = nodes(9, 9)
-    with pytest.raises(GridError, match="a centre far outside its corners.*transposed"):
+    with pytest.raises(GridError, match=r"a centre far outside its corners.*transposed"):
         Grid.curvilinear(lon[:-1, :-1] + 0.5, lat[:-1, :-1] + 0.5, lon.T, lat.T)
 
 
 def test_swapped_longitude_and_latitude_are_told_beyond_the_poles():
-    with pytest.raises(GridError, match="latitude 100 lies beyond a pole.*swapped"):
+    with pytest.raises(GridError, match=r"latitude 100 lies beyond a pole.*swapped"):
         Grid.latlon(np.arange(100.0, 110), np.arange(30.0, 40))
 
 
