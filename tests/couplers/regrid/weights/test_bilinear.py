@@ -1,4 +1,4 @@
-"""Bilinear and nearest weights: by hand on small quads, and by their laws."""
+"""Bilinear weights: by hand on small quads and meshes, and by their laws."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tradewind.couplers.grids import Grid, sphere
 from tradewind.couplers.regrid.weights import Method, Norm, Scheme, generate
-from tradewind.errors import GridError, SpecError
+from tradewind.errors import GridError
 
 places = st.tuples(st.floats(-180, 180), st.floats(-90, 90))
 
@@ -139,61 +139,107 @@ def test_rows_do_not_depend_on_which_others_are_made(coarse, finer):
     assert np.array_equal(part.value, whole.value[keep])
 
 
-@pytest.mark.parametrize("method", ["conservative", "bilinear", "nearest_s2d", "nearest_d2s"])
-def test_no_rows_make_no_weights(coarse, finer, method):
-    none = np.array([], dtype=np.int64)
-    assert len(generate(coarse, finer, Scheme(Method(method), Norm.FRACAREA), none).row) == 0
-
-
 def test_points_are_refused_as_a_source():
     with pytest.raises(GridError, match=r"which cells touch.*nearest_s2d"):
         weights(Grid.points([0.0, 1.0, 0.0], [0.0, 1.0, 1.0]), at(0.1, 0.1))
 
 
-def test_methods_without_native_weights_say_who_has_them(coarse):
-    with pytest.raises(SpecError, match=r'patch has no native weights.*backend="esmpy"'):
-        weights(coarse, coarse, Method.PATCH)
+def test_a_mesh_joins_the_centres_of_its_cells(globe):
+    # at a node with three cells around it all three count, and weights follow the plane through them
+    target = at(*(c[0] for c in sphere.lon_lat(globe.centres[[40, 41]].mean(axis=0)[None])))
+    got = weights(globe, target)[0]
+    assert got.sum() == pytest.approx(1, abs=1e-15)
+    assert np.allclose(np.cross(got @ globe.centres, target.centres[0]), 0, rtol=0, atol=1e-10)
 
 
-SITES = Grid.points([0.0, 10.0, 20.0], [0.0, 0.0, 0.0])
+def test_a_mesh_of_structured_cells_has_the_weights_of_the_grid(box):
+    mesh = Grid.mesh(
+        box.lon_corners.ravel(), box.lat_corners.ravel(), np.arange(box.size * 4).reshape(-1, 4),
+        centres=(box.lon, box.lat),
+    )  # fmt: skip
+    target = Grid.latlon(np.arange(26.0, 40, 1.3), np.arange(-110.0, -95, 1.1))
+    assert np.allclose(weights(mesh, target), weights(box, target), rtol=0, atol=1e-9)
 
 
-def test_nearest_source_by_hand():
-    got = weights(SITES, Grid.points([4.0, 6.0, 100.0], [1.0, 1.0, 0.0]), Method.NEAREST_S2D)
-    assert got.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+@settings(max_examples=40)
+@given(places)
+def test_a_mesh_around_the_globe_maps_every_place(globe, place):
+    got = weights(globe, at(*place))
+    assert got.sum() == pytest.approx(1, abs=1e-14)
+    assert (got >= 0).all()
 
 
-def test_of_equally_near_sources_the_first_is_taken():
-    assert weights(SITES, at(5, 0), Method.NEAREST_S2D).tolist() == [[1, 0, 0]]
+def test_at_its_own_centres_every_grid_has_weight_one(coarse, rotated, globe):
+    for grid in (coarse, rotated, globe):
+        got = weights(grid, Grid.points(grid.lon, grid.lat))
+        assert np.array_equal(got, np.eye(grid.size))
 
 
-def test_nearest_looks_across_the_date_line():
-    sites = Grid.points([179.0, -170.0], [0.0, 0.0])
-    assert weights(sites, at(-179, 0), Method.NEAREST_S2D).tolist() == [[1, 0]]
+def test_a_target_on_a_masked_cell_is_unmapped(coarse):
+    mask = np.ones(coarse.shape)
+    mask[2, 5] = 0
+    masked = Grid.latlon(np.arange(-75.0, 90, 30), np.arange(15.0, 360, 30), mask=mask)
+    assert not weights(masked, at(165, -15)).any()
 
 
-def test_nearest_passes_over_masked_sources():
-    sites = Grid.points([0.0, 10.0, 20.0], [0.0, 0.0, 0.0], mask=[1, 0, 1])
-    assert weights(sites, at(9, 0), Method.NEAREST_S2D).tolist() == [[1, 0, 0]]
+def test_a_centre_beside_a_masked_cell_is_mapped_by_a_quad_without(coarse):
+    mask = np.ones(coarse.shape)
+    mask[2, 5] = 0
+    masked = Grid.latlon(np.arange(-75.0, 90, 30), np.arange(15.0, 360, 30), mask=mask)
+    got = weights(masked, at(135, -15))[0]
+    assert got[2 * 12 + 4] == 1
 
 
-def test_nearest_destination_takes_the_sum_of_all_that_are_near():
-    got = weights(SITES, Grid.points([4.0, 40.0, 80.0], [0.0, 0.0, 0.0]), Method.NEAREST_D2S)
-    # 0 and 10 are nearest to 4, 20 is nearer to 4 (16 degrees) than to 40 (20 degrees)
-    assert got.tolist() == [[1, 1, 1], [0, 0, 0], [0, 0, 0]]
+def test_across_the_date_line():
+    grid = Grid.latlon([-1.0, 1.0], [179.0, 181.0])
+    for lon in (180, -180, 540):
+        assert np.allclose(weights(grid, at(lon, 0)), 0.25, rtol=0, atol=1e-15)
 
 
-@pytest.mark.parametrize("method", [Method.NEAREST_S2D, Method.NEAREST_D2S])
-def test_nearest_of_nothing_is_nothing(method):
-    nothing = Grid.points([0.0, 1.0], [0.0, 0.0], mask=[0, 0])
-    assert not weights(nothing, SITES, method).any()
-    assert not weights(SITES, nothing, method).any()
+@pytest.mark.parametrize(
+    "grid",
+    [
+        Grid.latlon([0.0], [1.0, 3.0], lat_bounds=[-1, 1]),
+        Grid.latlon([1.0, 3.0], [0.0], lon_bounds=[-1, 1]),
+        Grid.latlon([0.0], [0.0], lat_bounds=[-1, 1], lon_bounds=[-1, 1]),
+    ],
+    ids=["one row", "one column", "one cell"],
+)
+def test_without_two_rows_and_columns_nothing_lies_between(grid):
+    assert not weights(grid, Grid.points([0.0, 2.0, 0.0], [0.0, 0.0, 2.0])).any()
 
 
-@settings(max_examples=30)
+def test_a_source_without_active_cells_maps_nothing(coarse):
+    dark = Grid.latlon(np.arange(-75.0, 90, 30), np.arange(15.0, 360, 30), mask=np.zeros(coarse.shape))
+    made = generate(dark, coarse, Scheme(Method.BILINEAR))
+    assert len(made.row) == 0
+    assert not made.frac_target.any()
+
+
+def test_a_curvilinear_grid_needs_no_corners():
+    lon, lat = np.meshgrid([10.0, 12.0, 14.0], [-1.0, 1.0])
+    assert np.allclose(
+        weights(Grid.curvilinear(lon, lat), at(11, 0))[0, [0, 1, 3, 4]], 0.25, rtol=0, atol=1e-15
+    )
+
+
+@settings(max_examples=25)
 @given(st.integers(0, 999))
-def test_nearest_is_nearest(seed):
+def test_fields_that_are_linear_in_space_are_met_in_direction(rotated, seed):
+    # Σ w_k (n · c_k) = t (n · p) with one t for all n: ratios of two such fields are exact
     rng = np.random.default_rng(seed)
-    source, target = (Grid.points(rng.uniform(-180, 180, 20), rng.uniform(-90, 90, 20)) for _ in range(2))
-    chosen = weights(source, target, Method.NEAREST_S2D).argmax(axis=1)
-    assert np.array_equal(chosen, (target.centres @ source.centres.T).argmax(axis=1))
+    inner = rng.random((10, 2)) @ np.diag([20.0, 14.0]) + [-107.0, 33.0]
+    target = Grid.points(*inner.T)
+    made = generate(rotated, target, Scheme(Method.BILINEAR))
+    got = weights(rotated, target) @ rotated.centres
+    across = np.cross(got, target.centres)[made.frac_target > 0]
+    assert np.abs(across).max(initial=0.0) <= 1e-10
+
+
+def test_each_point_of_a_fine_grid_is_between_the_largest_and_the_least(coarse, finer):
+    field = np.random.default_rng(1).standard_normal(coarse.size)
+    made = weights(coarse, finer)
+    got = made @ field
+    for row in range(finer.size):
+        around = field[made[row] > 0]
+        assert around.min() - 1e-12 <= got[row] <= around.max() + 1e-12
