@@ -142,7 +142,7 @@ def test_the_file_is_the_datasets_in_memory(command):
 
 def test_small_blocks_give_the_same_file(command, monkeypatch):
     command(out="whole.nc")
-    monkeypatch.setattr("tradewind.couplers.regrid.dataset.BLOCK_BYTES", 1)
+    monkeypatch.setattr("tradewind.couplers.regrid.variables.BLOCK_BYTES", 1)
     command()
     assert same_numbers(Path("whole.nc"), Path("out.nc"))
 
@@ -210,6 +210,21 @@ def test_weights_that_are_made_already_take_no_method(command, option):
 )
 def test_wrong_options_are_named(command, options, word):
     refused(command(*options), word)
+
+
+def test_vectors_are_regridded_together(command):
+    ds = fields()
+    ds["u"], ds["v"] = ds.t * 1.0, ds.t * 0.0 + 1.0
+    ds.to_netcdf("in.nc")
+    assert command("--vectors", "u,v").exit_code == 0
+    alone = command("--overwrite", out="alone.nc")
+    assert alone.exit_code == 0
+    assert np.abs(read().u - read("alone.nc").u).max() > 1e-3
+
+
+@pytest.mark.parametrize("text", ["t", "t,q,p", "t,nothing"])
+def test_vectors_are_two_variables(command, text):
+    refused(command("--vectors", text), text.split(",")[-1])
 
 
 # ---------------------------------------------------------------------- what cannot be

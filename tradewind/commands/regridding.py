@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import xarray as xr
 
 from tradewind.commands.schemes import scheme
-from tradewind.couplers.grids.grid import Grid
+from tradewind.couplers.grids.grid import Grid, GridKind
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import agree, as_communicator
-from tradewind.couplers.regrid.dataset import Field, Handling, Integers, Plan, plan, skeleton
+from tradewind.couplers.regrid.dataset import Plan, blocks, fields_of, plan, skeleton
 from tradewind.couplers.regrid.regridder import Regridder
+from tradewind.couplers.regrid.variables import Field, Handling, Integers
 from tradewind.errors import ConfigError, DataError
 from tradewind.output.files import check_writable, replacing
 from tradewind.provenance import version
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tradewind.commands.options import RegridOptions
     from tradewind.couplers.assimilation import Progress
     from tradewind.couplers.ranks.parallel import Communicator
+    from tradewind.couplers.regrid.variables import Array, Place
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,13 @@ def regrid(asked: RegridOptions, world: object | None, progress: Progress) -> Re
         handling = Handling(
             asked.threshold, asked.fill, Integers.AS_NUMBERS if asked.integers else Integers.REFUSE
         )
-        fields = [Field(regridder, ds[name], found.dims, handling) for name in found.regridded]
-        frame = _with_history(skeleton(regridder, ds, found))
-        _write(asked.out, frame, fields, progress("regridding", len(fields)))
+        output = _Output(
+            asked.out,
+            _with_history(skeleton(regridder, ds, found)),
+            fields_of(regridder, ds, found, handling),
+            comm,
+        )
+        output.write(_pairs(asked.vectors), progress)
     if asked.save_weights is not None:
         with _replacing(asked.save_weights, comm) as part:
             regridder.to_file(part)
@@ -159,50 +165,61 @@ def _with_history(frame: xr.Dataset) -> xr.Dataset:
     return frame.assign_attrs(history=f"{line}\n{before}" if before else line)
 
 
+def _pairs(texts: Sequence[str] | None) -> list[tuple[str, str]]:
+    pairs = []
+    for text in texts or ():
+        names = _names(text) or []
+        if len(names) != 2:
+            raise ConfigError(f"--vectors {text}: two names are needed", hint="--vectors U,V")
+        pairs.append((names[0], names[1]))
+    return pairs
+
+
 # ---------------------------------------------------------------------- writing
-def _write(path: Path, frame: xr.Dataset, fields: Sequence[Field], step: Callable[[], None]) -> None:
-    comm = fields[0].regridder.target.comm
-    with _replacing(path, comm) as part, _sink(part, frame, fields, comm) as sink:
-        for field in fields:
-            for place, values in field.blocks():
-                with agree(comm, f"writing {path}"):
-                    sink(field, place, values)
-            step()
+@dataclass(frozen=True, eq=False)
+class _Output:
+    """The file to be: what stands around the fields, and the fields."""
+
+    path: Path
+    frame: xr.Dataset
+    fields: Mapping[str, Field]
+    comm: Communicator
+
+    def write(self, vectors: Sequence[tuple[str, str]], progress: Progress) -> None:
+        """Write it whole or not at all; all ranks compute, rank 0 writes."""
+        with _replacing(self.path, self.comm) as part, self._sink(part) as put:
+            step = progress("regridding", sum(len(list(f.parts())) for f in self.fields.values()))
+            for name, place, values in blocks(self.fields, vectors):
+                with agree(self.comm, f"writing {self.path}"):
+                    put(name, place, values)
+                step()
+
+    @contextmanager
+    def _sink(self, part: Path) -> Iterator[Callable[[str, Place, Array], None]]:
+        with agree(self.comm, f"writing {self.path}"):
+            ds = self._begun(part) if self.comm.rank == 0 else None
+        if ds is None:
+            yield lambda name, place, values: None
+            return
+        with ds:
+            yield lambda name, place, values: _put(ds, self.fields[name], place, values)
+
+    def _begun(self, part: Path) -> Dataset:
+        from netCDF4 import Dataset
+
+        self.frame.to_netcdf(part, engine="netcdf4")
+        ds = Dataset(part, "a")
+        try:
+            for field in self.fields.values():
+                _define(ds, field)
+        except BaseException:
+            ds.close()
+            raise
+        return ds
 
 
 def _replacing(path: Path, comm: Communicator) -> AbstractContextManager[Path]:
     return replacing(path) if comm.rank == 0 else nullcontext(path)
-
-
-@contextmanager
-def _sink(
-    path: Path, frame: xr.Dataset, fields: Sequence[Field], comm: Communicator
-) -> Iterator[Callable[[Field, tuple[slice, ...], Any], None]]:
-    """Give a function that writes one block of a field; other ranks than 0 write nothing."""
-    if comm.rank != 0:
-        with agree(comm, f"writing {path}"):
-            pass
-        yield lambda field, place, values: None
-        return
-    from netCDF4 import Dataset
-
-    with agree(comm, f"writing {path}"):
-        frame.to_netcdf(path, engine="netcdf4")
-        ds = Dataset(path, "a")
-        with _closing_on_error(ds):
-            for field in fields:
-                _define(ds, field)
-    with ds:
-        yield lambda field, place, values: _put(ds, field, place, values)
-
-
-@contextmanager
-def _closing_on_error(ds: Dataset) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        ds.close()
-        raise
 
 
 def _define(ds: Dataset, field: Field) -> None:
@@ -219,14 +236,15 @@ def _define(ds: Dataset, field: Field) -> None:
 
 
 def _whereabouts(grid: Grid) -> dict[str, str]:
-    return {} if {"lat", "lon"} & set(grid.dims) or len(grid.dims) == 0 else {"coordinates": "lat lon"}
+    # coordinates that are no dimensions must be named
+    return {} if grid.kind is GridKind.LATLON else {"coordinates": "lat lon"}
 
 
-def _put(ds: Dataset, field: Field, place: tuple[slice, ...], values: Any) -> None:
+def _put(ds: Dataset, field: Field, place: Place, values: Array) -> None:
     ds[str(field.variable.name)][place or ...] = _encoded(field, values).values
 
 
-def _encoded(field: Field, values: Any) -> xr.Variable:
+def _encoded(field: Field, values: Array) -> xr.Variable:
     variable = xr.Variable(field.dims, values, field.attributes, field.encoding)
     encoded: xr.Variable = xr.conventions.encode_cf_variable(variable, name=field.variable.name)
     return encoded

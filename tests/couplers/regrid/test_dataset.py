@@ -9,8 +9,9 @@ import pytest
 import xarray as xr
 
 from tradewind.couplers.grids import Grid
-from tradewind.couplers.regrid.dataset import Field, Handling, Integers, apply, plan, regrid_dataset
+from tradewind.couplers.regrid.dataset import plan, regrid_dataset
 from tradewind.couplers.regrid.regridder import Regridder
+from tradewind.couplers.regrid.variables import Field, Handling, Integers, _read, apply
 from tradewind.errors import DataError, GridError, SpecError
 
 NAN = float("nan")
@@ -81,7 +82,7 @@ def test_the_targets_dimensions_stand_where_the_first_of_the_sources_stood(mean,
 def test_blocks_of_one_step_give_the_same_bits(mean, halves, monkeypatch):
     ds = dataset(halves, t=(("time", *LATLON), np.random.default_rng(1).random((7, 2, 2))))
     at_once = regrid_dataset(mean, ds).t
-    monkeypatch.setattr("tradewind.couplers.regrid.dataset.BLOCK_BYTES", 1)
+    monkeypatch.setattr("tradewind.couplers.regrid.variables.BLOCK_BYTES", 1)
     field = Field(mean, ds.t, LATLON, Handling())
     assert len(list(field.blocks())) == 7
     assert np.array_equal(field.whole(), at_once)
@@ -238,7 +239,7 @@ def test_words_on_the_grid_are_left_out_with_a_word(mean, halves):
 def test_areas_and_projections_of_the_old_grid_do_not_follow(mean, halves):
     about = {"standard_name": "cell_area", "units": "m2"}
     ds = dataset(halves, t=(LATLON, np.ones((2, 2)), {"grid_mapping": "crs", "units": "K"}))
-    ds["areacella"] = (LATLON, np.ones((2, 2)), about)
+    ds["areacella"] = (LATLON, halves.area.reshape(2, 2) * 6.371e6**2, about)
     ds["crs"] = ((), 0, {"grid_mapping_name": "latitude_longitude"})
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -340,15 +341,14 @@ def test_a_name_of_the_target_in_another_role_is_refused(halves):
 
 def test_a_file_that_breaks_while_it_is_read_is_named(mean, halves):
     class Broken:
-        def __getitem__(self, key):
+        name = "t"
+
+        @property
+        def values(self):
             raise RuntimeError("NetCDF: HDF error")
 
-    ds = dataset(halves, t=(LATLON, np.ones((2, 2))))
-    field = Field(mean, ds.t, LATLON, Handling())
-    broken = type("Part", (), {"transpose": lambda self, *dims: self, "shape": (2, 2), "name": "t"})()
-    type(broken).values = property(lambda self: Broken()[0])
     with pytest.raises(DataError, match=r"variable 't': cannot be read: NetCDF: HDF error"):
-        field._regridded(broken)
+        _read(Broken())
 
 
 def test_the_plan_says_what_happens_to_each_variable(halves):
@@ -356,3 +356,74 @@ def test_the_plan_says_what_happens_to_each_variable(halves):
     found = plan(halves, ds)
     assert (found.dims, found.regridded, found.carried) == (LATLON, ("t",), ("p0",))
     assert set(found.left_out) == {"zonal"}
+
+
+# ---------------------------------------------------------------------- vectors
+@pytest.fixture(scope="module")
+def polar() -> tuple[Grid, Regridder]:
+    """Nearest sources across the north pole: two rows of four cells to points."""
+    grid = Grid.latlon([70.0, 85.0], [0.0, 90.0, 180.0, 270.0], lat_bounds=[60, 80, 90])
+    points = Grid.points([0.0, 90.0], [80.0, 80.0])
+    return grid, Regridder.build(grid, points, "bilinear", backend="native")
+
+
+def winds(grid: Grid, **attributes) -> xr.Dataset:
+    """A wind along the x axis of the earth: u = -sin λ, v = -sin φ cos λ of its tangential part."""
+    lon, lat = np.deg2rad(grid.lon), np.deg2rad(grid.lat)
+    u, v = -np.sin(lon), -np.sin(lat) * np.cos(lon)
+    about = {"units": "m s-1"}
+    return dataset(grid, u=(LATLON, u.reshape(grid.shape), about), v=(LATLON, v.reshape(grid.shape), about))
+
+
+def test_vectors_turn_with_the_place(polar):
+    grid, regridder = polar
+    out = regrid_dataset(regridder, winds(grid), vectors=[("u", "v")])
+    # at 90 E the wind along x points west; at 0 E it points north, away from the pole's far side
+    assert out.u.values == pytest.approx([0.0, -1.0], abs=0.05)
+    assert out.v.values == pytest.approx([-np.sin(np.deg2rad(80.0)), 0.0], abs=0.05)
+
+
+def test_vectors_are_missing_where_one_component_is(polar):
+    grid, regridder = polar
+    ds = winds(grid)
+    ds["v"] = ds.v.where(ds.lon != 90.0)
+    out = regrid_dataset(regridder, ds, vectors=[("u", "v")])
+    assert np.isnan(out.u.values[1]) == np.isnan(out.v.values[1])
+    assert np.isfinite(out.u.values[0])
+
+
+def test_vectors_without_gaps_are_the_operators(polar):
+    import torch
+
+    from tradewind.couplers.regrid.vectors import VectorRegridder
+
+    grid, regridder = polar
+    ds = winds(grid)
+    out = regrid_dataset(regridder, ds, vectors=[("u", "v")])
+    u, v = (torch.from_numpy(ds[n].values.reshape(-1)) for n in "uv")
+    expected = VectorRegridder(regridder).regrid(u, v)
+    assert out.u.values == pytest.approx(expected[0].numpy(), abs=1e-15)
+    assert out.v.values == pytest.approx(expected[1].numpy(), abs=1e-15)
+
+
+def test_components_that_do_not_fit_are_refused(polar):
+    grid, regridder = polar
+    ds = winds(grid)
+    ds["v"].attrs["units"] = "km h-1"
+    with pytest.raises(SpecError, match="units m s-1 and km h-1"):
+        regrid_dataset(regridder, ds, vectors=[("u", "v")])
+
+
+def test_components_in_the_wrong_order_are_refused(polar):
+    grid, regridder = polar
+    ds = winds(grid)
+    ds["u"].attrs["standard_name"], ds["v"].attrs["standard_name"] = "eastward_wind", "northward_wind"
+    with pytest.raises(SpecError, match="eastward first"):
+        regrid_dataset(regridder, ds, vectors=[("v", "u")])
+
+
+@pytest.mark.parametrize(("pair", "error"), [(("u", "w"), DataError), (("u", "u"), SpecError)])
+def test_components_that_are_not_two_variables_are_refused(polar, pair, error):
+    grid, regridder = polar
+    with pytest.raises(error):
+        regrid_dataset(regridder, winds(grid), vectors=[pair])
