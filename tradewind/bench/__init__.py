@@ -16,6 +16,7 @@ BENCHMARKS = {
     "permian": "tradewind.bench.permian:figures",
     "regrid": "tradewind.bench.regrid:figures",
     "misfits": "tradewind.bench.misfits:figures",
+    "misuse": "tradewind.bench.misuse:figures",
 }
 """Names of the benchmarks and the functions that compute their figures."""
 
