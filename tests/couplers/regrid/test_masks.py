@@ -16,7 +16,7 @@ from tradewind.couplers.regrid.regridder import Regridder
 from tradewind.errors import DataError, SpecError
 
 NAN = float("nan")
-METHODS = ("conservative", "bilinear", "nearest_s2d", "nearest_d2s")
+METHODS = ("conservative", "conservative_2nd", "bilinear", "nearest_s2d", "nearest_d2s")
 
 
 def tensor(*values) -> torch.Tensor:
@@ -152,7 +152,7 @@ def test_with_a_threshold_of_zero_a_little_is_enough(pairs):
 
 
 def test_a_full_mask_changes_nothing(coarse, finer):
-    for method in METHODS[:3]:
+    for method in METHODS[:4]:
         op = build(coarse, finer, method)
         masked = MaskedRegridder(op, torch.ones(72, dtype=torch.float64))
         x = op.domain.random(3, (2,))

@@ -17,7 +17,7 @@ from tradewind.couplers.regrid.regridder import Regridder
 from tradewind.couplers.regrid.vectors import GridAligned, VectorRegridder, rotation, tangents
 from tradewind.errors import GridError, SpecError
 
-METHODS = ("conservative", "bilinear", "nearest_s2d", "nearest_d2s")
+METHODS = ("conservative", "conservative_2nd", "bilinear", "nearest_s2d", "nearest_d2s")
 
 
 def globe(step: float) -> Grid:
