@@ -23,12 +23,19 @@ KEPT = 4
 def unit_vectors(lon: Array, lat: Array) -> Array:
     """Vectors ``(n, 3)`` of longitudes and latitudes ``(n,)`` in degrees."""
     out = np.empty((len(lon), 3))
-    east, north = np.full((KEPT + 1, 3), np.nan), np.full((KEPT + 1, 3), np.nan)
-    east[KEPT, 0] = north[KEPT, 0] = 0.0
+    east, north = _nothing_known(), _nothing_known()
     for i in range(len(lon)):
         x, y = _remembered(east, lon[i]), _remembered(north, lat[i])
         out[i, 0], out[i, 1] = north[y, 1] * east[x, 1], north[y, 1] * east[x, 2]
         out[i, 2] = north[y, 2]
+    return out
+
+
+@compiled
+def _nothing_known() -> Array:
+    out = np.zeros((KEPT + 1, 3))
+    for k in range(KEPT):
+        out[k, 0] = np.nan
     return out
 
 
@@ -52,7 +59,7 @@ def _cosine_and_sine(degrees: float) -> tuple[float, float]:
     What is left of an angle without its quarter turns is exact in floating point. So a pole is one point
     whatever its longitude, which the cosine of pi / 2, 6e-17, would not make it.
     """
-    quarters = np.round(degrees / 90.0)
+    quarters = np.floor(degrees / 90.0 + 0.5)
     angle = (degrees - 90.0 * quarters) * (np.pi / 180.0)
     cosine, sine = np.cos(angle), np.sin(angle)
     if quarters % 2.0 == 1.0:

@@ -106,7 +106,7 @@ class _Sources:
         corners = np.empty((int(source.mask.sum()), source.places.n_corners, 3))
         cells = np.empty(len(corners), dtype=np.int64)
         n = 0
-        for part in blocks(source.size):
+        for part in blocks(source.size) if np.isfinite(extent).all() else ():
             here = source.corners_of(part)
             near = np.flatnonzero(source.mask[part] & _touches(extent, *boxes_around(here)))
             corners[n : n + len(near)], cells[n : n + len(near)] = here[near], near + part.start

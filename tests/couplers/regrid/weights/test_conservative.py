@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tradewind.couplers.grids import Grid, sphere
 from tradewind.couplers.regrid.weights import Method, Norm, Scheme, generate
-from tradewind.couplers.regrid.weights.triplets import Triplets, coalesce
+from tradewind.couplers.regrid.weights.triplets import Triplets
 
 
 def dense(weights: Triplets) -> np.ndarray:
@@ -232,13 +232,3 @@ def test_as_a_source_a_cell_that_is_not_convex_shares_the_same(bent):
     there = dense(conservative(SQUARES, bent)) * bent.area[:, None]
     back = dense(conservative(bent, SQUARES)) * SQUARES.area[:, None]
     assert np.allclose(there, back.T, rtol=0, atol=1e-16)
-
-
-def test_repeated_pairs_are_added_up():
-    row, col, value = coalesce(np.array([1, 0, 1]), np.array([2, 0, 2]), np.array([0.25, 1.0, 0.5]))
-    assert (row.tolist(), col.tolist(), value.tolist()) == ([0, 1], [0, 2], [1.0, 0.75])
-
-
-def test_nothing_coalesces_to_nothing():
-    nothing = np.array([], dtype=np.int64)
-    assert [len(v) for v in coalesce(nothing, nothing, nothing.astype(float))] == [0, 0, 0]
