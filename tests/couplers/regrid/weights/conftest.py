@@ -59,20 +59,20 @@ def mesh_of(lon: np.ndarray, lat: np.ndarray, faces: list[list[int]], **extras: 
 
 @pytest.fixture(scope="session")
 def globe() -> Grid:
-    """12 x 8 cells as a mesh, nodes moved about; some cells are cut in two, some joined to hexagons."""
-    lon, lat, faces = globe_faces(12, 8)
+    """24 x 12 cells as a mesh, nodes moved about; some cells are cut in two, some joined to hexagons."""
+    lon, lat, faces = globe_faces(24, 12)
     rng = np.random.default_rng(3)
     inner = np.abs(lat) < 89
-    lon[inner] += rng.uniform(-3, 3, inner.sum())
-    lat[inner] += rng.uniform(-3, 3, inner.sum())
+    lon[inner] += rng.uniform(-2, 2, inner.sum())
+    lat[inner] += rng.uniform(-2, 2, inner.sum())
     mixed, taken = [], set()
     for k, face in enumerate(faces):
-        luck, column = rng.random(), k % 12
+        luck, column = rng.random(), k % 24
         if k in taken:
             continue
         if len(face) == 4 and luck < 0.3:
             mixed += [face[:3], [face[0], face[2], face[3]]]
-        elif len(face) == 4 and luck < 0.6 and column < 11:
+        elif len(face) == 4 and luck < 0.6 and column < 23:
             a, b, c, d = face
             _, right, corner, _ = faces[k + 1]
             mixed.append([a, b, right, corner, c, d])
@@ -84,8 +84,8 @@ def globe() -> Grid:
 
 @pytest.fixture(scope="session")
 def triangles() -> Grid:
-    """The 12 x 8 globe, every quadrilateral cut in two: six cells around most nodes."""
-    lon, lat, faces = globe_faces(12, 8)
+    """The 24 x 12 globe, every quadrilateral cut in two: six cells around most nodes."""
+    lon, lat, faces = globe_faces(24, 12)
     cut = [part for f in faces for part in ([f[:3], [f[0], *f[2:]]] if len(f) == 4 else [f])]
     return mesh_of(lon, lat, cut)
 
