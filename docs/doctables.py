@@ -1,6 +1,9 @@
-"""Makes the tables of ``permian.md`` from the benchmark's figures, and pastes the result into the README.
+"""Makes the tables of the pages from the benchmarks' figures, and pastes the result into the README.
 
     tradewind bench permian --json > docs/benchmarks/permian.json
+    tradewind bench regrid --json > docs/benchmarks/regrid.json
+    tradewind bench misfits --json > docs/benchmarks/misfits.json
+    tradewind bench misuse --json > docs/benchmarks/misuse.json
     python docs/doctables.py --update
     python docs/doctables.py --result
 
@@ -23,11 +26,16 @@ from typing import Any
 FOLDER = Path(__file__).parent
 FIGURES = FOLDER / "benchmarks" / "permian.json"
 PAGE = FOLDER / "permian.md"
-SECTION = re.compile(r"(<!-- table: ([a-z]+) -->\n).*?(<!-- end of table -->)", re.S)
+BENCHMARKS = FOLDER / "benchmarks"
+PAGES = {PAGE: ("permian",), FOLDER / "regridding.md": ("misuse", "misfits", "regrid")}
+"""Pages with tables, and the benchmarks that they show; of keys in several, the last counts."""
+FUNCTIONS = ("sinusoid", "harmonic", "vortex", "gulfstream")
+SECTION = re.compile(r"(<!-- table: ([a-z_]+) -->\n).*?(<!-- end of table -->)", re.S)
 README = FOLDER.parent / "README.md"
 RESULT = re.compile(r"(<!-- result -->\n).*?(<!-- end of result -->)", re.S)
 COMMAND = "tradewind run examples/permian.yaml"
 ABSENT = "–"
+LIBRARIES = ("torch", "numpy", "scipy", "esmpy")
 RUN_AS = ("reference", "surrogate", "guarded", "shadow")
 Figures = Mapping[str, Any]
 
@@ -35,6 +43,11 @@ Figures = Mapping[str, Any]
 def figures(path: Path = FIGURES) -> Figures:
     """Return the committed figures; an empty mapping before the first run."""
     return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def figures_of(page: Path) -> Figures:
+    """Return the committed figures of all benchmarks that a page shows."""
+    return {k: v for stem in PAGES[page] for k, v in figures(BENCHMARKS / f"{stem}.json").items()}
 
 
 def rendered(page: str, found: Figures) -> str:
@@ -123,14 +136,122 @@ def conditions(found: Figures) -> str:
     if not found:
         return "The figures have not been computed yet."
     versions = found.get("versions", {})
-    shown = ", ".join(f"{name} {versions[name]}" for name in ("torch", "numpy", "scipy") if name in versions)
+    shown = ", ".join(f"{name} {versions[name]}" for name in LIBRARIES if name in versions)
     commit = str(found.get("commit", ABSENT))[:12]
     return f"Commit `{commit}`, {found.get('date', ABSENT)}, {found.get('cores', ABSENT)} cores, {shown}."
 
 
+def parity(found: Figures) -> str:
+    """Return the table of how far native weights and ESMF's are apart."""
+    measures = (
+        ("weight files of ESMF compared", "parity_cases", "d", "19 of 20, all but patch"),
+        ("largest difference of a weight", "parity_weight_error_max", ".1e", "1e-10"),
+        ("largest difference, second order", "parity_weight_error_2nd_max", ".1e", "1e-9"),
+        ("entries that only one side has", "parity_pattern_mismatches", "d", "0"),
+        ("ESMF's weights applied here, against ESMPy's apply", "apply_error_max", ".1e", "5e-15"),
+    )
+    return _measures(found, measures)
+
+
+def operators(found: Figures) -> str:
+    """Return the table of dot tests, constants, integrals, misfits over ESMF's and wrong calls."""
+    measures = (
+        ("worst dot test: method, norm, mask, 1 to 4 ranks", "dot_test_max", ".1e", "1e-14"),
+        ("worst change of an integral", "conservation_max", ".1e", "1e-14"),
+        ("worst deviation of a constant", "constant_max", ".1e", "1e-13"),
+        ("worst misfit over ESMF's", "misfit_excess_max", "+.2%", "1 %"),
+        ("the same for nearest neighbours, with ties", "misfit_excess_nearest_max", "+.2%", ""),
+        ("wrong calls tried", "misuse_cases", "d", "at least 20"),
+        ("caught", "misuse_caught", "d", "all"),
+    )
+    return _measures(found, measures)
+
+
+def _measures(found: Figures, measures: tuple[tuple[str, str, str, str], ...]) -> str:
+    rows = [(text, number(found, key, form), aim) for text, key, form, aim in measures]
+    return table("measure | figure | aim", rows)
+
+
+def against_esmpy(found: Figures) -> str:
+    """Return the table of times beside ESMPy's."""
+    pair = "1440x720 to 576x288"
+    weights = [
+        (
+            f"weights, {text}", *(number(found, f"weights_seconds_{key}_{side}", ".3g") for side in SIDES),
+            number(found, f"weights_speedup_{key}", ".1f"), aim,
+        )
+        for text, key, aim in (
+            (f"conservative, {pair}", "conservative", "15"),
+            (f"bilinear, {pair}", "bilinear", "10"),
+            ("conservative, rotated pair of equal size", "rotated", "8"),
+        )
+    ]  # fmt: skip
+    applied = [
+        (
+            text, *(_seconds(found, f"apply_ms_{members}_{side}") for side in SIDES),
+            number(found, f"apply_speedup_{members}", ".1f"), aim,
+        )
+        for text, members, aim in (("one field", 1, "1"), ("40 members as (member, cell)", 40, "5"))
+    ]  # fmt: skip
+    again = (
+        "the operator again, from the cache", number(found, "cache_seconds", ".3g"),
+        number(found, "weights_seconds_conservative_esmpy", ".3g"), number(found, "cache_speedup", ".0f"),
+        "50",
+    )  # fmt: skip
+    return table("seconds on one core | tradewind | ESMPy | ratio | aim", [*weights, *applied, again])
+
+
+SIDES = ("tradewind", "esmpy")
+
+
+def _seconds(found: Figures, key: str) -> str:
+    value = found.get(key)
+    return ABSENT if value is None else f"{value / 1e3:.3g}"
+
+
+def resources(found: Figures) -> str:
+    """Return the table of bandwidth and memory."""
+    measures = (
+        ("bandwidth of applying one field, over that of copying", "bandwidth_fraction", ".0%", "70 %"),
+        ("peak memory from 10 million cells, GiB", "peak_gib_10m", ".1f", "8"),
+    )
+    return _measures(found, measures)
+
+
+def misfits(found: Figures) -> str:
+    """Return the table of misfits of the standard functions, ESMF's and ours, case by case."""
+    rows = []
+    for case in found.get("cases", ()):
+        name = re.sub(r"\W+", "_", case)
+        for side, shown in (("esmf", "ESMF"), ("tradewind", "tradewind")):
+            cells = [_misfit(found, f"{name}_{side}_{function}") for function in FUNCTIONS]
+            kept = number(found, f"{name}_{side}_conservation", ".1e")
+            rows.append((case if side == "esmf" else "", shown, *cells, kept))
+    return table(f"case | by | {' | '.join(FUNCTIONS)} | conservation", rows)
+
+
+def _misfit(found: Figures, key: str) -> str:
+    values = [found.get(f"{key}_{what}") for what in ("mean", "largest", "rms")]
+    return ABSENT if None in values else " / ".join(f"{value:.2e}" for value in values)
+
+
+def misuse(found: Figures) -> str:
+    """Return the table of wrong calls, and what comes of each."""
+    names = [key.removesuffix("_says") for key in found if key.endswith("_says")]
+    rows = [
+        tuple(_cell(found.get(f"{name}_{part}")) for part in ("says", "tradewind", "esmpy")) for name in names
+    ]
+    return table("call | tradewind | ESMPy", rows)
+
+
+def _cell(text: Any) -> str:
+    return ABSENT if text is None else str(text).replace("|", "\\|").replace("<", "&lt;")
+
+
 TABLES = {
     "totals": totals, "agreement": agreement, "networks": networks, "speed": speed, "exactness": exactness,
-    "conditions": conditions,
+    "conditions": conditions, "parity": parity, "operators": operators, "against_esmpy": against_esmpy,
+    "resources": resources, "misfits": misfits, "misuse": misuse,
 }  # fmt: skip
 
 
@@ -158,7 +279,8 @@ def main() -> None:
     parser.add_argument("--result", action="store_true", help="run the example and paste its table")
     asked = parser.parse_args()
     if asked.update:
-        PAGE.write_text(rendered(PAGE.read_text(), figures()))
+        for page in PAGES:
+            page.write_text(rendered(page.read_text(), figures_of(page)))
     if asked.result:
         pasted = result()
         README.write_text(RESULT.sub(lambda m: m[1] + pasted + m[2], README.read_text()))

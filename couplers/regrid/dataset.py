@@ -129,9 +129,15 @@ def _vector(fields: Mapping[str, Field], east: str, north: str) -> Vector:
 
 
 # ---------------------------------------------------------------------- which variables
+def grid_of(ds: xr.Dataset, variables: Sequence[str] | None = None) -> Grid:
+    """Return the grid of a dataset; where it has several, that of the first variable wanted."""
+    known = [name for name in variables or () if name in ds.variables]
+    return Grid.from_dataset(ds, name=known[0]) if known else Grid.from_dataset(ds)
+
+
 def plan(source: Grid, ds: xr.Dataset, variables: Sequence[str] | None = None) -> Plan:
     """Return what happens to each variable; see `regrid_dataset` for what is refused."""
-    grid = Grid.from_dataset(ds)
+    grid = grid_of(ds, variables)
     refuse_other_grid(source, grid, "dataset")
     on_grid, carried, left_out = [], [], dict[str, str]()
     parts = _parts_of_grid(ds, grid.dims)

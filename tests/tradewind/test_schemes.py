@@ -44,9 +44,9 @@ def test_poles(text, poles):
     ("text", "extrapolation"),
     [
         ("nearest", NearestSource()),
-        ("inverse-distance", InverseDistance()),
-        ("inverse-distance:4", InverseDistance(4)),
-        ("inverse-distance:4:1.5", InverseDistance(4, 1.5)),
+        ("inverse_distance", InverseDistance()),
+        ("inverse_distance:4", InverseDistance(4)),
+        ("inverse_distance:4:1.5", InverseDistance(4, 1.5)),
         ("creep", Creep()),
         ("creep:7", Creep(7)),
     ],
@@ -62,7 +62,7 @@ def test_poles_that_mean_nothing(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["far", "nearest:2", "creep:1:2", "creep:x", "creep:0", "inverse-distance:0"]
+    "text", ["far", "nearest:2", "creep:1:2", "creep:x", "creep:0", "inverse_distance:0"]
 )
 def test_extrapolations_that_mean_nothing(text):
     with pytest.raises((ConfigError, SpecError)):

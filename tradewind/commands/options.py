@@ -66,7 +66,7 @@ class RegridOptions:
     ] = None
     extrapolate: Annotated[
         str | None,
-        typer.Option("--extrapolate", metavar="KIND", help="nearest, inverse-distance:N:P or creep:N."),
+        typer.Option("--extrapolate", metavar="KIND", help="nearest, inverse_distance:N:P or creep:N."),
     ] = None
     weights: Annotated[
         Path | None, typer.Option("--weights", metavar="MAP", help="Take the weights of this file.")

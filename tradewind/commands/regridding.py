@@ -17,10 +17,10 @@ from tradewind.commands.schemes import scheme
 from tradewind.couplers.grids.grid import Grid, GridKind
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import agree, as_communicator
-from tradewind.couplers.regrid.dataset import Plan, blocks, fields_of, plan, skeleton
+from tradewind.couplers.regrid.dataset import Plan, blocks, fields_of, grid_of, plan, skeleton
 from tradewind.couplers.regrid.regridder import Regridder
 from tradewind.couplers.regrid.variables import Field, Handling, Integers
-from tradewind.errors import ConfigError, DataError
+from tradewind.errors import ConfigError, DataError, GridError
 from tradewind.output.files import check_writable, replacing
 from tradewind.provenance import version
 
@@ -73,7 +73,7 @@ def regrid(asked: RegridOptions, world: object | None, progress: Progress) -> Re
         for path in filter(None, (asked.out, asked.save_weights)):
             _refuse_existing(path, asked)
     with _opened(asked.source) as ds:
-        regridder = _regridder(asked, _grid_in(ds, asked.source), comm)
+        regridder = _regridder(asked, _grid_in(ds, asked), comm)
         found = plan(regridder.source.grid, ds, _names(asked.variables))
         handling = Handling(
             asked.threshold, asked.fill, Integers.AS_NUMBERS if asked.integers else Integers.REFUSE
@@ -134,11 +134,11 @@ def _opened(path: Path) -> Iterator[xr.Dataset]:
         yield ds
 
 
-def _grid_in(ds: xr.Dataset, path: Path) -> Grid:
+def _grid_in(ds: xr.Dataset, asked: RegridOptions) -> Grid:
     try:
-        return Grid.from_dataset(ds)
-    except DataError as error:
-        raise DataError(error.what, where=f"{path}, {error.where}", hint=error.hint) from error
+        return grid_of(ds, _names(asked.variables))
+    except GridError as error:
+        raise GridError(error.what, where=f"{asked.source}, {error.where}", hint=error.hint) from error
 
 
 def _regridder(asked: RegridOptions, source: Grid, comm: Communicator) -> Regridder:

@@ -51,7 +51,7 @@ def poles_of(text: str) -> Poles:
 
 
 def extrapolation_of(text: str) -> Extrapolation:
-    """Return what unmapped targets take, such as ``nearest``, ``inverse-distance:8:2`` or ``creep:3``."""
+    """Return what unmapped targets take, such as ``nearest``, ``inverse_distance:8:2`` or ``creep:3``."""
     name, *numbers = text.split(":")
     if name not in EXTRAPOLATIONS or len(numbers) > len(EXTRAPOLATIONS[name][1]):
         hint = did_you_mean(name, EXTRAPOLATIONS) if name not in EXTRAPOLATIONS else "too many numbers"
@@ -62,7 +62,7 @@ def extrapolation_of(text: str) -> Extrapolation:
 
 EXTRAPOLATIONS: dict[str, tuple[Callable[..., Extrapolation], tuple[type[int] | type[float], ...]]] = {
     "nearest": (NearestSource, ()),
-    "inverse-distance": (InverseDistance, (int, float)),
+    "inverse_distance": (InverseDistance, (int, float)),
     "creep": (Creep, (int,)),
 }
 """Names, and the kinds of the numbers that may follow."""
