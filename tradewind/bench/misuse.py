@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import TYPE_CHECKING, Any
 
 from tradewind.errors import TradewindError
@@ -69,7 +70,9 @@ def here(case: Case) -> str:
     try:
         return case.wrong()
     except TradewindError as error:
-        return f"raised {type(error).__name__}: {error}"
+        # folders of temporary files are nobody's business
+        text = re.sub(rf"{re.escape(gettempdir())}/\w+/", "", str(error))
+        return f"raised {type(error).__name__}: {text}"
 
 
 def in_esmpy(name: str, launch: Callable[[str], str] | None = None) -> str | None:
@@ -126,7 +129,8 @@ def in_words(done: subprocess.CompletedProcess[str]) -> str:
 
 def _last_line(text: str) -> str:
     errors = [line for line in text.strip().splitlines() if ": " in line and not line.startswith((" ", "["))]
-    return (errors or [text.strip() or "nothing said"])[-1].removeprefix("esmpy.util.exceptions.")
+    last = (errors or [text.strip() or "nothing said"])[-1]
+    return " ".join(last.removeprefix("esmpy.util.exceptions.").split())
 
 
 def returned(found: dict[str, Any]) -> str:

@@ -83,6 +83,11 @@ def test_the_figures_are_flat_and_name_every_case(monkeypatch):
     assert {f"{case.name}_says" for case in CASES} <= set(found)
 
 
+def test_temporary_folders_are_not_told():
+    (swapped,) = (case for case in CASES if case.name == "swapped_in_file")
+    assert misuse.here(swapped).startswith("raised GridError: weights.nc, source: latlon grid 12x24")
+
+
 def test_without_esmpy_its_column_is_empty(monkeypatch):
     monkeypatch.setattr(misuse, "find_spec", lambda name: None)
     assert misuse.in_esmpy("swapped_fields") is None
