@@ -41,6 +41,15 @@ class LinearOperator(ABC):
         return type(self).__name__
 
     @property
+    def where(self) -> str:
+        """What an error names: the operator, and whatever else tells it from others."""
+        return self.name
+
+    def advice(self, x: torch.Tensor, space: Space) -> str:
+        """Return what to do about a tensor whose shape does not belong to `space`."""
+        return f"{space!r}"
+
+    @property
     def T(self) -> LinearOperator:
         """The adjoint as an operator."""
         return AdjointOperator(self)
@@ -75,23 +84,31 @@ class LinearOperator(ABC):
 
 def belongs(x: object, space: Space, op: LinearOperator) -> None:
     """Refuse `x` unless it is a float64 tensor of `space` on the operator's device."""
-    if not isinstance(x, torch.Tensor):
-        raise SpecError(f"expected a torch tensor, got {type(x).__name__}", where=op.name)
     expected = f"float64 of shape (..., {space.size}) on {op.device}"
+    if not isinstance(x, torch.Tensor):
+        raise SpecError(
+            f"expected a torch tensor, got {type(x).__name__}",
+            where=op.where,
+            hint=f"torch.as_tensor(x, dtype=torch.float64) makes one; {expected}",
+        )
     if x.dtype != torch.float64:
-        raise SpecError(f"expected {expected}, got {x.dtype}", where=op.name, hint="convert with .double()")
+        raise SpecError(f"expected {expected}, got {x.dtype}", where=op.where, hint="convert with .double()")
+    if x.layout != torch.strided:
+        raise SpecError(f"expected {expected}, got a tensor of layout {x.layout}", where=op.where)
     if x.ndim == 0 or x.shape[-1] != space.size:
-        raise SpecError(f"expected {expected}, got shape {tuple(x.shape)}", where=op.name, hint=f"{space!r}")
+        raise SpecError(
+            f"expected {expected}, got shape {tuple(x.shape)}", where=op.where, hint=op.advice(x, space)
+        )
     if x.device.type != op.device.type:
         raise SpecError(
-            f"expected {expected}, got it on {x.device}", where=op.name, hint="move it with .to()"
+            f"expected {expected}, got it on {x.device}", where=op.where, hint="move it with .to()"
         )
 
 
 def _same_batch(x: torch.Tensor, comm: Communicator, op: LinearOperator) -> None:
     found = comm.allgather(tuple(x.shape[:-1]))
     if len(set(found)) > 1:
-        raise SpecError(f"leading dimensions differ between ranks: {found}", where=op.name)
+        raise SpecError(f"leading dimensions differ between ranks: {found}", where=op.where)
 
 
 class AdjointOperator(LinearOperator):
@@ -104,6 +121,15 @@ class AdjointOperator(LinearOperator):
     def name(self) -> str:
         """Name of A with a T."""
         return f"{self.op.name}.T"
+
+    @property
+    def where(self) -> str:
+        """What A names, with a T."""
+        return self.op.where.replace(self.op.name, self.name, 1)
+
+    def advice(self, x: torch.Tensor, space: Space) -> str:
+        """Return A's advice."""
+        return self.op.advice(x, space)
 
     @property
     def T(self) -> LinearOperator:
@@ -132,7 +158,14 @@ class ComposedOperator(LinearOperator):
         if a.domain != b.range:
             raise SpecError(
                 f"{b.name} ends in {b.range!r}, but {a.name} begins in {a.domain!r}",
-                where=f"{a.name} @ {b.name}",
+                where=f"{a.where} @ {b.where}",
+                hint="swapped grids? the range of the right one has to be the domain of the left one",
+            )
+        if a.device.type != b.device.type:
+            raise SpecError(
+                f"{b.name} is on {b.device}, {a.name} on {a.device}",
+                where=f"{a.where} @ {b.where}",
+                hint="move one of them with .to()",
             )
         self.a, self.b = a, b
         self.domain, self.range, self.device = b.domain, a.range, b.device

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -60,7 +60,7 @@ class Half:
     def of(cls, inputs: Layout, starts: Index, col: Index, value: Array) -> Half:
         """Build from rows that begin at `starts`, with global columns ascending; collective."""
         halo = Halo(inputs, col)
-        matrix = sparse.csr_array((len(starts) - 1, halo.size), dtype=np.float64)
+        matrix: Any = sparse.csr_array((len(starts) - 1, halo.size), dtype=np.float64)
         # set afterwards: the constructor would look through all entries again
         matrix.data, matrix.indices, matrix.indptr = value, halo.places(col), _narrow(starts)
         return cls(halo, matrix)
@@ -97,24 +97,31 @@ class Half:
         """Return the entries' global columns, shape ``(entries,)``."""
         return self.halo.cells[self.matrix.indices]
 
+    def rows(self, target: Layout) -> Index:
+        """Return the entries' global rows, shape ``(entries,)``; `target` owns the rows."""
+        return np.repeat(target.owned, np.diff(self.matrix.indptr))
+
 
 def _narrow(starts: Index) -> NDArray[np.int32] | Index:
     return starts.astype(np.int32) if starts[-1] < np.iinfo(np.int32).max else starts
 
 
-def starts_of(row: Index, rows: int) -> Index:
-    """Return where each of `rows` rows begins among entries sorted by row, shape ``(rows + 1,)``."""
-    return np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))])
+def starts_of(row: Index, target: Layout) -> Index:
+    """Return where each row of this rank begins among entries sorted by row, shape ``(n_local + 1,)``."""
+    count = np.bincount(row, minlength=target.n_global)
+    return np.concatenate([[0], np.cumsum(count if target.is_serial else count[target.owned])])
 
 
-def transposed(source: Layout, target: Layout, row: Index, col: Index, value: Array) -> Half:
+def transposed(forward: Half, target: Layout) -> Half:
     """Send every entry to the owner of its column, and store the transpose's rows there; collective."""
-    if not source.is_serial:
-        row, col, value = _to_owners(source, row, col, value)
+    source, matrix = forward.halo.layout, forward.matrix
+    if source.is_serial:
+        turned = matrix.T.tocsr()
     else:
-        col = source.server[1][col]
-    order = sparse.csr_array((value, (row, col)), shape=(target.n_global, source.n_local)).T.tocsr()
-    return Half.of(target, order.indptr.astype(np.int64), order.indices.astype(np.int64), order.data)
+        row, col, value = _to_owners(source, forward.rows(target), forward.columns(), matrix.data)
+        turned = sparse.csr_array((value, (col, row)), shape=(source.n_local, target.n_global))
+    starts, col = (part.astype(np.int64) for part in (turned.indptr, turned.indices))
+    return Half.of(target, starts, col, turned.data).to(forward.device)
 
 
 def _to_owners(source: Layout, row: Index, col: Index, value: Array) -> tuple[Index, Index, Array]:

@@ -100,7 +100,7 @@ class Product:
         kernel(self.starts, self.value, (b.rows, b.squares, b.square, b.slot), x, out)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _one(starts: Starts, column: Positions, value: Array, x: Array, out: Array) -> None:
     """Sum the rows for one member."""
     entry = np.uint64(0)
@@ -113,7 +113,7 @@ def _one(starts: Starts, column: Positions, value: Array, x: Array, out: Array) 
         out[row] = total
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _blocks(starts: Starts, column: Positions, limit: int, squares: int) -> Any:
     """Cut rows into blocks that name at most `limit` squares (or one row), and give entries their slots."""
     last_seen, place = np.full(squares, -1, np.int64), np.zeros(squares, np.int64)
@@ -138,7 +138,7 @@ def _blocks(starts: Starts, column: Positions, limit: int, squares: int) -> Any:
     return np.array(rows), np.array(ends), square[:total].copy(), slot
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _collect(column: Positions, last_seen: Starts, block: int, square: Positions, total: int) -> int:
     """Append the squares of a row that its block has not named yet; return how many there are now."""
     for c in column:
@@ -149,7 +149,7 @@ def _collect(column: Positions, last_seen: Starts, block: int, square: Positions
     return total
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _eights(starts: Starts, value: Array, blocks: Any, x: Array, out: Array) -> None:
     """Sum the rows for members in groups of eight, block by block."""
     rows, squares, square, slot = blocks
@@ -169,7 +169,7 @@ def _eights(starts: Starts, value: Array, blocks: Any, x: Array, out: Array) -> 
             _scatter(sums, last - first, LANES, high, out, first)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _fours(starts: Starts, value: Array, blocks: Any, x: Array, out: Array) -> None:
     """Sum the rows for at most four members, block by block."""
     rows, squares, square, slot = blocks
@@ -185,13 +185,13 @@ def _fours(starts: Starts, value: Array, blocks: Any, x: Array, out: Array) -> N
         _scatter(sums, last - first, 0, members, out, first)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _at(array: Any, index: int) -> Any:
     """Return the address of an element."""
     return array.ctypes.data + index * array.itemsize
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _gather(x: Array, members: Any, square: Positions, buffer: Array, lane: int) -> None:
     """Turn four members' squares into lines of `buffer`, from `lane` on."""
     n, line = x.shape[1], buffer.shape[1] * _WORD
@@ -206,7 +206,7 @@ def _gather(x: Array, members: Any, square: Positions, buffer: Array, lane: int)
         place += LANES * line
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _gather_rest(x: Array, members: Any, buffer: Array, lane: int) -> None:
     """Copy the last columns, fewer than four."""
     for column in range(x.shape[1]):
@@ -214,7 +214,7 @@ def _gather_rest(x: Array, members: Any, buffer: Array, lane: int) -> None:
             buffer[column, lane + k] = x[members[k], column]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _scatter(sums: Array, rows: int, lane: int, members: Any, out: Array, first: int) -> None:
     """Turn sums, a line of members each row, into rows of four members of `out`."""
     line = sums.shape[1] * _WORD
@@ -227,27 +227,27 @@ def _scatter(sums: Array, rows: int, lane: int, members: Any, out: Array, first:
             out[members[k], first + row] = sums[row, lane + k]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _four(first: int, count: int) -> Any:
     """Return four members from `first` on; beyond the last one it is repeated, with the same result."""
     last = count - 1
     return min(first, last), min(first + 1, last), min(first + 2, last), min(first + 3, last)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _rows_at(array: Array, rows: Any, column: int) -> Any:
     """Return the addresses of one column in four rows."""
     start, line = _at(array, column), array.shape[1] * _WORD
     return start + rows[0] * line, start + rows[1] * line, start + rows[2] * line, start + rows[3] * line
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _moved(addresses: Any, shift: int) -> Any:
+@njit(cache=True)
+def _moved(addresses: Any, shift: Any) -> Any:
     """Return four addresses moved by so many bytes."""
     return addresses[0] + shift, addresses[1] + shift, addresses[2] + shift, addresses[3] + shift
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _spaced(address: int, gap: int) -> Any:
     """Return four addresses at even gaps."""
     return address, address + gap, address + 2 * gap, address + 3 * gap

@@ -47,19 +47,25 @@ def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
     return [_shuffled(builder, pairs[k], pairs[k + 2], order) for order in halves for k in (0, 1)]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def transpose_square(context: Any, sources: Any, targets: Any) -> Any:
+def _transpose_square(context: Any, sources: Any, targets: Any) -> Any:
     """Read four doubles at each of four addresses, and write the transposed square at four others."""
-    square = types.UniTuple(types.intp, LANES)
+    square = types.UniTuple(types.intp, LANES)  # type: ignore[no-untyped-call]
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        origins, ends = (cgutils.unpack_tuple(builder, a, LANES) for a in arguments)
+        origins, ends = (_four_of(builder, a) for a in arguments)
         rows = [_load(builder, address) for address in origins]
         for column, address in zip(_transposed(builder, rows), ends, strict=True):
             _store(builder, column, address)
         return context.get_dummy_value()
 
     return types.void(square, square), code
+
+
+def _four_of(builder: Any, addresses: Any) -> list[Any]:
+    return [builder.extract_value(addresses, k) for k in range(LANES)]
+
+
+transpose_square: Any = intrinsic(_transpose_square)
 
 
 def row_sum(vectors: int) -> Any:
@@ -69,7 +75,7 @@ def row_sum(vectors: int) -> Any:
     (one line of members a slot) and that of the result, and adds ``value * line`` from the first entry on.
     """
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def sum_of_row(context: Any, values: Any, slots: Any, count: Any, buffer: Any, out: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             _sum_row(builder, vectors, arguments)
@@ -82,7 +88,7 @@ def row_sum(vectors: int) -> Any:
 
 def _sum_row(builder: Any, vectors: int, arguments: Any) -> None:
     values, slots, count, buffer, out = arguments
-    sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(vectors)]
+    sums = [_place(builder) for _ in range(vectors)]
     for place in sums:
         builder.store(ir.Constant(_VECTOR, [0.0] * LANES), place)
     value_at, slot_at = _pointer(builder, values, _DOUBLE), _pointer(builder, slots, _INT)
@@ -95,6 +101,10 @@ def _sum_row(builder: Any, vectors: int, arguments: Any) -> None:
             builder.store(builder.fadd(builder.load(place), term), place)
     for k, place in enumerate(sums):
         _store(builder, builder.load(place), _shift(builder, out, k))
+
+
+def _place(builder: Any) -> Any:
+    return cgutils.alloca_once(builder, _VECTOR)  # type: ignore[no-untyped-call]
 
 
 def _spread(builder: Any, value: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from tradewind.couplers.grids import Grid
@@ -13,6 +12,7 @@ from tradewind.couplers.ranks.parallel import agree
 from tradewind.couplers.regrid import backends, mapfile
 from tradewind.couplers.regrid.backends import Backend
 from tradewind.couplers.regrid.cache import weights
+from tradewind.couplers.regrid.rows import gathered
 from tradewind.couplers.regrid.scheme import Method, Norm, Scheme
 from tradewind.couplers.regrid.sparse import SparseOperator, refuse_bad_layouts
 from tradewind.couplers.regrid.weights import Triplets
@@ -101,11 +101,6 @@ class Regridder(SparseOperator):
         """Covered fraction of this rank's target cells, shape ``(target.n_local,)``."""
         return torch.from_numpy(self._frac_target[self.target.owned])
 
-    def regrid_field(self, x: torch.Tensor, fill: float = float("nan")) -> torch.Tensor:
-        """Return ``W x`` with `fill` in unmapped cells; differentiable, but no longer linear."""
-        filling = torch.full((), fill, dtype=torch.float64)
-        return torch.where(self.unmapped, filling, self(x))
-
     def to_file(self, path: str | Path) -> None:
         """Write an ESMF offline weight file; collective, rank 0 writes."""
         local = Triplets(*self.triplets(), self._frac_target, self.source.n_global)
@@ -158,12 +153,3 @@ def _refuse_no_overlap(op: SparseOperator) -> None:
             where="Regridder",
             hint="check longitudes, latitudes and masks",
         )
-
-
-def gathered(local: Triplets, target: Layout) -> Triplets:
-    """Return all ranks' rows, sorted by row, then column, on every rank; collective."""
-    gather = target.comm.allgather_array
-    row, col, value = (np.concatenate(gather(v)) for v in (local.row, local.col, local.value))
-    frac = target.gather(torch.from_numpy(local.frac_target[target.owned])).numpy()
-    order = np.lexsort((col, row))
-    return Triplets(row[order], col[order], value[order], frac, local.n_source)

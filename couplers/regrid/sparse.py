@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from scipy import sparse
 
 from tradewind.couplers.operators import Distributed, LinearOperator, Space
 from tradewind.couplers.ranks.layout import Layout
+from tradewind.couplers.regrid.advice import reshaping
 from tradewind.couplers.regrid.halves import Half, starts_of, transposed
 from tradewind.couplers.regrid.weights.triplets import coalesce
 from tradewind.errors import SpecError
@@ -49,6 +51,29 @@ class SparseOperator(LinearOperator):
         self._forward = Half.of(source, starts_of(row, target), col, value)
 
     @property
+    def where(self) -> str:
+        """The operator and both grids, for messages."""
+        return f"{self.name} from {self.source.grid!r} to {self.target.grid!r}"
+
+    def advice(self, x: torch.Tensor, space: Space) -> str:
+        """Return what to do about a tensor whose shape does not belong to the domain or the range."""
+        here, there = (self.source, self.target) if space is self.domain else (self.target, self.source)
+        return reshaping(tuple(x.shape), here, there)
+
+    def to(self, device: torch.device | str) -> Self:
+        """Return the same operator for fields on `device`; under MPI, remote cells travel through the host.
+
+        On another device than the CPU torch multiplies: results agree up to rounding, and keep their bits
+        from run to run only where torch's sparse product does.
+        """
+        place = torch.device(device)
+        moved = copy(self)
+        moved.device, moved._forward = place, self._forward.to(place)
+        for name in ("_adjoint", "unmapped"):
+            moved.__dict__.pop(name, None)
+        return moved
+
+    @property
     def entries(self) -> int:
         """Number of entries in this rank's rows."""
         return self._forward.matrix.nnz
@@ -63,7 +88,7 @@ class SparseOperator(LinearOperator):
     @cached_property
     def unmapped(self) -> torch.Tensor:
         """True for target cells of this rank that no source cell reaches, shape ``(target.n_local,)``."""
-        return torch.from_numpy(np.diff(self._forward.matrix.indptr) == 0)
+        return torch.from_numpy(np.diff(self._forward.matrix.indptr) == 0).to(self.device)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return ``A x``, shape ``(*batch, target.n_local)``; rows without entries are 0."""
@@ -80,24 +105,39 @@ class SparseOperator(LinearOperator):
         """The stored transpose, made (collectively) when it is first asked for."""
         return transposed(self._forward, self.target)
 
-    def triplets(self) -> tuple[Index, Index, Array]:
-        """Return this rank's entries: global rows, global columns, values; by row, then column."""
-        half = self._forward
-        return half.rows(self.target), half.columns(), half.matrix.data
+    def regrid_field(self, x: torch.Tensor, fill: float = float("nan")) -> torch.Tensor:
+        """Return ``A x`` with `fill` in unmapped cells; differentiable, but no longer linear.
 
-    def check(self, x: torch.Tensor, space: Space) -> None:
-        """Refuse `x` unless it belongs to `space`; errors name both grids.
+        NaN in `x` spreads to the targets that use it and to no others; gradients of filled cells are 0.
+        """
+        filling = torch.full((), fill, dtype=torch.float64, device=self.device)
+        return torch.where(self.unmapped, filling, self(x))
+
+    def field(self, x: torch.Tensor, fill: float = float("nan")) -> torch.Tensor:
+        """Return `regrid_field` between fields in the shapes of their grids, ``(*batch, ny, nx)``; serial.
 
         Raises
         ------
         SpecError
-            As any operator's.
+            On several ranks, where no rank holds a grid's shape, and for any other shape.
         """
-        try:
-            super().check(x, space)
-        except SpecError as error:
-            where = f"{error.where} from {self.source.grid!r} to {self.target.grid!r}"
-            raise SpecError(error.what, where=where, hint=error.hint) from None
+        here, there = self.source.grid.shape, self.target.grid.shape
+        if not self.source.is_serial:
+            raise SpecError(
+                f"fields of shape (..., {here}) are known in serial only",
+                where=self.where,
+                hint="give this rank's cells, (..., n_local), to the operator itself",
+            )
+        if not isinstance(x, torch.Tensor) or x.ndim < len(here) or x.shape[x.ndim - len(here) :] != here:
+            found = tuple(x.shape) if isinstance(x, torch.Tensor) else type(x).__name__
+            raise SpecError(f"expected a tensor of shape (..., {here}), got {found}", where=self.where)
+        flat = x.reshape(*x.shape[: x.ndim - len(here)], self.source.n_local)
+        return self.regrid_field(flat, fill).reshape(*flat.shape[:-1], *there)
+
+    def triplets(self) -> tuple[Index, Index, Array]:
+        """Return this rank's entries: global rows, global columns, values; by row, then column."""
+        half = self._forward
+        return half.rows(self.target), half.columns(), half.matrix.data
 
     def __repr__(self) -> str:
         return f"{self.name}({self.source.grid!r} -> {self.target.grid!r}, {self.entries} entries)"

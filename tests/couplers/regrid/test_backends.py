@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-import warnings
 from pathlib import Path
 
-import netCDF4
 import numpy as np
 import pytest
-import torch
 
 from tradewind.couplers.grids import Grid
-from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import Serial
-from tradewind.couplers.regrid import backends, cache
+from tradewind.couplers.regrid import backends
 from tradewind.couplers.regrid.backends import (
     ESMF_WORDS,
     Backend,
@@ -24,7 +20,6 @@ from tradewind.couplers.regrid.backends import (
     scheme_of,
     version,
 )
-from tradewind.couplers.regrid.cache import key
 from tradewind.couplers.regrid.regridder import Regridder
 from tradewind.couplers.regrid.scheme import Creep, InverseDistance, NearestSource, PoleKind, Poles
 from tradewind.couplers.regrid.weights import Method, Norm, Scheme
@@ -173,93 +168,3 @@ def test_poles_of_conservative_weights_are_refused(coarse, finer):
 def test_both_backends_refuse_what_cannot_be(with_esmpy, coarse, backend):
     with pytest.raises(GridError, match="footprints as polygons"):
         Regridder.build(coarse, Grid.points([1.0], [2.0]), "conservative", backend=backend)
-
-
-def test_the_cache_is_one_file_with_the_key_as_its_name(tmp_path, coarse, finer):
-    build(coarse, finer, tmp_path / "cache")
-    assert [p.name for p in (tmp_path / "cache").iterdir()] == [
-        f"{key(Layout(coarse), Layout(finer), HOW)}.nc"
-    ]
-
-
-def test_cached_weights_give_the_same_bits(tmp_path, coarse, finer):
-    fresh, kept = build(coarse, finer, tmp_path), build(coarse, finer, tmp_path)
-    x = fresh.domain.random(1, (2,))
-    assert torch.equal(kept(x), fresh(x))
-    assert torch.equal(kept.frac_target, fresh.frac_target)
-    assert kept.domain == fresh.domain
-
-
-def test_the_second_time_nothing_is_made(tmp_path, coarse, finer, monkeypatch):
-    build(coarse, finer, tmp_path)
-    monkeypatch.setattr(backends, "generate", None)
-    assert build(coarse, finer, tmp_path).backend is Backend.NATIVE
-
-
-def test_the_key_depends_on_everything_that_makes_the_weights(coarse, finer, box):
-    masked = Grid.latlon(np.arange(-75.0, 90, 30), np.arange(15.0, 360, 30), mask=np.eye(6, 12))
-    a, b = Layout(coarse), Layout(finer)
-    keys = [
-        key(a, b, HOW),
-        key(b, a, HOW),
-        key(a, Layout(box), HOW),
-        key(Layout(masked), b, HOW),
-        key(a, b, Recipe(Scheme(Method.BILINEAR, Norm.FRACAREA), Backend.NATIVE)),
-        key(a, b, Recipe(Scheme(Method.CONSERVATIVE, Norm.DSTAREA), Backend.NATIVE)),
-        key(a, b, Recipe(Scheme(Method.CONSERVATIVE, Norm.FRACAREA), Backend.ESMPY)),
-    ]
-    assert len(set(keys)) == len(keys)
-
-
-def test_the_key_changes_with_the_version_of_the_generators(coarse, finer, monkeypatch):
-    before = key(Layout(coarse), Layout(finer), HOW)
-    monkeypatch.setattr(cache, "VERSION", "next")
-    assert key(Layout(coarse), Layout(finer), HOW) != before
-
-
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:3000])
-
-
-def empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def change_a_weight(path: Path) -> None:
-    with netCDF4.Dataset(path, "a") as ds:
-        ds["S"][0] = 0.123
-
-
-def move_an_entry(path: Path) -> None:
-    with netCDF4.Dataset(path, "a") as ds:
-        ds["col"][0] = 10_000
-
-
-def drop_the_digest(path: Path) -> None:
-    with netCDF4.Dataset(path, "a") as ds:
-        ds.delncattr("tradewind_digest")
-
-
-@pytest.mark.parametrize("damage", [truncate, empty, change_a_weight, move_an_entry, drop_the_digest])
-def test_a_damaged_entry_is_rebuilt_with_a_notice(tmp_path, coarse, finer, damage):
-    sound = build(coarse, finer, tmp_path)
-    (path,) = tmp_path.glob("*.nc")
-    damage(path)
-    with pytest.warns(UserWarning, match=f"cached weights .*{path.name} are rebuilt"):
-        rebuilt = build(coarse, finer, tmp_path)
-    x = sound.domain.random(1)
-    assert torch.equal(rebuilt(x), sound(x))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        build(coarse, finer, tmp_path)
-
-
-def test_a_failed_write_leaves_no_entry(tmp_path, coarse, finer, monkeypatch):
-    def fail(path, content):
-        path.write_text("half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(cache.mapfile, "write_map", fail)
-    with pytest.raises(OSError, match="disk full"):
-        build(coarse, finer, tmp_path)
-    assert not list(tmp_path.glob("*.nc"))

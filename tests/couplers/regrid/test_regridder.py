@@ -200,7 +200,7 @@ def test_swapped_grids_do_not_compose(coarse, finer):
     [
         (
             torch.zeros(144, dtype=torch.float64),
-            r"shape \(\.\.\., 72\).*got shape \(144,\).*latlon grid 6x12",
+            r"shape \(\.\.\., 72\).*got shape \(144,\).*latlon grid 9x16.*swapped",
         ),
         (torch.zeros(6, 12, dtype=torch.float64), r"got shape \(6, 12\)"),
         (torch.zeros(72), "got torch.float32"),
