@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from tradewind.couplers.grids import sphere
+from tradewind.couplers.grids import checks, sphere
 from tradewind.couplers.grids.places import Listed, blocks
 from tradewind.errors import GridError
 
@@ -104,10 +104,10 @@ def filled(
     GridError
         When corners of an active cell are missing.
     """
-    missing = ~(np.isfinite(corners[0]) & np.isfinite(corners[1])).all(axis=1)
+    missing = (checks.absent(corners[0]) | checks.absent(corners[1])).any(axis=1)
     if not missing.any():
         return corners
-    refuse(missing & mask, "corners that are not finite", where, "mask them, or give all their corners")
+    refuse(missing & mask, "corners that are missing", where, "mask them, or give all their corners")
     for corner, centre in zip(corners, centres, strict=True):
         corner[missing] = centre.reshape(-1)[missing, None]
     return corners

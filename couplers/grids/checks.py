@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[np.float64]
 
 RADIANS = "convert with numpy.rad2deg"
+FILL = 1e10
+"""Fill values of models are 1e20, 9.97e36 and the like."""
 TICK = 1.0 / 1200.0
 """Degrees: whole numbers of this are 1/3, 1/16, 0.005 and the like, round numbers on which grids are laid."""
 
@@ -34,11 +36,17 @@ def numbers(values: ArrayLike, name: str) -> Array:
 def degrees(values: ArrayLike, name: str) -> Array:
     """Return coordinates as float64, refusing NaN, infinities, fill values and what is no number."""
     out = numbers(values, name)
-    bad = ~np.isfinite(out)
+    bad = absent(out)
     if bad.any():
         first = tuple(int(i) for i in np.argwhere(bad)[0])
-        raise GridError(f"{bad.sum()} of {out.size} values are not finite, the first at {first}", where=name)
+        kind = "fill values" if np.isfinite(out[bad]).all() else "not finite"
+        raise GridError(f"{bad.sum()} of {out.size} values are {kind}, the first at {first}", where=name)
     return out
+
+
+def absent(values: Array) -> NDArray[np.bool_]:
+    """Return which values are NaN, infinite, or as large as only fill values are."""
+    return np.asarray(~(np.abs(values) < FILL))
 
 
 def coordinates(lon: ArrayLike, lat: ArrayLike, where: str) -> tuple[Array, Array]:

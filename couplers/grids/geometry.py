@@ -154,10 +154,13 @@ class Geometry:
     def __repr__(self) -> str:
         cells = "x".join(str(n) for n in self.shape)
         masked = f", {int((~self.mask).sum())} masked" if not self.mask.all() else ""
-        box = f"{_range(self.lon, 'E', 'W')} {_range(self.lat, 'N', 'S')}"
+        # axes where there are axes: errors name large grids often
+        lon, lat = self.places.parts[:2]
+        box = f"{_range(lon, 'E', 'W')} {_range(lat, 'N', 'S')}"
         return f"{self.kind} grid {cells} ({box}{masked})"
 
 
-def _range(values: Array, plus: str, minus: str) -> str:
+def _range(values: Array | None, plus: str, minus: str) -> str:
+    values = np.asarray(values)
     ends = (f"{abs(v):g}{plus if v >= 0 else minus}" for v in (values.min(), values.max()))
     return "..".join(ends)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from tradewind.couplers.grids import cells
+from tradewind.couplers.grids import cells, checks
 from tradewind.errors import GridError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def padded_corners(lon: Array, lat: Array, where: str) -> tuple[Array, Array]:
     GridError
         When a corner is missing between others, or under three are left.
     """
-    there = np.isfinite(lon) & np.isfinite(lat)
+    there = ~(checks.absent(lon) | checks.absent(lat))
     count = there.sum(axis=1)
     between = (there != (np.arange(lon.shape[1]) < count[:, None])).any(axis=1)
     cells.refuse(between, "a corner missing between others", where, "pad with NaN behind the last one")

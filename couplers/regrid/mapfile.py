@@ -11,7 +11,7 @@ from tradewind.couplers.regrid.maps import entries, grids, netcdf
 from tradewind.couplers.regrid.maps.content import WeightMap, frac_source, refuse_other_grid
 from tradewind.couplers.regrid.maps.layouts import SHORT, MapLayout, Side, grid_names
 from tradewind.couplers.regrid.weights.triplets import Triplets
-from tradewind.errors import DataError, SpecError, did_you_mean
+from tradewind.errors import DataError, GridError, SpecError, did_you_mean
 
 if TYPE_CHECKING:
     from netCDF4 import Dataset
@@ -47,13 +47,18 @@ def read_grid(path: Path, side: Side) -> Grid:
         return grids.read(ds, grid_names(entries.layout_of(ds), side))
 
 
-def read_map(path: Path) -> WeightMap:
+def read_map(path: Path, source: Grid | None = None, target: Grid | None = None) -> WeightMap:
     """Return grids and weights of a weight file; repeated (row, column) pairs are added up.
 
     The layout is found by the names of the variables: ``S``, ``row``, ``col`` of ESMF's offline tools, or
     ``remap_matrix``, ``dst_address``, ``src_address`` of SCRIP, OASIS3-MCT and CDO. Of SCRIP's three
     weights an entry the first is taken, that of first order; weights that SCRIP has not normalised are
     divided by the target's areas.
+
+    Parameters
+    ----------
+    source, target
+        Grids of files that bring none (OASIS3-MCT keeps them apart); else those of the file are taken.
 
     Raises
     ------
@@ -65,9 +70,19 @@ def read_map(path: Path) -> WeightMap:
     """
     with netcdf.opened(path) as ds:
         layout = entries.layout_of(ds)
-        source, target = (grids.read(ds, grid_names(layout, side)) for side in ("source", "target"))
+        found = (_grid(ds, layout, "source", source), _grid(ds, layout, "target", target))
         weights, attributes = entries.read(ds, layout), entries.attributes(ds)
-    return _normalised(WeightMap(source, target, weights, attributes), layout)
+    return _normalised(WeightMap(*found, weights, attributes), layout)
+
+
+def _grid(ds: Dataset, layout: MapLayout, side: Side, given: Grid | None) -> Grid:
+    names = grid_names(layout, side)
+    if given is None or names.lon in ds.variables:
+        return grids.read(ds, names)
+    size = entries.size(ds, names.size)
+    if given.size != size:
+        raise GridError(f"{given!r} was given, the file has {size} cells", where=f"{ds.filepath()}, {side}")
+    return given
 
 
 def _normalised(content: WeightMap, layout: MapLayout) -> WeightMap:

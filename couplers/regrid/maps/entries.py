@@ -57,7 +57,7 @@ def read(ds: Dataset, layout: MapLayout) -> Triplets:
     if not len(row) == len(col) == len(value):
         what = f"{len(row)} rows, {len(col)} columns and {len(value)} weights"
         raise DataError(what, where=ds.filepath(), hint="is the file cut off?")
-    sizes = [_size(ds, grid_names(layout, side).size) for side in ("target", "source")]
+    sizes = [size(ds, grid_names(layout, side).size) for side in ("target", "source")]
     for index, n in zip((row, col), sizes, strict=True):
         _refuse_strangers(index, n, ds)
     _refuse_no_numbers(value, ds)
@@ -65,7 +65,14 @@ def read(ds: Dataset, layout: MapLayout) -> Triplets:
     return Triplets(*entries, _frac_target(ds, layout, entries, sizes[0]), sizes[1])
 
 
-def _size(ds: Dataset, name: str) -> int:
+def size(ds: Dataset, name: str) -> int:
+    """Return the length of a dimension.
+
+    Raises
+    ------
+    DataError
+        When there is none of that name.
+    """
     if name not in ds.dimensions:
         raise DataError(f"dimension {name!r} is missing", where=ds.filepath(), hint=netcdf.ADVICE)
     return len(ds.dimensions[name])

@@ -98,24 +98,30 @@ def test_faults_are_found_in_every_block(monkeypatch):
 def test_missing_corners_are_counted_and_the_first_named():
     lon, lat = corners()
     lon[1, 2, 0] = lat[3, 1, 2] = np.nan
-    with pytest.raises(GridError, match="cell 7 and 1 more of 20 have corners that are not finite"):
+    with pytest.raises(GridError, match="cell 7 and 1 more of 20 have corners that are missing"):
         per_cell(lon, lat)
 
 
 def test_fill_values_of_masked_arrays_are_missing_corners():
     lon, lat = corners()
-    with pytest.raises(GridError, match="cell 0 and 3 more of 20 have corners that are not finite"):
+    with pytest.raises(GridError, match="cell 0 and 3 more of 20 have corners that are missing"):
         per_cell(np.ma.masked_equal(lon, lon[0, 0, 0]), lat)
 
 
-def test_masked_cells_need_no_corners():
+@pytest.mark.parametrize("fill", [np.nan, 1e20, 9.96921e36, -1e30])
+def test_masked_cells_need_no_corners(fill):
     lon, lat = corners()
-    lon[1, 2] = lat[1, 2] = np.nan
+    lon[1, 2] = lat[1, 2] = fill
     mask = np.ones((4, 5))
     mask[1, 2] = 0
     grid = per_cell(lon, lat, mask=mask)
     assert np.isfinite(grid.corners).all()
     assert grid.polygon_area[7] == 0
+
+
+def test_fill_values_that_were_not_decoded_are_told():
+    with pytest.raises(GridError, match=r"1 of 2 values are fill values, the first at \(1,\)"):
+        Grid.points([1.0, 1e20], [1.0, 2.0])
 
 
 # ------------------------------------------------------------------ overlap

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tradewind.couplers.grids import Grid, GridKind
 from tradewind.errors import GridError
 
-NAN = np.nan
+NAN, FILL = np.nan, 1e36
 LON = np.array([[10.0, 12, 12, 10], [12, 14, 14, NAN], [11, 13, 12, 12]])
 LAT = np.array([[40.0, 40, 42, 42], [40, 40, 42, NAN], [39, 39, 41, 41]])
 
@@ -64,6 +64,7 @@ def test_centres_masks_and_areas_are_taken():
 @pytest.mark.parametrize(
     ("lon", "lat", "fault"),
     [
+        ([[0, FILL, 1, 1]], [[0, FILL, 1, 0]], "cell 0 of 1 has a corner missing between others"),
         ([[0, NAN, 1, 1]], [[0, NAN, 1, 0]], "cell 0 of 1 has a corner missing between others"),
         ([[0, 1, 1, NAN]], [[0, 0, NAN, NAN]], "cell 0 of 1 has under three corners"),
         ([[NAN] * 3, [0, 1, 1]], [[NAN] * 3, [0, 0, 1]], "cell 0 of 2 has under three corners"),

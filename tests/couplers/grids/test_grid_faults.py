@@ -92,7 +92,7 @@ SQUARE = ([[0.5]], [[0.5]])
         ([[[0, 1, 0, 1]]], [[[0, 1, 1, 0]]], r"cell 0 of 1 has sides that cross \(a bow-tie\)"),
         ([[[0, 1, 2, 3]]], [[[0, 0, 0, 0]]], "cell 0 of 1 has no area"),
         ([[[0, 1, 1, 0]]], [[[0, 0, 91, 91]]], "beyond a pole"),
-        ([[[0, 1, np.nan, 0]]], [[[0, 0, 1, 1]]], "not finite"),
+        ([[[0, 1, np.nan, 0]]], [[[0, 0, 1, 1]]], "cell 0 of 1 has corners that are missing"),
         ([0, 1], [0, 1], r"corners of shape \(2,\) for cells of shape \(1, 1\)"),
         ([[[0, 1]]], [[[0, 0]]], r"corners of shape \(1, 1, 2\)"),
         ([[[0, 1, 1, 0]]], None, "only one of lon_corners and lat_corners"),

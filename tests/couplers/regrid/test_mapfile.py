@@ -79,6 +79,18 @@ def test_weights_are_kept_without_their_grids(tmp_path, weights):
         mapfile.read_map(tmp_path / "kept.nc")
 
 
+def test_grids_may_be_given_where_the_file_has_none(tmp_path, weights, coarse, finer):
+    mapfile.write_weights(tmp_path / "kept.nc", weights, {})
+    back = mapfile.read_map(tmp_path / "kept.nc", coarse, finer)
+    assert (back.source, back.target) == (coarse, finer)
+    with pytest.raises(GridError, match=r"source: latlon grid 9x16 .* was given, the file has 72 cells"):
+        mapfile.read_map(tmp_path / "kept.nc", finer, coarse)
+
+
+def test_grids_of_the_file_go_before_those_given(path, content, finer):
+    assert mapfile.read_map(path, finer, finer).source == content.source
+
+
 def test_an_unknown_layout_is_refused(tmp_path, content):
     with pytest.raises(SpecError, match=r"no layout 'scrap'.*did you mean 'scrip'"):
         mapfile.write_map(tmp_path / "map.nc", content, "scrap")
