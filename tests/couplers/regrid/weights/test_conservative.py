@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from tradewind.couplers.grids import Grid, sphere
 from tradewind.couplers.regrid.weights import Method, Norm, Scheme, generate
+from tradewind.couplers.regrid.weights import conservative as overlaps
 from tradewind.couplers.regrid.weights.triplets import Triplets
+from tradewind.errors import GridError
 
 
 def dense(weights: Triplets) -> np.ndarray:
@@ -232,3 +234,75 @@ def test_as_a_source_a_cell_that_is_not_convex_shares_the_same(bent):
     there = dense(conservative(SQUARES, bent)) * bent.area[:, None]
     back = dense(conservative(bent, SQUARES)) * SQUARES.area[:, None]
     assert np.allclose(there, back.T, rtol=0, atol=1e-16)
+
+
+def seen_by(source: Grid, target: Grid, rows: list[int], monkeypatch) -> np.ndarray:
+    """Return the source cells that some rows look at."""
+    seen = []
+    found = overlaps._Sources.near.__func__
+
+    def near(cls, *args):
+        seen.append(found(cls, *args).cells)
+        return found(cls, *args)
+
+    monkeypatch.setattr(overlaps._Sources, "near", classmethod(near))
+    overlaps.overlap_areas(source, target, np.array(rows, dtype=np.int64))
+    return seen[0]
+
+
+def test_sources_far_from_the_rows_are_not_looked_at(coarse, monkeypatch):
+    # ten degrees about 15 E, 15 N lie in one cell of thirty degrees, and box to box touch no other column
+    target = cells([10, 20], [10, 20])
+    assert seen_by(coarse, target, [0], monkeypatch).tolist() == [3 * 12]
+
+
+def test_no_rows_look_at_no_sources(coarse, monkeypatch):
+    assert len(seen_by(coarse, coarse, [], monkeypatch)) == 0
+
+
+def test_rows_in_any_order_give_sorted_entries(coarse, finer):
+    rows = np.array([70, 3, 44])
+    got = generate(coarse, finer, Scheme(Method.CONSERVATIVE, Norm.DSTAREA), rows)
+    expected = generate(coarse, finer, Scheme(Method.CONSERVATIVE, Norm.DSTAREA), np.sort(rows))
+    assert np.array_equal(got.row, expected.row)
+    assert np.array_equal(got.value, expected.value)
+
+
+def test_points_have_no_overlaps_and_say_so(coarse):
+    points = Grid.points([0.0, 1.0], [0.0, 1.0])
+    with pytest.raises(GridError, match=r"points grid.*has no corners"):
+        conservative(coarse, points)
+    with pytest.raises(GridError, match=r"points grid.*has no corners"):
+        conservative(points, coarse)
+
+
+def test_a_cell_over_the_date_line_meets_cells_on_both_sides():
+    across = cells([178, 182], [-1, 1])
+    west, east = cells([170, 180], [-5, 5]), cells([-180, -170], [-5, 5])
+    assert dense(conservative(west, across))[0, 0] == pytest.approx(0.5, rel=1e-13)
+    assert dense(conservative(east, across))[0, 0] == pytest.approx(0.5, rel=1e-13)
+
+
+def test_a_polygon_about_the_pole_takes_its_part_of_every_wedge():
+    # ten corners at 80 N, and twenty wedges of 18 degrees: each is cut alike
+    ten = Grid.mesh(np.arange(0, 360, 36), np.full(10, 80.0), [range(10)], centres=([0.0], [90.0]))
+    wedges = cells(np.arange(0, 361, 18), [60, 90])
+    assert np.allclose(dense(conservative(wedges, ten)), 1 / 20, rtol=1e-13)
+
+
+def test_footprints_that_lie_on_each_other_count_each_for_itself(coarse):
+    twice = Grid.polygons([[10, 20, 20, 10]] * 2, [[0, 0, 10, 10]] * 2)
+    got = dense(conservative(coarse, twice))
+    assert np.array_equal(got[0], got[1])
+    assert got.sum(axis=1) == pytest.approx([1, 1], rel=1e-13)
+
+
+def test_triangles_and_quadrilaterals_side_by_side():
+    # a quadrilateral cut along its diagonal, and a whole one beside it
+    lon, lat = [0, 2, 4, 0, 2, 4], [0, 0, 0, 2, 2, 2]
+    mixed = Grid.mesh(lon, lat, [[0, 1, 4, -1], [0, 4, 3, -1], [1, 2, 5, 4]])
+    whole = cells([0, 2, 4], [0, 2])
+    got = dense(conservative(mixed, whole))
+    assert np.allclose(got.sum(axis=1), 1, rtol=1e-13)
+    assert got[1].tolist() == [0, 0, pytest.approx(1, rel=1e-13)]
+    assert got[0, :2] == pytest.approx(mixed.area[:2] / whole.area[0], rel=1e-13)
