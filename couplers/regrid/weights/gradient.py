@@ -17,7 +17,7 @@ import numpy as np
 from tradewind.couplers.compiled import compiled
 from tradewind.couplers.regrid.weights import rounding
 from tradewind.couplers.regrid.weights.adjacency import Adjacency
-from tradewind.couplers.regrid.weights.dual import ears
+from tradewind.couplers.regrid.weights.ears import ears
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -140,7 +140,7 @@ def _encloses(ring: Array, eye: Array) -> bool:
     n = len(ring)
     triangles, triangle = np.empty((n - 2, 3), dtype=np.int64), np.empty((3, 3))
     found = False
-    if ears(np.arange(n), ring, triangles):
+    if ears(np.arange(n), n, ring, triangles):
         for t in range(n - 2):
             for k in range(3):
                 triangle[k] = ring[triangles[t, k]]

@@ -10,7 +10,7 @@ import numpy as np
 from tradewind.couplers.compiled import compiled
 from tradewind.couplers.grids import sphere
 from tradewind.couplers.regrid.weights import rounding
-from tradewind.couplers.regrid.weights.dual import ears
+from tradewind.couplers.regrid.weights.ears import ears
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,7 +79,7 @@ def _taken_apart(corners: Array, split: NDArray[np.bool_]) -> tuple[Array, Index
         for k in range(nv):
             if (corners[i, k] != corners[i, k - 1]).any():
                 ring[m], m = k, m + 1
-        if split[i] and m > 3 and ears(ring[:m], corners[i], triangles[: m - 2]):
+        if split[i] and m > 3 and ears(ring, m, corners[i], triangles[: m - 2]):
             for t in range(m - 2):
                 for k in range(nv):
                     out[at + t, k] = corners[i, triangles[t, min(k, 2)]]

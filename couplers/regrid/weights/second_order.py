@@ -12,6 +12,7 @@ As Σ_i A_ij (c_ij - c_j) points out of the sphere, and G_j does not, the integr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -177,9 +178,8 @@ def _nothing() -> Entries:
 
 def _blocks(row: Index) -> list[slice]:
     """Return parts of whole rows with about `BLOCK` overlaps each."""
-    near = np.arange(0, len(row), BLOCK)
-    starts = np.unique(np.searchsorted(row, row[near]))
-    return [slice(int(a), int(b)) for a, b in zip(starts, [*starts[1:], len(row)], strict=True)]
+    starts = np.unique(np.searchsorted(row, row[::BLOCK]))
+    return [slice(int(a), int(b)) for a, b in pairwise([*starts, len(row)])]
 
 
 def _combined(
