@@ -149,7 +149,7 @@ def to_dataset(grid: Grid) -> xr.Dataset:
     return xr.Dataset(variables, attrs={"Conventions": "CF-1.11 UGRID-1.0"})
 
 
-CONNECTIVITY = {"cf_role": "face_node_connectivity", "start_index": np.int32(0), "_FillValue": np.int64(-1)}
+CONNECTIVITY = {"cf_role": "face_node_connectivity", "start_index": np.int32(0), "_FillValue": np.int32(-1)}
 
 
 def _topology(dim: str) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def _about(name: str, units: str) -> dict[str, str]:
     return {"standard_name": name, "units": units}
 
 
-def _nodes(grid: Grid) -> tuple[Array, Index]:
+def _nodes(grid: Grid) -> tuple[Array, NDArray[np.int32]]:
     """Return longitudes and latitudes ``(2, nodes)`` and faces that end in -1 where corners repeat."""
     lon, lat = grid.places.angles_of(slice(None))
     # exact pairs, so that what is read again is the same grid
@@ -177,4 +177,5 @@ def _nodes(grid: Grid) -> tuple[Array, Index]:
     repeated = np.zeros(faces.shape, dtype=bool)
     repeated[:, 1:] = np.logical_and.accumulate(last[:, ::-1], axis=1)[:, ::-1] & before
     repeated[:, :3] = False
-    return np.stack([pairs.real, pairs.imag]), np.where(repeated, -1, faces)
+    # other programs expect 32 bits
+    return np.stack([pairs.real, pairs.imag]), np.where(repeated, -1, faces).astype(np.int32)
