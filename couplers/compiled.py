@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar, cast
 
 from numba import njit
@@ -11,8 +12,14 @@ Kernel = TypeVar("Kernel", bound=Callable[..., object])
 
 
 def compiled(kernel: Kernel) -> Kernel:
-    """Return the function compiled on its first call, kept on disk for later runs.
+    """Return the function compiled on its first call, kept on disk for later runs where there is a place.
 
-    Without fast mathematics and threads: results have the same bits wherever rows are made.
+    Without fast mathematics and threads: results have the same bits wherever rows are made. What is kept is
+    made anew when the function's own file changes; after a change to a kernel of another file that it calls,
+    touch its own.
     """
-    return cast(Kernel, njit(cache=True)(kernel))
+    made = njit(kernel)
+    # no folder for the cache can be written: compiled in every run
+    with suppress(RuntimeError):
+        made.enable_caching()
+    return cast(Kernel, made)

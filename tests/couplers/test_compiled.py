@@ -51,3 +51,14 @@ def test_errors_are_raised_as_in_python():
 def test_numba_is_not_loaded_before_there_are_cells_to_loop_over(module):
     code = f"import sys, {module}; sys.exit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_where_nothing_can_be_kept_loops_are_compiled_all_the_same():
+    # a function without a file has no folder beside it for the cache
+    found: dict[str, object] = {}
+    exec("def double(x):\n    return 2 * x", found)
+    assert compiled(found["double"])(21) == 42
+
+
+def test_compiled_loops_are_kept_on_disk():
+    assert compiled(mixed).stats.cache_path is not None
