@@ -31,6 +31,7 @@ from torch import Tensor
 
 from tradewind.couplers.coupling.fields import Kind, Variable
 from tradewind.couplers.grids import Grid
+from tradewind.couplers.grids.grid import GridKind
 from tradewind.couplers.operators import Distributed, LinearOperator, Space
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.regrid.backends import Backend
@@ -115,9 +116,9 @@ def _by_kind(kind: Kind, source: Grid, target: Grid) -> Choice:
 
 
 def _between_places(source: Grid) -> tuple[Scheme, str]:
-    if len(source.shape) == 2:
-        return Scheme(Method.BILINEAR), "state, intensive, without cells: read between centres"
-    return Scheme(Method.NEAREST_S2D), "state, intensive, between points: the nearest"
+    if source.kind is GridKind.POINTS:
+        return Scheme(Method.NEAREST_S2D), "state, intensive, from points: the nearest"
+    return Scheme(Method.BILINEAR), "state, intensive, without cells: read between centres"
 
 
 def refuse_wrong_pair(of: Variable | Kind, scheme: Scheme) -> None:

@@ -16,6 +16,7 @@ from tradewind.config.values import Endpoint
 from tradewind.couplers.coupling.exchange import End, Exchange
 from tradewind.couplers.coupling.fields import Kind, Variable
 from tradewind.couplers.coupling.units import factor
+from tradewind.couplers.grids import Grid
 from tradewind.couplers.operators import Distributed, IdentityOperator, LinearOperator
 from tradewind.couplers.regrid.quantities import (
     AS_ASKED,
@@ -51,7 +52,6 @@ def _exchange(assembly: Assembly, number: int, section: ExchangeSection, faults:
     times = None
     with faults.at("exchanges", number):
         times = factor(source.variable.units, target.variable.units)
-    _refuse_other_kind(source, target)
     operator = _operator(assembly, section, source, target)
     if times is not None:
         assembly.exchanges.append(Exchange(source, target, operator, times))
@@ -75,7 +75,7 @@ def _end(assembly: Assembly, role: str, at: Endpoint, path: tuple[Key, ...], fau
 
 
 def _operator(assembly: Assembly, section: ExchangeSection, source: End, target: End) -> LinearOperator:
-    same = source.layout == target.layout
+    quantity, same = _quantity(source, target), source.layout == target.layout
     wanted = section.regrid or RegridSection()
     if wanted.method is Regrid.NONE or (section.regrid is None and section.norm is None and same):
         if not same:
@@ -83,10 +83,10 @@ def _operator(assembly: Assembly, section: ExchangeSection, source: End, target:
                 hint="name a method under regrid:, or leave it out and the import's kind chooses",
             )  # fmt: skip
         return IdentityOperator(Distributed(source.layout))
-    chosen = _chosen(section, wanted, source, target)
-    operator = quantity_operator(
-        source.layout, target.layout, target.variable, chosen.scheme, cache=assembly.config.run.cache
-    )
+    grids = source.layout.grid, target.layout.grid
+    chosen = _chosen(section, wanted, quantity, grids)
+    cache = assembly.config.run.cache
+    operator = quantity_operator(source.layout, target.layout, quantity, chosen.scheme, cache=cache)
     _refuse_unmapped_states(operator, target)
     notes = (*_how(operator, chosen), *operator.notes, *_uncovered(operator.regridder))
     assembly.notes += [f"{source.port} -> {target.port}: {note}" for note in notes]
@@ -101,36 +101,45 @@ def _grids(source: End, target: End) -> str:
     return f"{source.layout.grid!r} and {target.layout.grid!r}"
 
 
-def _chosen(section: ExchangeSection, wanted: RegridSection, source: End, target: End) -> Choice:
-    """Return the scheme that the config asks for; what it leaves open, the import's kind chooses."""
+def _chosen(
+    section: ExchangeSection, wanted: RegridSection, quantity: Variable, grids: tuple[Grid, Grid]
+) -> Choice:
+    """Return the scheme that the config asks for; what it leaves open, the kind chooses."""
     name = None if wanted.method is None else Method(wanted.method)
-    chosen = choose(target.variable, source.layout.grid, target.layout.grid, name)
+    chosen = choose(quantity, *grids, name)
     try:
         scheme = wanted.onto(chosen.scheme)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     scheme = scheme if section.norm is None else replace(scheme, norm=section.norm)
-    refuse_wrong_pair(target.variable, scheme)
+    refuse_wrong_pair(quantity, scheme)
     return replace(chosen, scheme=scheme)
 
 
-def _refuse_other_kind(source: End, target: End) -> None:
-    """Refuse to bring densities where amounts are expected: the values mean different things."""
+def _quantity(source: End, target: End) -> Variable:
+    """Return the import with the kind that both ends agree on: where one says flux, its total must be kept.
+
+    Raises
+    ------
+    ConfigError
+        Densities where amounts are expected, or the reverse: the values mean different things.
+    """
     sent, taken = source.variable.kind, target.variable.kind
     if sent.is_extensive is not taken.is_extensive:
         raise ConfigError(
             f"{source.port} is a {sent}, {target.port} a {taken}",
             hint="one is an amount of the whole cell, the other holds everywhere in it: mend a declaration",
         )
+    return replace(target.variable, kind=sent if sent.is_flux else taken)
 
 
 def _refuse_unmapped_states(operator: QuantityRegridder, target: End) -> None:
     """Refuse to bring states to some cells only: the others would be 0 K, or air without water."""
     active = torch.from_numpy(target.layout.grid.mask)
     left_out = int((target.layout.gather(operator.regridder.unmapped.double()).bool() & active).sum())
-    if left_out and target.variable.kind is Kind.STATE_INTENSIVE:
+    if left_out and operator.kind is Kind.STATE_INTENSIVE:
         raise ConfigError(
-            f"{target.port} is a {target.variable.kind}, and {left_out} of its {int(active.sum())} cells "
+            f"{target.port} is a {operator.kind}, and {left_out} of its {int(active.sum())} cells "
             "receive nothing: they would be 0",
             hint="regrid: {method: bilinear, extrapolate: nearest}, or mask these cells in the import's grid",
         )

@@ -77,6 +77,8 @@ def test_between_cells_everything_is_conservative_with_its_own_norm(kind, scheme
 def test_states_are_read_between_places_where_there_are_no_cells():
     assert choose(STATE, globe(), POINTS).scheme.method is Method.BILINEAR
     assert choose(STATE, POINTS, globe()).scheme.method is Method.NEAREST_S2D
+    triangle = Grid.mesh([0.0, 40.0, 20.0], [0.0, 0.0, 30.0], [[0, 1, 2]])
+    assert choose(STATE, triangle, POINTS).scheme.method is Method.BILINEAR
 
 
 def test_amounts_at_points_go_whole_to_the_nearest_cell():

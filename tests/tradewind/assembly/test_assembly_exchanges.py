@@ -232,6 +232,17 @@ def test_amounts_do_not_become_densities(write, tmp_path):
     assert "a.field is a flux, intensive, b.field a flux, extensive" in fault
 
 
+@pytest.mark.parametrize(("sent", "taken"), [("FLUX", "STATE"), ("STATE", "FLUX")])
+def test_where_one_end_says_flux_its_total_is_kept(write, sent, taken):
+    """Whoever declares no kind declares a state; the other end knows better."""
+    path = write(FLUX)
+    text = path.read_text().replace("source, options: {kind: FLUX", f"source, options: {{kind: {sent}")
+    path.write_text(text.replace("sink, options: {kind: FLUX", f"sink, options: {{kind: {taken}"))
+    assert operator_of(assemble(path)).regridder.norm is Norm.DSTAREA
+    path.write_text(path.read_text().replace("to: b.field", "to: b.field, regrid: bilinear"))
+    assert "'field' is a flux, intensive: bilinear does not keep its integral" in only_fault(path)
+
+
 def test_a_state_that_does_not_reach_every_cell_is_refused(write):
     fault = only_fault(write(STATE, target="step: 20, west: 30"))
     assert "b.field is a state, intensive, and 2 of its 4 cells receive nothing: they would be 0" in fault
