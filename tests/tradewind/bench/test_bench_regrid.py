@@ -30,8 +30,8 @@ from tradewind.errors import DataError
 KEYS = {
     "parity_weight_error_max", "parity_pattern_mismatches", "parity_cases", "dot_test_max",
     "conservation_max", "constant_max", "misfit_excess_max", "weights_speedup_conservative",
-    "weights_speedup_bilinear", "weights_speedup_rotated", "apply_speedup_1", "apply_speedup_40", "bandwidth_fraction", "cache_speedup",
-    "misuse_cases", "misuse_caught", "peak_gib_10m",
+    "weights_speedup_bilinear", "weights_speedup_rotated", "apply_speedup_1", "apply_speedup_40",
+    "bandwidth_fraction", "cache_speedup", "misuse_cases", "misuse_caught", "peak_gib_10m",
 }  # fmt: skip
 MISFITS = "1e-02 / 2e-01 / 4e-02 | 6e-03 / 1e-01 / 1e-02 | 3e-03 / 3e-01 / 1e-02"
 TABLE = f"""
