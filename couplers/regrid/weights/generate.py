@@ -34,7 +34,7 @@ def generate(source: Grid, target: Grid, scheme: Scheme, rows: Index | None = No
     Raises
     ------
     SpecError
-        When the method has no native generator, or means nothing with these poles or this extrapolation.
+        When the method means nothing with these poles or this extrapolation.
     GridError
         When a grid lacks what the method needs (corners, rows and columns, neighbours).
     """
@@ -59,7 +59,7 @@ def _check(scheme: Scheme) -> None:
         raise SpecError(
             f"{scheme}: this method does not look beyond the last row",
             where="regrid",
-            hint="leave the poles out, or use bilinear",
+            hint="leave the poles out, or use bilinear or patch",
         )
     if scheme.extrapolation is not None and scheme.method is Method.NEAREST_D2S:
         raise SpecError(
@@ -75,6 +75,10 @@ def _entries(source: Grid, target: Grid, scheme: Scheme, rows: Index) -> tuple[E
         from tradewind.couplers.regrid.weights.bilinear import bilinear
 
         return bilinear(source, target, rows, scheme.poles)
+    if scheme.method is Method.PATCH:
+        from tradewind.couplers.regrid.weights.patch import patch
+
+        return patch(source, target, rows, scheme.poles)
     return _maker(scheme)(source, target, rows)
 
 
@@ -89,9 +93,7 @@ def _maker(scheme: Scheme) -> Maker:
             from tradewind.couplers.regrid.weights import second_order as second
 
             return second.dstarea if scheme.norm is Norm.DSTAREA else second.fracarea
-        case Method.NEAREST_S2D | Method.NEAREST_D2S:
+        case _:
             from tradewind.couplers.regrid.weights import nearest
 
             return nearest.nearest_s2d if scheme.method is Method.NEAREST_S2D else nearest.nearest_d2s
-        case _:
-            raise SpecError(f"{scheme} has no native weights", where="regrid", hint='use backend="esmpy"')

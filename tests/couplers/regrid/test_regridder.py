@@ -244,7 +244,6 @@ def test_conservative_needs_corners(coarse):
         ({"norm": "none"}, "no norm 'none'.*fracarea, dstarea"),
         ({"backend": "xesmf"}, "no backend 'xesmf'.*auto, native, esmpy"),
         ({"backend": "file"}, "no backend 'file'"),
-        ({"method": "patch", "backend": "native"}, "patch has no native weights"),
     ],
     ids=lambda v: "-".join(v.values()) if isinstance(v, dict) else "",
 )

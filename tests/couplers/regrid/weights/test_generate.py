@@ -21,6 +21,8 @@ SCHEMES = [
     *(Scheme(B, extrapolation=e) for e in (NearestSource(), InverseDistance(3, 1.5), Creep(2))),
     Scheme(B, poles=Poles(PoleKind.NONE), extrapolation=Creep(3)),
     Scheme(S2D, extrapolation=NearestSource()),
+    Scheme(Method.PATCH),
+    Scheme(Method.PATCH, poles=Poles(PoleKind.TEETH), extrapolation=Creep(2)),
 ]
 every = pytest.mark.parametrize("scheme", SCHEMES, ids=str)
 
@@ -102,15 +104,10 @@ def test_the_convention_of_longitudes_does_not_matter(coarse, scheme):
     assert turned == pytest.approx(plain[index], abs=1e-9)
 
 
-def test_patch_has_no_native_weights_and_says_who_has_them(coarse):
-    with pytest.raises(SpecError, match=r'patch has no native weights.*backend="esmpy"'):
-        generate(coarse, coarse, Scheme(Method.PATCH))
-
-
 @pytest.mark.parametrize("method", [Method.CONSERVATIVE, S2D, Method.NEAREST_D2S])
 @pytest.mark.parametrize("kind", [PoleKind.ALLAVG, PoleKind.NPNTAVG, PoleKind.TEETH])
 def test_poles_mean_nothing_to_other_methods(coarse, method, kind):
-    with pytest.raises(SpecError, match=r"does not look beyond the last row.*use bilinear"):
+    with pytest.raises(SpecError, match=r"does not look beyond the last row.*use bilinear or patch"):
         generate(coarse, coarse, Scheme(method, poles=Poles(kind)))
 
 

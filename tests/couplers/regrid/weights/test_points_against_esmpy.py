@@ -133,6 +133,29 @@ def test_extrapolation_from_a_mesh(same, request, wider, how, mesh):
     same(part(whole, (whole.lat > 20) & (whole.lon > 180)), wider, Scheme(B, extrapolation=how))
 
 
+@pytest.mark.parametrize("mesh", ["globe", "triangles"])
+def test_patch_from_a_mesh(same, request, scattered, mesh):
+    same(request.getfixturevalue(mesh), scattered, Scheme(Method.PATCH))
+
+
+@pytest.mark.parametrize("kind", [PoleKind.NONE, PoleKind.ALLAVG, PoleKind.TEETH])
+def test_patch_around_the_globe(same, scattered, kind):
+    polar = np.abs(scattered.lat) > 20
+    target = Grid.points(scattered.lon[polar], scattered.lat[polar])
+    grid = Grid.latlon(np.arange(-84.0, 90, 12), np.arange(0.0, 360, 15))
+    same(grid, target, Scheme(Method.PATCH, poles=Poles(kind)))
+
+
+def test_patch_from_a_masked_region_with_its_rim(same, speckled, wider):
+    same(speckled, wider, Scheme(Method.PATCH))
+    same(speckled, wider, Scheme(Method.PATCH, extrapolation=NearestSource()))
+
+
+def test_patch_of_fine_cells_where_few_terms_can_be_told_apart(same):
+    source = Grid.latlon(np.arange(0, 5, 0.25), np.arange(0, 7, 0.25))
+    same(source, Grid.latlon(np.arange(0, 5, 0.31), np.arange(0, 7, 0.43)), Scheme(Method.PATCH))
+
+
 @pytest.mark.parametrize("method", [S2D, D2S])
 def test_nearest_where_half_of_all_tie(same, method):
     # half a cell apart in longitude, and a fine row in every coarse one
