@@ -52,7 +52,7 @@ def as_mask(values: Any, active: Collection[int] | None = None) -> Tensor:
     SpecError
         Codes without `active`; fractions beyond 0 and 1, or missing.
     """
-    mask = values if isinstance(values, Tensor) else torch.from_numpy(np.array(values))
+    mask = _tensor(values, "mask")
     if active is not None:
         codes = torch.tensor(sorted(active), dtype=torch.float64, device=mask.device)
         return torch.isin(mask.double(), codes).double()
@@ -64,6 +64,14 @@ def as_mask(values: Any, active: Collection[int] | None = None) -> Tensor:
             f"integers {found}: which of them count?", where="mask", hint="name them, as in active=(1, 2)"
         )
     return mask.double()
+
+
+def _tensor(values: Any, where: str) -> Tensor:
+    found = values if isinstance(values, Tensor) else np.array(values)
+    numbers = not found.is_complex() if isinstance(found, Tensor) else found.dtype.kind in "biuf"
+    if not numbers:
+        raise SpecError(f"expected numbers, got {found.dtype}", where=where, hint="give an array or a tensor")
+    return found if isinstance(found, Tensor) else torch.from_numpy(found)
 
 
 def _fractions(mask: Tensor) -> Tensor:
@@ -93,7 +101,7 @@ def mask_of(values: Any) -> Tensor:
     DataError
         Infinite values: they are not missing, they are wrong.
     """
-    x = values if isinstance(values, Tensor) else torch.from_numpy(np.array(values))
+    x = _tensor(values, "mask_of")
     infinite = int(x.isinf().sum())
     if infinite:
         raise DataError(f"{infinite} infinite values", where="mask_of", hint="only NaN stands for missing")
@@ -210,6 +218,7 @@ def masked_regrid(
     """
     comm, where = regridder.domain.comm, "masked_regrid"
     threshold = _checked(threshold)
+    regridder.check(x, regridder.domain)
     with agree(comm, where):
         m = as_mask(mask)
         _refuse_nan(x, m, where)
@@ -238,17 +247,17 @@ def _too_little(covered: Tensor, threshold: float) -> Tensor:
 
 
 def _checked(threshold: float) -> float:
-    if not (math.isfinite(threshold) and 0.0 <= threshold <= 1.0):
+    if not (isinstance(threshold, int | float) and math.isfinite(threshold) and 0.0 <= threshold <= 1.0):
         raise SpecError(
-            f"a threshold of {threshold:g}", where="mask", hint="the least part of a target's area, 0 to 1"
+            f"a threshold of {threshold!r}", where="mask", hint="the least part of a target's area, 0 to 1"
         )
     return float(threshold)
 
 
 def _refuse_nan(x: Tensor, mask: Tensor, where: str) -> None:
-    if not isinstance(x, Tensor) or x.shape[-1:] != mask.shape[-1:]:
-        shape = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-        raise SpecError(f"a mask of shape {tuple(mask.shape)}, a field of {shape}", where=where)
+    if x.shape[-1:] != mask.shape[-1:]:
+        shapes = f"a mask of shape {tuple(mask.shape)}, a field of {tuple(x.shape)}"
+        raise SpecError(shapes, where=where, hint="masks and fields live on the cells of the source")
     spoilt = int((~x.isfinite() & (mask > 0)).sum())
     if spoilt:
         raise DataError(

@@ -36,7 +36,7 @@ from tradewind.couplers.operators import Distributed, LinearOperator, Space
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.regrid.backends import Backend
 from tradewind.couplers.regrid.regridder import Regridder
-from tradewind.couplers.regrid.scheme import Method, Norm, Scheme
+from tradewind.couplers.regrid.scheme import Method, Norm, Scheme, named
 from tradewind.errors import GridError, SpecError
 
 if TYPE_CHECKING:
@@ -95,8 +95,14 @@ def choose(of: Variable | Kind, source: Grid, target: Grid, wanted: Wanted = Non
 
 
 def kind_of(of: Variable | Kind) -> Kind:
-    """Return the kind of a variable, or the kind itself."""
-    return of.kind if isinstance(of, Variable) else Kind(of)
+    """Return the kind of a variable, or the kind itself.
+
+    Raises
+    ------
+    SpecError
+        What is neither.
+    """
+    return of.kind if isinstance(of, Variable) else named(Kind, of)
 
 
 def _by_kind(kind: Kind, source: Grid, target: Grid) -> Choice:

@@ -368,12 +368,19 @@ def test_the_function_broadcasts(globe):
 
 
 # ---------------------------------------------------------------------- misuse
-@pytest.mark.parametrize("threshold", [-0.1, 1.1, 100.0, NAN])
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, 100.0, NAN, "half"])
 def test_thresholds_beyond_zero_and_one_are_refused(globe, threshold):
     with pytest.raises(SpecError, match="a threshold of"):
         MaskedRegridder(globe, some(72), threshold)
     with pytest.raises(SpecError, match="a threshold of"):
         masked_regrid(globe, globe.domain.random(1), some(72), threshold)
+
+
+@pytest.mark.parametrize("values", [None, "land", [["a"]], [1 + 2j], torch.zeros(2, dtype=torch.complex128)])
+def test_what_is_no_number_is_refused(values):
+    for convert in (as_mask, mask_of):
+        with pytest.raises(SpecError, match="expected numbers, got"):
+            convert(values)
 
 
 def test_a_mask_of_the_target_is_refused(globe):
@@ -398,6 +405,8 @@ def test_something_else_than_a_field_is_refused(globe):
         MaskedRegridder(globe, some(72)).forward(torch.zeros(72))
     with pytest.raises(SpecError, match="ndarray"):
         masked_regrid(globe, np.zeros(72), some(72))
+    with pytest.raises(SpecError, match="float32"):
+        masked_regrid(globe, torch.zeros(72), some(72))
 
 
 @settings(max_examples=30, deadline=None)

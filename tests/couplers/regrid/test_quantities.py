@@ -104,6 +104,11 @@ def test_a_scheme_is_taken_as_it_is():
     assert (chosen.scheme, chosen.why) == (wanted, "as asked")
 
 
+def test_a_kind_that_is_none_is_refused_with_those_that_are():
+    with pytest.raises(SpecError, match=r"no kind 'flux' \(one of state, intensive, .*flux, extensive\)"):
+        choose("flux", globe(), turned())
+
+
 def test_only_states_are_divided_by_what_is_covered():
     assert [k for k in Kind if norm_of(k) is Norm.FRACAREA] == [STATE]
 
