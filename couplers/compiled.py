@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TypeVar, cast
 
 from numba import njit
@@ -18,8 +17,8 @@ def compiled(kernel: Kernel) -> Kernel:
     made anew when the function's own file changes; after a change to a kernel of another file that it calls,
     touch its own.
     """
-    made = njit(kernel)
-    # no folder for the cache can be written: compiled in every run
-    with suppress(RuntimeError):
-        made.enable_caching()
+    try:
+        made = njit(cache=True)(kernel)
+    except RuntimeError:  # no folder for the cache can be written: compiled in every run
+        made = njit(kernel)
     return cast(Kernel, made)

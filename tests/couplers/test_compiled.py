@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -61,4 +62,17 @@ def test_where_nothing_can_be_kept_loops_are_compiled_all_the_same():
 
 
 def test_compiled_loops_are_kept_on_disk():
-    assert compiled(mixed).stats.cache_path is not None
+    assert compiled(mixed).stats.cache_path
+
+
+def test_loops_can_be_run_as_python_to_debug_them():
+    grid = "Grid.latlon([-45, 45], [0, 90, 180, 270])"
+    code = f"from tradewind.couplers.grids import Grid; print({grid}.polygon_area[0])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert float(done.stdout) == pytest.approx(np.pi / 2, rel=1e-15), done.stderr
