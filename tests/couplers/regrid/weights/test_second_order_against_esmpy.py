@@ -82,11 +82,22 @@ def hollow() -> Grid:
     return Grid.mesh(lon, lat, faces)
 
 
-def test_hollow_cells(hold, hollow):
+AROUND = Grid.latlon(np.arange(-5.0, 35, 3.7), np.arange(-5.0, 40, 4.1))
+
+
+def test_hollow_sources(hold, hollow):
     assert not sphere.convex(hollow.corners).all()
-    around = Grid.latlon(np.arange(-5.0, 35, 3.7), np.arange(-5.0, 40, 4.1))
-    hold(hollow, around, 1e-11)
-    hold(around, hollow, 1e-11)
+    hold(hollow, AROUND, 1e-11)
+
+
+def test_hollow_targets_hold_what_they_should_where_esmf_divides_by_half_of_them(matrix, esmpys, hollow):
+    # a source cell that meets one half of a hollow target is divided by the area of that half in ESMF
+    scheme = Scheme(Method.CONSERVATIVE_2ND, Norm.DSTAREA)
+    ours, theirs = matrix(AROUND, hollow, scheme), esmpys(AROUND, hollow, scheme)
+    bent = ~sphere.convex(hollow.corners)
+    assert np.abs(ours.sum(axis=1) - 1).max() <= 1e-12
+    assert (theirs.sum(axis=1)[bent] > 1.01).any()
+    assert np.abs(ours - theirs)[~bent].max() <= 1e-11
 
 
 def test_sources_of_many_corners_are_taken_whole_where_esmf_takes_them_apart(matrix, esmpys, globe):
