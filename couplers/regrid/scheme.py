@@ -35,7 +35,8 @@ class Norm(StrEnum):
 class PoleKind(StrEnum):
     """What stands beyond the last row of source centres of a grid that closes around a pole.
 
-    ``default`` is ``allavg`` for bilinear and patch on grids that close both poles, else ``none``.
+    ``default`` is ``allavg`` for bilinear and patch, else ``none``. Native weights close each pole that the
+    grid closes; ESMF closes both or none, and is asked to by default where the grid closes both.
     """
 
     DEFAULT = "default"
