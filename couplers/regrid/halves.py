@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -29,7 +30,12 @@ class TorchProduct:
     def __init__(self, matrix: sparse.csr_array, device: torch.device) -> None:
         parts = (matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data)
         starts, columns, values = (torch.from_numpy(part).to(device) for part in parts)
-        self.matrix = torch.sparse_csr_tensor(starts, columns, values, size=matrix.shape)
+        with warnings.catch_warnings():
+            # torch says, once, that its compressed sparse rows are in beta
+            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+            self.matrix = torch.sparse_csr_tensor(
+                starts, columns, values, size=matrix.shape, check_invariants=True
+            )
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Return ``A x`` for every member, shape ``(members, rows)``, from ``(members, columns)``."""

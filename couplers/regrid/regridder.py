@@ -99,7 +99,7 @@ class Regridder(SparseOperator):
     @property
     def frac_target(self) -> torch.Tensor:
         """Covered fraction of this rank's target cells, shape ``(target.n_local,)``."""
-        return torch.from_numpy(self._frac_target[self.target.owned])
+        return torch.from_numpy(self._frac_target[self.target.owned]).to(self.device)
 
     def to_file(self, path: str | Path) -> None:
         """Write an ESMF offline weight file; collective, rank 0 writes."""

@@ -28,7 +28,8 @@ def gathered(local: Triplets, target: Layout) -> Triplets:
     index = _to_root(target, np.stack([local.row[keep], local.col[keep]], axis=1))
     value = _to_root(target, local.value[keep])
     frac = np.zeros(target.n_global)
-    frac[_to_root(target, target.owned)] = _to_root(target, local.frac_target[target.owned])
+    cells = _to_root(target, target.owned)
+    frac[cells] = _to_root(target, local.frac_target[target.owned])
     # each rank's entries are in order: a stable sort by row leaves them so
     order = np.argsort(index[:, 0], kind="stable")
     return Triplets(index[order, 0], index[order, 1], value[order], frac, local.n_source)

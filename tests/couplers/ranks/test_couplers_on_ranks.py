@@ -1,4 +1,4 @@
-"""Results have the same bits on 2 and 3 ranks as without MPI, also where ranks own no cell at all."""
+"""Results have the same bits on 2, 3 and 4 ranks as without MPI, also where ranks own no cell at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,19 @@ import pytest
 
 pytestmark = pytest.mark.mpi
 RANKS = (2, 3)
+UP_TO_FOUR = (1, 2, 3, 4)
+KINDS = [
+    "conservative_fracarea",
+    "conservative_dstarea",
+    "conservative_2nd_fracarea",
+    "conservative_2nd_dstarea",
+    "bilinear_fracarea",
+    "nearest_s2d_fracarea",
+    "nearest_d2s_fracarea",
+]
+MASKS = ["none", "source", "target", "both"]
 FAULTS = {
+    "whole_field": "SpecError",
     "wrong_shape": "SpecError",
     "wrong_dtype": "SpecError",
     "wrong_gather": "SpecError",
@@ -43,6 +55,37 @@ def test_who_owns_what_does_not_show_in_the_result(on_one, on_ranks, method):
 @pytest.mark.parametrize("method", ["conservative", "bilinear", "nearest_s2d", "nearest_d2s"])
 def test_adjoint_is_exact_on_ranks(on_ranks, ranks, layout, method):
     assert on_ranks(ranks)[f"{layout}_{method}_dottest"] <= 1e-14
+
+
+@pytest.mark.parametrize("ranks", UP_TO_FOUR)
+@pytest.mark.parametrize("masks", MASKS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_adjoint_of_every_kind_is_exact_with_any_mask(on_one, on_ranks, ranks, masks, kind):
+    found = on_one if ranks == 1 else on_ranks(ranks)
+    assert found[f"matrix_{masks}_{kind}_dottest"] <= 1e-14
+
+
+@pytest.mark.parametrize("ranks", UP_TO_FOUR[1:])
+@pytest.mark.parametrize("masks", MASKS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("what", ["forward", "adjoint"])
+def test_every_kind_has_the_same_bits_with_many_members(on_one, on_ranks, ranks, masks, kind, what):
+    key = f"matrix_{masks}_{kind}_{what}"
+    assert np.array_equal(on_ranks(ranks)[key], on_one[key])
+
+
+@pytest.mark.parametrize("ranks", UP_TO_FOUR[1:])
+@pytest.mark.parametrize("what", ["first", "all", "again"])
+def test_a_subgroup_of_the_ranks_gives_what_all_of_them_give(on_one, on_ranks, ranks, what):
+    assert np.array_equal(on_ranks(ranks)[f"subgroup_{what}"], on_one["subgroup_all"])
+
+
+@pytest.mark.parametrize("ranks", RANKS)
+def test_a_whole_field_on_a_rank_is_refused_with_the_way_to_its_part(on_ranks, ranks):
+    message = on_ranks(ranks)["fault_whole_field"][-1]
+    assert "of 72 cells: layout.scatter(x) takes them" in message
+    assert "from latlon grid 6x12" in message
+    assert "to latlon grid 9x16" in message
 
 
 @pytest.mark.parametrize("ranks", RANKS)

@@ -19,6 +19,10 @@ from tradewind.couplers.regrid.mapfile import read_map
 from tradewind.couplers.regrid.regridder import Regridder
 from tradewind.errors import TradewindError
 
+KINDS = [
+    *((method, norm) for method in ("conservative", "conservative_2nd") for norm in ("fracarea", "dstarea")),
+    *((method, "fracarea") for method in ("bilinear", "nearest_s2d", "nearest_d2s")),
+]
 LAND = np.arange(72).reshape(6, 12) % 5 != 0
 
 
@@ -48,7 +52,50 @@ def results(mpi, folder):
             out.update(regridding(f"{name}_{method}", source, target, method))
     out.update(sums(comm))
     out.update(files(comm, folder))
+    out.update(matrix(comm))
+    out.update(subgroups(comm))
     return out
+
+
+def matrix(comm):
+    """Dot tests of method x norm x mask; and each pair's results with few and many members."""
+    out = {}
+    for masks in ("none", "source", "target", "both"):
+        a, b = masked(masks)
+        source, target = Layout.blocks(a, comm, 8), Layout.blocks(b, comm, 16)
+        for method, norm in KINDS:
+            op = Regridder.build(source, target, method, norm=norm, backend="native")
+            name = f"{masks}_{method}_{norm}"
+            out[f"matrix_{name}_dottest"] = np.array(dot_test(op, batch=(3,)))
+            x, y = op.domain.random(1, (9,)), op.range.random(2, (9,))
+            out[f"matrix_{name}_forward"] = target.gather(op(x)).numpy()
+            out[f"matrix_{name}_adjoint"] = source.gather(op.adjoint(y)).numpy()
+    return out
+
+
+def masked(which):
+    a, b = grids()
+    sea = np.arange(144).reshape(9, 16) % 7 != 3
+    free = Grid.latlon(np.arange(-75.0, 90, 30), np.arange(15.0, 360, 30))
+    hit = Grid.latlon(np.arange(80.0, -90, -20), np.arange(-168.75, 180, 22.5), mask=sea)
+    return {"none": (free, b), "source": (a, b), "target": (free, hit), "both": (a, hit)}[which]
+
+
+def subgroups(comm):
+    """Regridders of sub-communicators, used in turn with one of all ranks."""
+    half = comm.split(comm.rank % 2, comm.rank)
+    a, b = grids()
+    mine = Regridder.build(Layout.blocks(a, half, 8), Layout.blocks(b, half, 16), backend="native")
+    everyone = Regridder.build(Layout.blocks(a, comm, 8), Layout.blocks(b, comm, 16), backend="native")
+    x = mine.domain.random(1, (2,))
+    first = mine.target.gather(mine(x))
+    together = everyone.target.gather(everyone(everyone.domain.random(1, (2,))))
+    again = mine.target.gather(mine(x))
+    return {
+        "subgroup_first": first.numpy(),
+        "subgroup_all": together.numpy(),
+        "subgroup_again": again.numpy(),
+    }
 
 
 def files(comm, folder):
@@ -149,6 +196,9 @@ def faults(comm):
     def unequal_batch():
         op(torch.zeros(2 + last, source.n_local, dtype=torch.float64))
 
+    def whole_field():
+        op(torch.zeros(source.n_global if last else source.n_local, dtype=torch.float64))
+
     def wrong_gather():
         source.gather(torch.zeros(source.n_local + last, dtype=torch.float64))
 
@@ -156,7 +206,7 @@ def faults(comm):
         Regridder.build(source, target.with_halo(1))
 
     together = (unequal_batch, halo_target, orphan, no_overlap, unequal_blocks)
-    for fault in (*together, wrong_gather, wrong_shape, wrong_dtype, bad_cells, plain):
+    for fault in (*together, wrong_gather, wrong_shape, whole_field, wrong_dtype, bad_cells, plain):
         yield fault.__name__, last, raised(fault)
 
 
