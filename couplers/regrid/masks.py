@@ -179,6 +179,10 @@ class MaskedRegridder(LinearOperator):
         """Return ``W(m x) / W(m)`` with `fill` where unmapped; differentiable in x, but no longer linear."""
         return torch.where(self.unmapped, torch.full((), fill, dtype=x.dtype, device=x.device), self(x))
 
+    def to(self, device: torch.device | str) -> MaskedRegridder:
+        """Return the same operator for fields on `device`."""
+        return MaskedRegridder(self.regridder.to(device), self.mask.to(device), self.threshold)
+
     def _refuse_other_batch(self, x: Tensor) -> None:
         members, found = tuple(self.mask.shape[:-1]), tuple(x.shape[:-1])
         if members != found[len(found) - len(members) :]:

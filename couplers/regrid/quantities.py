@@ -210,6 +210,10 @@ class QuantityRegridder(LinearOperator):
         filling = torch.full((), fill, dtype=torch.float64, device=self.device)
         return torch.where(self.regridder.unmapped, filling, self(x))
 
+    def to(self, device: torch.device | str) -> QuantityRegridder:
+        """Return the same operator for fields on `device`."""
+        return QuantityRegridder(self.regridder.to(device), self.kind)
+
     @property
     def notes(self) -> list[str]:
         """What a reader should know about areas, norm and overshoots; collective."""

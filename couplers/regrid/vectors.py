@@ -93,6 +93,10 @@ class VectorRegridder(LinearOperator):
         u, v = _pair(both).unbind(-2)
         return u, v
 
+    def to(self, device: torch.device | str) -> VectorRegridder:
+        """Return the same operator for fields on `device`."""
+        return VectorRegridder(self.regridder.to(device))
+
 
 class GridAligned(LinearOperator):
     """Turns components along a grid's own axes (i, j) into (east, north): ``y = R x``, with ``Rᵀ R = 1``.
@@ -103,6 +107,8 @@ class GridAligned(LinearOperator):
     ----------
     where
         A rectilinear or curvilinear grid, or a layout of one.
+    device
+        Where the fields are.
 
     Raises
     ------
@@ -110,11 +116,12 @@ class GridAligned(LinearOperator):
         A mesh or points, which have no axes; see `rotation`.
     """
 
-    def __init__(self, where: Grid | Layout) -> None:
+    def __init__(self, where: Grid | Layout, device: torch.device | str = CPU) -> None:
         layout = where if isinstance(where, Layout) else Layout(where)
         angle = layout.scatter(torch.from_numpy(rotation(layout.grid)))
         self.domain = self.range = Distributed(layout, PAIR)
-        self.device, self._cos, self._sin = CPU, angle.cos(), angle.sin()
+        self.device = torch.device(device)
+        self._cos, self._sin = angle.cos().to(device), angle.sin().to(device)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (east, north) ``(*batch, 2 n_local)`` of components (i, j)."""

@@ -12,6 +12,7 @@ from tradewind.couplers.coupling.fields import Kind
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.operators import Distributed, MatrixOperator, dot_test
 from tradewind.couplers.ranks.layout import Layout
+from tradewind.couplers.regrid.masks import MaskedRegridder
 from tradewind.couplers.regrid.quantities import quantity_operator
 from tradewind.couplers.regrid.regridder import Regridder
 from tradewind.couplers.regrid.vectors import GridAligned, VectorRegridder, rotation, tangents
@@ -190,6 +191,23 @@ def test_momentum_fluxes_keep_the_areas_of_their_models(coarse, finer):
     given = Grid.latlon(np.arange(-75.0, 90, 30), np.arange(15.0, 360, 30), area=area)
     op = VectorRegridder(quantity_operator(given, finer, Kind.FLUX_INTENSIVE, backend="native"))
     assert dot_test(op) <= 1e-14
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_everything_moves_to_where_the_fields_are(coarse, finer, device):
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no GPU here")
+    flux = quantity_operator(coarse, finer, Kind.STATE_EXTENSIVE, backend="native")
+    mask = torch.rand(72, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    operators = (flux, VectorRegridder(flux), MaskedRegridder(flux.regridder, mask, 0.3))
+    for op in operators:
+        moved, x = op.to(device), op.domain.random(1, (2,))
+        assert moved.device.type == device
+        assert torch.allclose(moved(x.to(device)).cpu(), op(x), rtol=1e-13, atol=1e-14)
+        assert dot_test(moved) <= 1e-14
+    turned = GridAligned(coarse, device)
+    x = turned.domain.random(1)
+    assert torch.allclose(turned(x.to(device)).cpu(), GridAligned(coarse)(x), atol=1e-14)
 
 
 @pytest.mark.parametrize("shapes", [(72, 71), (71, 71), (144, 144)])
