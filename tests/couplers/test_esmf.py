@@ -304,3 +304,45 @@ def test_areas_of_a_model_do_not_change_the_weights(finer):
     for method in (Method.CONSERVATIVE, Method.CONSERVATIVE_2ND):
         assert same(in_process(own, finer, method), in_process(plain, finer, method), 0.0)
         assert same(in_process(finer, own, method), in_process(finer, plain, method), 0.0)
+
+
+@needs_esmpy
+@pytest.mark.parametrize("norm", list(Norm))
+def test_areas_given_to_esmf_would_correct_what_is_corrected_here(monkeypatch, coarse, finer, norm):
+    # with a its areas and A the polygons', ESMF scales dstarea weights by (a_j / A_j) (A_i / a_i)
+    import esmpy
+
+    rng = np.random.default_rng(3)
+    given = {grid: grid.polygon_area * rng.uniform(0.9, 1.1, grid.size) for grid in (coarse, finer)}
+    plain, place = in_process(coarse, finer, Method.CONSERVATIVE, norm=norm), esmf._place
+
+    def with_areas(grid: Grid, *options: object) -> object:
+        made = place(grid, *options)
+        area = made.field.grid.add_item(esmpy.GridItem.AREA, esmpy.StaggerLoc.CENTER)
+        area[...] = given[grid].reshape(grid.shape).T
+        return made
+
+    monkeypatch.setattr(esmf, "_place", with_areas)
+    scaled = in_process(coarse, finer, Method.CONSERVATIVE, norm=norm)
+    ratio = {grid: given[grid] / grid.polygon_area for grid in given}
+    ours = plain.value * ratio[coarse][plain.col] / ratio[finer][plain.row]
+    assert np.abs(scaled.value - ours).max() <= 1e-12
+
+
+@needs_esmpy
+@pytest.mark.parametrize("how", [NearestSource(), InverseDistance(3, 1.5), Creep(1), Creep(3)], ids=str)
+def test_both_backends_extrapolate_alike(box, how):
+    # cells of no symmetry: sources of equal distance would be a matter of rounding
+    wide = Grid.latlon(np.arange(21.1, 45, 1), np.arange(-114.87, -90, 1))
+    scheme = Scheme(Method.BILINEAR, extrapolation=how)
+    ours, theirs = generate(box, wide, scheme), esmf_runs.in_process(box, wide, scheme)
+    assert np.abs(dense(ours) - dense(theirs)).max() <= 1e-12
+
+
+@needs_esmpy
+@pytest.mark.parametrize("poles", [*map(Poles, PoleKind), Poles(PoleKind.NPNTAVG, 3)], ids=str)
+def test_both_backends_close_poles_alike(coarse, poles):
+    target = Grid.latlon([-85.0, 0.0, 85.0], np.arange(20.0, 360, 40))
+    scheme = Scheme(Method.BILINEAR, poles=poles)
+    ours, theirs = generate(coarse, target, scheme), esmf_runs.in_process(coarse, target, scheme)
+    assert np.abs(dense(ours) - dense(theirs)).max() <= 1e-12
