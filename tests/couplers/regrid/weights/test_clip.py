@@ -113,6 +113,16 @@ def test_small_cells_keep_their_digits():
     assert overlap(whole, west) + overlap(whole, east) == pytest.approx(area(whole), rel=1e-12)
 
 
+@pytest.mark.parametrize("over", [1e-2, 1e-5, 1e-8, 1e-11, 1e-14])
+@pytest.mark.parametrize("width", [10.0, 0.01])
+def test_what_sticks_out_a_little_is_cut_off_and_no_more(over, width):
+    # the meridian of 30 E cuts; what sticks out shrinks down to rounding
+    sticking = box(30 - width, 30 + over * width, -1, 1)
+    assert overlap(sticking, box(-20, 30, -80, 80)) == pytest.approx(
+        area(box(30 - width, 30, -1, 1)), rel=1e-4
+    )
+
+
 def test_repeated_corners_do_no_harm():
     wedge = box(0, 30, 60, 90)
     plain = polygon((0, 60), (30, 60), (0, 90))
