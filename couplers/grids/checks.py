@@ -22,14 +22,24 @@ TICK = 1.0 / 1200.0
 
 def numbers(values: ArrayLike, name: str) -> Array:
     """Return values as float64, a copy, missing ones of masked arrays as NaN; refuses text and emptiness."""
+    raw = _array(values, name)
     try:
-        # added to zero, -0.0 becomes 0.0: the same place has the same bits
-        plain = np.ma.filled(values.astype(np.float64), np.nan) if np.ma.isMA(values) else values
-        out = np.asarray(plain, dtype=np.float64) + 0.0
+        plain = np.ma.filled(raw.astype(np.float64), np.nan) if np.ma.isMA(raw) else raw.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise GridError(f"is not numeric: {error}", where=name) from error
+    out = np.asarray(plain + 0.0)  # -0.0 becomes 0.0: the same place has the same bits
     if out.size == 0:
         raise GridError("is empty", where=name)
+    return out
+
+
+def _array(values: ArrayLike, name: str) -> NDArray[Any]:
+    try:
+        out: NDArray[Any] = np.asanyarray(values)
+    except (TypeError, ValueError) as error:
+        raise GridError(f"is no array: {error}", where=name) from error
+    if out.dtype.kind == "c":
+        raise GridError("is not numeric but complex", where=name)
     return out
 
 
@@ -123,7 +133,7 @@ def _disorder(values: Array, period: float | None) -> tuple[str]:
 
 def per_cell(values: ArrayLike, shape: tuple[int, ...], where: str) -> NDArray[Any]:
     """Return a flat value per cell (mask, area), refusing another shape than the grid's."""
-    out = np.asarray(values)
+    out = np.asarray(_array(values, where))
     if out.shape != shape and out.shape != (int(np.prod(shape)),):
         hint = "transposed? rows (lat) come first" if out.shape == shape[::-1] else ""
         raise GridError(f"shape {out.shape} is not the grid's {shape}", where=where, hint=hint)

@@ -32,7 +32,7 @@ def equiangular(n: int) -> tuple[Pair, Pair]:
     GridError
         When n is no positive whole number.
     """
-    if n != int(n) or not 1 <= n <= MOST:
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n <= MOST:
         raise GridError(f"{n!r} cells along the edges of a cube", where="cubed sphere", hint=f"1 to {MOST}")
     steps = np.arange(-n, n + 1)
     tangent = np.tan(np.pi / 4 * steps / n)

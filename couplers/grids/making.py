@@ -71,6 +71,8 @@ def mesh(nodes: Pair, faces: ArrayLike, centres: Pair | None, extras: Maybe) -> 
     """Return the parts of a mesh; pairs are longitude first. See `Grid.mesh`."""
     where = "mesh"
     x, y = checks.coordinates(*nodes, where)
+    if x.ndim != 1 or x.shape != y.shape:
+        raise GridError(f"nodes of shapes {x.shape} and {y.shape}", where=where, hint="both (nodes,)")
     index = topology.padded_faces(faces, len(x))
     mask = masks.active(extras[0], (len(index),), f"{where} mask")
     return _polygons((x[index], y[index]), centres, (mask, extras[1]), where)

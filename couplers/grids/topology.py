@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 
 def padded_faces(faces: ArrayLike, nodes: int) -> Cells:
-    """Return faces ``(n, nv)`` in which negative entries repeat the last corner before them."""
-    out = np.array(faces, dtype=np.int64)
+    """Return faces ``(n, nv)`` in which negative entries and fill values repeat the last corner before them."""
+    given = checks.numbers(faces, "mesh faces")
+    given = np.where(checks.absent(given), -1, given)
+    if (given != np.round(given)).any():
+        raise GridError("node indices are not whole numbers", where="mesh")
+    out = given.astype(np.int64)
     if out.ndim != 2 or out.shape[1] < 3 or (out[:, :3] < 0).any():
         raise GridError(f"faces of shape {out.shape} need at least three corners each", where="mesh")
     if out.max() >= nodes:
@@ -53,7 +57,10 @@ def mean_of_distinct(corners: Array) -> Array:
     """Return unit vectors of the mean corner of each polygon ``(n, nv, 3)``, repeated corners once."""
     fresh = np.any(corners != np.roll(corners, 1, axis=1), axis=-1)
     mean = (corners * fresh[..., None]).sum(axis=1)
-    return np.asarray(mean / np.linalg.norm(mean, axis=-1, keepdims=True))
+    length = np.linalg.norm(mean, axis=-1, keepdims=True)
+    # cells that are one point, or corners that balance each other, have no middle: a corner stands for it
+    balanced = length < 1e-12
+    return np.where(balanced, corners[:, 0], mean / np.where(balanced, 1.0, length))
 
 
 def periodic(grid: Geometry) -> bool:
