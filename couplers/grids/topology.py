@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def padded_faces(faces: ArrayLike, nodes: int) -> Cells:
-    """Return faces ``(n, nv)`` in which negative entries and fill values repeat the last corner before them."""
+    """Return faces ``(n, nv)`` in which negative and fill values repeat the last corner before them."""
     given = checks.numbers(faces, "mesh faces")
     given = np.where(checks.absent(given), -1, given)
     if (given != np.round(given)).any():
