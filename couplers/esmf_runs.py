@@ -140,8 +140,13 @@ def under_mpi() -> bool:
 
 
 def _divisible(grid: Grid, ranks: int) -> bool:
-    """Return whether every rank gets cells: ESMF cuts rows and columns along the columns only."""
-    return grid.shape[-1] >= ranks
+    """Return whether every rank gets enough cells.
+
+    ESMF cuts rows and columns along the columns only, and cannot regrid blocks that are one column wide: it
+    hangs.
+    """
+    least = 2 if len(grid.shape) == 2 else 1
+    return ranks == 1 or grid.shape[-1] >= least * ranks
 
 
 def _is_world(comm: Communicator) -> bool:

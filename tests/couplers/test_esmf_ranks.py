@@ -58,6 +58,7 @@ def test_a_part_of_the_world_gets_the_same_weights(on_ranks, ranks):
 def test_esmf_runs_together_where_it_has_our_mpi(on_ranks, ranks):
     if Build.found().comm in {"", "mpiuni"}:
         pytest.skip("this ESMF was built without MPI")
+    # seven columns are two for each of three ranks
     assert on_ranks(ranks)["way"] == "together"
 
 

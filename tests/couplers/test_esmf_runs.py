@@ -115,9 +115,15 @@ def test_a_part_of_the_world_asks_a_child(ranks, coarse):
     assert esmf_runs.where(MpiCommunicator(World()), (coarse,)) is Where.CHILD
 
 
-def test_more_ranks_than_columns_ask_a_child(ranks):
-    narrow = Grid.latlon(np.arange(10.0), [0.0, 1.0])
-    assert esmf_runs.where(ranks, (narrow,)) is Where.CHILD
+@pytest.mark.parametrize(("columns", "way"), [(2, Where.CHILD), (5, Where.CHILD), (6, Where.TOGETHER)])
+def test_blocks_of_one_column_ask_a_child(ranks, columns, way):
+    narrow = Grid.latlon(np.arange(10.0), np.arange(columns))
+    assert esmf_runs.where(ranks, (narrow,)) is way
+
+
+@pytest.mark.parametrize(("n", "way"), [(2, Where.CHILD), (3, Where.TOGETHER)])
+def test_fewer_points_than_ranks_ask_a_child(ranks, n, way):
+    assert esmf_runs.where(ranks, (Grid.points(np.arange(n), np.arange(n)),)) is way
 
 
 @pytest.mark.parametrize("how", [Creep(2), InverseDistance()])
