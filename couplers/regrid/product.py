@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     Starts: TypeAlias = NDArray[np.int64]
     Positions: TypeAlias = NDArray[np.uint32]
 
-SQUARES = 4096
-"""Squares of four columns that the buffer of a block may hold: 1 MiB for eight members."""
+SQUARES = 6144
+"""Squares of four columns that the buffer of a block may hold: 1.5 MiB for eight members."""
 _WORD = 8
 _sum_4, _sum_8 = row_sum(1), row_sum(2)
 

@@ -12,7 +12,7 @@ from tradewind.couplers.ranks.parallel import agree
 from tradewind.couplers.regrid import backends, mapfile
 from tradewind.couplers.regrid.backends import Backend
 from tradewind.couplers.regrid.cache import weights
-from tradewind.couplers.regrid.rows import gathered
+from tradewind.couplers.regrid.rows import dealt, gathered
 from tradewind.couplers.regrid.scheme import Method, Norm, Scheme
 from tradewind.couplers.regrid.sparse import SparseOperator, refuse_bad_layouts
 from tradewind.couplers.regrid.weights import Triplets
@@ -33,6 +33,14 @@ class Regridder(SparseOperator):
         The layouts.
     method, norm, backend
         How the weights were made.
+
+    Notes
+    -----
+    Fields carry no grid: where two grids have as many cells, a field on the wrong one cannot be told from
+    one on the right one. Swapped grids of one size are found where operators are composed and where weights
+    are read from a file; for other sizes, wherever a field is given.
+
+    NaN in a field spreads to the targets that use it, and to no others.
     """
 
     def __init__(self, source: Layout, target: Layout, weights: Triplets, how: backends.Recipe) -> None:
@@ -116,6 +124,8 @@ class Regridder(SparseOperator):
     ) -> Regridder:
         """Read a weight file of this project, ESMF, or any tool that writes the same layout; collective.
 
+        Rank 0 reads, and each rank gets its own rows.
+
         Parameters
         ----------
         source, target
@@ -128,13 +138,18 @@ class Regridder(SparseOperator):
         GridError
             When `source` or `target` is not the grid in the file.
         """
-        content = mapfile.read_map(Path(path))
-        source = _layout(content.source if source is None else source)
-        target = _layout(content.target if target is None else target)
+        if source is None or target is None:
+            found = mapfile.read_map(Path(path))
+            source, target = source or found.source, target or found.target
+        source, target = _layout(source), _layout(target)
+        refuse_bad_layouts(source, target)
+        content = None
         with agree(target.comm, "reading weights"):
-            mapfile.refuse_other_grid(source.grid, content.source, f"{path}, source")
-            mapfile.refuse_other_grid(target.grid, content.target, f"{path}, target")
-        return cls(source, target, content.weights, backends.recipe_of_file(content.attributes))
+            if target.comm.rank == 0:
+                content = _of_these_grids(Path(path), source.grid, target.grid)
+        attributes = target.comm.bcast(content.attributes if content else {})
+        mine = dealt(content.weights if content else None, target)
+        return cls(source, target, mine, backends.recipe_of_file(attributes))
 
     def __repr__(self) -> str:
         norm = f", {self.norm}" if self.method.is_conservative else ""
@@ -144,6 +159,13 @@ class Regridder(SparseOperator):
 
 def _layout(where: Grid | Layout) -> Layout:
     return where if isinstance(where, Layout) else Layout(where)
+
+
+def _of_these_grids(path: Path, source: Grid, target: Grid) -> mapfile.WeightMap:
+    content = mapfile.read_map(path)
+    mapfile.refuse_other_grid(source, content.source, f"{path}, source")
+    mapfile.refuse_other_grid(target, content.target, f"{path}, target")
+    return content
 
 
 def _refuse_no_overlap(op: SparseOperator) -> None:
