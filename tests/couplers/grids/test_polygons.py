@@ -36,23 +36,27 @@ def test_right_angles_are_exact(turns):
     assert np.array_equal(got, [[1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, -1, 0]])
 
 
+@settings(deadline=None)
 @given(angles)
 def test_a_pole_is_the_same_point_at_every_longitude(lon):
     assert np.array_equal(vector(lon, 90.0), [0, 0, 1])
     assert np.array_equal(vector(lon, -90.0), [0, 0, -1])
 
 
+@settings(deadline=None)
 @given(st.integers(-180 * 64, 180 * 64), st.floats(-90, 90))
 def test_whole_turns_change_no_bit(lon, lat):
     # in steps of 1/64 degree the sum with 360 is exact
     assert np.array_equal(vector(lon / 64, lat), vector(lon / 64 + 360, lat))
 
 
+@settings(deadline=None)
 @given(st.floats(-180, 180), st.floats(-90, 90))
 def test_opposite_signs_give_mirror_images(lon, lat):
     assert np.array_equal(vector(-lon, -lat), vector(lon, lat) * [1, -1, -1])
 
 
+@settings(deadline=None)
 @given(angles, st.floats(-90, 90))
 def test_vectors_are_those_of_numpy(lon, lat):
     x, y = np.deg2rad(lon), np.deg2rad(lat)
@@ -81,14 +85,14 @@ def excess(corners: np.ndarray) -> float:
     return total - (len(corners) - 2) * np.pi
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(3, 12), st.floats(5, 85), st.integers(0, 999))
 def test_areas_are_the_excess_of_angles(n, size, seed):
     corners = regular(n, size, seed)
     assert polygons.areas(corners)[0] == pytest.approx(excess(corners[0]), rel=1e-12)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(3, 12), st.floats(0.001, 85), st.integers(0, 999))
 def test_areas_are_sums_of_triangles(n, size, seed):
     p = regular(n, size, seed)[0]
@@ -96,7 +100,7 @@ def test_areas_are_sums_of_triangles(n, size, seed):
     assert polygons.areas(p[None])[0] == pytest.approx(np.sum(fan), rel=1e-14)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(4, 9), st.floats(0.01, 80), st.integers(0, 99), st.integers(1, 8))
 def test_areas_do_not_depend_on_the_first_corner(n, size, seed, shift):
     corners = regular(n, size, seed)
@@ -105,7 +109,7 @@ def test_areas_do_not_depend_on_the_first_corner(n, size, seed, shift):
     )
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(3, 9), st.floats(0.01, 80), st.integers(0, 99))
 def test_the_other_way_round_areas_are_negative(n, size, seed):
     corners = regular(n, size, seed)
@@ -179,7 +183,7 @@ def test_bow_ties_are_told_from_dents():
     assert polygons.bow_ties(np.concatenate([tie, dent])).tolist() == [True, False]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 999))
 def test_convex_polygons_are_no_bow_ties(seed):
     assert not polygons.bow_ties(regular(3 + seed % 9, 1 + seed % 70, seed)).any()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradewind.couplers.grids import sphere
@@ -28,11 +28,13 @@ def test_a_pole_is_one_point_whatever_its_longitude():
     assert np.array_equal(a, b)
 
 
+@settings(deadline=None)
 @given(lons, lats)
 def test_vectors_have_length_one(lon, lat):
     assert np.linalg.norm(sphere.unit_vectors(np.array(lon), np.array(lat))) == pytest.approx(1, abs=1e-15)
 
 
+@settings(deadline=None)
 @given(lons, st.floats(-89.9, 89.9))
 def test_longitude_and_latitude_come_back(lon, lat):
     x, y = sphere.lon_lat(sphere.unit_vectors(np.array(lon), np.array(lat)))
@@ -51,6 +53,7 @@ def test_clockwise_triangles_count_negative():
     assert sphere.triangle_areas(a, c, b) == -sphere.triangle_areas(a, b, c)
 
 
+@settings(deadline=None)
 @given(lons, st.floats(-80, 80), st.floats(1e-5, 5))
 def test_a_small_square_has_nearly_its_flat_area(lon, lat, step):
     d = np.deg2rad(step)

@@ -182,21 +182,21 @@ def random_triangle(seed: int, size: float) -> np.ndarray:
     return corners[None] @ turned(seed)
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(triangles, triangles)
 def test_either_may_be_cut_by_the_other(a, b):
     first, second = random_triangle(*a), random_triangle(*b)
     assert overlap(first, second) == pytest.approx(overlap(second, first), rel=1e-9, abs=1e-15)
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(triangles, triangles)
 def test_an_overlap_is_no_larger_than_either(a, b):
     first, second = random_triangle(*a), random_triangle(*b)
     assert 0 <= overlap(first, second) <= min(area(first), area(second)) * (1 + 1e-12)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(triangles, triangles, st.integers(0, 99))
 def test_turning_the_sphere_changes_nothing(a, b, seed):
     first, second, rotation = random_triangle(*a), random_triangle(*b), turned(seed)
@@ -205,7 +205,7 @@ def test_turning_the_sphere_changes_nothing(a, b, seed):
     )
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(triangles, triangles, st.integers(1, 2))
 def test_the_first_corner_may_be_any(a, b, shift):
     first, second = random_triangle(*a), random_triangle(*b)
