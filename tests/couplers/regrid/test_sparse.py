@@ -12,7 +12,7 @@ from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.regrid.halves import TorchProduct
 from tradewind.couplers.regrid.regridder import Regridder
 from tradewind.couplers.regrid.sparse import SparseOperator
-from tradewind.errors import SpecError
+from tradewind.errors import GridError, SpecError
 
 THREE, TWO = Grid.points([0.0, 1.0, 2.0], [0.0, 0.0, 0.0]), Grid.points([0.5, 1.5], [0.0, 0.0])
 
@@ -243,3 +243,18 @@ def test_on_a_gpu_torch_differentiates(op):
     x = op.domain.random(1).cuda().requires_grad_()
     assert torch.autograd.gradcheck(there, x, check_forward_ad=True, fast_mode=True)
     assert there.regrid_field(x).device.type == "cuda"
+
+
+def test_a_layout_given_alone_meets_the_file_s_other_grid(tmp_path, op):
+    op.to_file(tmp_path / "weights.nc")
+    back = Regridder.from_file(tmp_path / "weights.nc", target=op.target)
+    assert back.source.grid == op.source.grid
+    x = op.domain.random(1, (9,))
+    assert torch.equal(back(x), op(x))
+
+
+def test_swapped_grids_of_one_size_are_found_where_weights_are_read(tmp_path, coarse):
+    shifted = Grid.latlon(np.arange(-75.0, 90, 30), np.arange(0.0, 360, 30))
+    Regridder.build(coarse, shifted, backend="native").to_file(tmp_path / "weights.nc")
+    with pytest.raises(GridError, match="swapped"):
+        Regridder.from_file(tmp_path / "weights.nc", shifted, coarse)
