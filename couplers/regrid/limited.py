@@ -122,7 +122,8 @@ class LimitedRegridder:
         slope = (parts.here, parts.there)
         self._gradient = [SparseOperator(source, source, *slope, parts.slope[:, k]) for k in range(3)]
         self._starts, self._shift = _of_own_cells(source, parts)
-        self._whole = self.first.forward(torch.ones(source.n_local, dtype=torch.float64))
+        sums = self.first.forward(torch.ones(source.n_local, dtype=torch.float64))
+        self._whole = (sums > 0.0).double() if norm is Norm.FRACAREA else sums.clamp(max=1.0)
 
     @classmethod
     def build(
@@ -279,7 +280,8 @@ def _ends(starts: Index, shift: Array, slope: Tensor) -> dict[int, Tensor]:
     """Return the displacements at which each cell's value is least (-1) and largest (1), like `slope`."""
     from tradewind.couplers.regrid.weights.extremes import extremes
 
-    members = np.ascontiguousarray(slope.reshape(3, -1, len(starts) - 1).movedim(0, -1).numpy())
+    batch, n = math.prod(slope.shape[1:-1]), slope.shape[-1]
+    members = np.ascontiguousarray(slope.reshape(3, batch, n).movedim(0, -1).numpy())
     found = [
         torch.from_numpy(f).movedim(-1, 0).reshape(slope.shape) for f in extremes(starts, shift, members)
     ]

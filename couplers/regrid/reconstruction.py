@@ -104,7 +104,8 @@ def _kept(path: Path) -> tuple[NDArray[Any], ...] | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as ds:
+        # opened here: of a damaged archive numpy leaves the file open
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as ds:
             arrays = tuple(ds[name] for name in NAMES)
             sound = str(ds["digest"]) == _digest(arrays)
     except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
