@@ -23,7 +23,7 @@ from tradewind.couplers.regrid.scheme import (
     PoleKind,
     Scheme,
 )  # fmt: skip
-from tradewind.couplers.regrid.weights.poles import poles_of
+from tradewind.couplers.regrid.weights.points.poles import poles_of
 from tradewind.errors import GridError, SpecError
 
 if TYPE_CHECKING:

@@ -117,7 +117,9 @@ def test_the_scan_sees_the_tree():
     assert {"tradewind.errors", "tradewind.couplers.regrid.regridder", "tradewind.plugins.hooks"} <= set(
         MODULES
     )
-    assert "tradewind.couplers.regrid.sparse" in everywhere(MODULES["tradewind.couplers.regrid.regridder"])
+    assert "tradewind.couplers.regrid.apply.sparse" in everywhere(
+        MODULES["tradewind.couplers.regrid.regridder"]
+    )
     assert layer("tradewind.couplers.grids.grid") == "couplers"
     assert layer("tradewind.config.loading") == "face"
 

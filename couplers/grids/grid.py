@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tradewind.couplers.grids import cells, making, masks
+from tradewind.couplers.grids import cells, masks
 from tradewind.couplers.grids.geometry import Geometry
+from tradewind.couplers.grids.making import constructors as making
 from tradewind.couplers.grids.places import GridKind, Listed
 
 if TYPE_CHECKING:

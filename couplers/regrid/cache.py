@@ -12,8 +12,8 @@ import numpy as np
 
 from tradewind.couplers.ranks.parallel import agree
 from tradewind.couplers.regrid import backends, mapfile
+from tradewind.couplers.regrid.apply.rows import dealt, gathered
 from tradewind.couplers.regrid.backends import Recipe
-from tradewind.couplers.regrid.rows import dealt, gathered
 from tradewind.couplers.regrid.weights import Triplets
 from tradewind.errors import DataError, GridError
 

@@ -23,9 +23,9 @@ from torch import Tensor
 
 from tradewind.couplers.operators import LinearOperator
 from tradewind.couplers.ranks.layout import Layout
+from tradewind.couplers.regrid.apply.sparse import SparseOperator, refuse_bad_layouts
 from tradewind.couplers.regrid.reconstruction import Reconstruction, reconstruction
 from tradewind.couplers.regrid.scheme import Norm, named
-from tradewind.couplers.regrid.sparse import SparseOperator, refuse_bad_layouts
 from tradewind.errors import GridError, SpecError
 
 if TYPE_CHECKING:
@@ -278,7 +278,7 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
 
 def _ends(starts: Index, shift: Array, slope: Tensor) -> dict[int, Tensor]:
     """Return the displacements at which each cell's value is least (-1) and largest (1), like `slope`."""
-    from tradewind.couplers.regrid.weights.extremes import extremes
+    from tradewind.couplers.regrid.weights.overlaps.extremes import extremes
 
     batch, n = math.prod(slope.shape[1:-1]), slope.shape[-1]
     members = np.ascontiguousarray(slope.reshape(3, batch, n).movedim(0, -1).numpy())

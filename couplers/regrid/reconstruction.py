@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tradewind.couplers.grids import Grid
     from tradewind.couplers.ranks.layout import Layout
-    from tradewind.couplers.regrid.weights.second_order import Overlaps
+    from tradewind.couplers.regrid.weights.overlaps.second_order import Overlaps
 
     Index: TypeAlias = NDArray[np.int64]
     Array: TypeAlias = NDArray[np.float64]
@@ -70,8 +70,8 @@ def reconstruction(source: Layout, target: Layout, norm: Norm, cache: Path | Non
 
 def _made(source: Layout, target: Layout, norm: Norm) -> Reconstruction:
     # numba, behind it, is heavy
-    from tradewind.couplers.regrid.weights import second_order
-    from tradewind.couplers.regrid.weights.adjacency import Adjacency
+    from tradewind.couplers.regrid.weights.overlaps import second_order
+    from tradewind.couplers.regrid.weights.overlaps.adjacency import Adjacency
 
     ours = second_order.by_target(source.grid, target.grid, target.owned)
     whole = len(source.owned) == source.n_global and len(target.owned) == target.n_global
@@ -86,7 +86,7 @@ def _made(source: Layout, target: Layout, norm: Norm) -> Reconstruction:
 
 def _shares(found: Overlaps, target: Grid, norm: Norm) -> tuple[Overlaps, Array]:
     """Return the overlaps of covered targets and their weights of first order."""
-    from tradewind.couplers.regrid.weights.conservative import COVERED
+    from tradewind.couplers.regrid.weights.overlaps.conservative import COVERED
 
     frac = np.bincount(found.row, weights=found.share(target), minlength=target.size)
     kept = found.of(frac > COVERED)

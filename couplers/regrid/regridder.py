@@ -10,11 +10,11 @@ from tradewind.couplers.grids import Grid
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import agree
 from tradewind.couplers.regrid import backends, mapfile
+from tradewind.couplers.regrid.apply.rows import dealt, gathered
+from tradewind.couplers.regrid.apply.sparse import SparseOperator, refuse_bad_layouts
 from tradewind.couplers.regrid.backends import Backend
 from tradewind.couplers.regrid.cache import weights
-from tradewind.couplers.regrid.rows import dealt, gathered
 from tradewind.couplers.regrid.scheme import Method, Norm, Scheme
-from tradewind.couplers.regrid.sparse import SparseOperator, refuse_bad_layouts
 from tradewind.couplers.regrid.weights import Triplets
 from tradewind.errors import GridError
 

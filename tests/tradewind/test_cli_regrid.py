@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 from typer.testing import CliRunner, Result
 
-from tradewind.bench.permian import same_numbers
+from tradewind.bench.inversion.permian import same_numbers
 from tradewind.cli import app
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.regrid.regridder import Regridder
@@ -129,7 +129,7 @@ def test_a_time_axis_of_length_zero_stays_so(command):
 
 
 def test_the_file_is_the_datasets_in_memory(command):
-    from tradewind.couplers.regrid.dataset import regrid_dataset
+    from tradewind.couplers.regrid.datasets.dataset import regrid_dataset
 
     command()
     regridder = Regridder.build(fine(), coarse(), "conservative", backend="native")
@@ -142,7 +142,7 @@ def test_the_file_is_the_datasets_in_memory(command):
 
 def test_small_blocks_give_the_same_file(command, monkeypatch):
     command(out="whole.nc")
-    monkeypatch.setattr("tradewind.couplers.regrid.variables.BLOCK_BYTES", 1)
+    monkeypatch.setattr("tradewind.couplers.regrid.datasets.variables.BLOCK_BYTES", 1)
     command()
     assert same_numbers(Path("whole.nc"), Path("out.nc"))
 

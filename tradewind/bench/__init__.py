@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from tradewind.couplers.assimilation import Progress
 
 BENCHMARKS = {
-    "permian": "tradewind.bench.permian:figures",
-    "regrid": "tradewind.bench.regrid:figures",
-    "misfits": "tradewind.bench.misfits:figures",
-    "misuse": "tradewind.bench.misuse:figures",
+    "permian": "tradewind.bench.inversion.permian:figures",
+    "regrid": "tradewind.bench.regridding.regrid:figures",
+    "misfits": "tradewind.bench.regridding.misfits:figures",
+    "misuse": "tradewind.bench.regridding.misuse:figures",
 }
 """Names of the benchmarks and the functions that compute their figures."""
 

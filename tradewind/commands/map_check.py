@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tradewind.couplers.regrid.mapfile import read_map
-from tradewind.couplers.regrid.quality import Quality, quality
+from tradewind.couplers.regrid.quality.measures import Quality, quality
 from tradewind.couplers.regrid.scheme import Method
 from tradewind.errors import DataError
 

@@ -17,9 +17,9 @@ from tradewind.commands.schemes import scheme
 from tradewind.couplers.grids.grid import Grid, GridKind
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import agree, as_communicator
-from tradewind.couplers.regrid.dataset import Plan, blocks, fields_of, grid_of, plan, skeleton
+from tradewind.couplers.regrid.datasets.dataset import Plan, blocks, fields_of, grid_of, plan, skeleton
+from tradewind.couplers.regrid.datasets.variables import Field, Handling, Integers
 from tradewind.couplers.regrid.regridder import Regridder
-from tradewind.couplers.regrid.variables import Field, Handling, Integers
 from tradewind.errors import ConfigError, DataError, GridError
 from tradewind.output.files import check_writable, replacing
 from tradewind.provenance import version
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tradewind.commands.options import RegridOptions
     from tradewind.couplers.assimilation import Progress
     from tradewind.couplers.ranks.parallel import Communicator
-    from tradewind.couplers.regrid.variables import Array, Place
+    from tradewind.couplers.regrid.datasets.variables import Array, Place
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from tradewind.couplers.grids.arranged import arranged
-from tradewind.couplers.grids.bounds import quads
 from tradewind.couplers.grids.grid import Grid
+from tradewind.couplers.grids.making.arranged import arranged
+from tradewind.couplers.grids.making.bounds import quads
 from tradewind.couplers.grids.readers.wanted import Wanted, degrees, mask_of, with_areas
 from tradewind.errors import DataError, GridError, did_you_mean
 

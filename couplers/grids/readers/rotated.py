@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from tradewind.couplers.grids import bounds, sphere
+from tradewind.couplers.grids import sphere
+from tradewind.couplers.grids.making import bounds
 
 if TYPE_CHECKING:
     import xarray as xr

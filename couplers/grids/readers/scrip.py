@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from tradewind.couplers.grids.arranged import arranged
+from tradewind.couplers.grids.making.arranged import arranged
 from tradewind.couplers.grids.readers.wanted import Wanted, degrees, mask_of, missing, with_areas
 from tradewind.errors import GridError
 

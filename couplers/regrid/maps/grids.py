@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from tradewind.couplers.grids.arranged import arranged
 from tradewind.couplers.grids.grid import Grid
+from tradewind.couplers.grids.making.arranged import arranged
 from tradewind.couplers.regrid.maps import netcdf
 from tradewind.couplers.regrid.maps.layouts import GridNames
 from tradewind.errors import DataError

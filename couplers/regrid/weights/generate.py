@@ -43,7 +43,7 @@ def generate(source: Grid, target: Grid, scheme: Scheme, rows: Index | None = No
     if scheme.extrapolation is None:
         (row, col, value), frac = _entries(source, target, scheme, wanted)
         return Triplets(row, col, value, frac, source.size)
-    from tradewind.couplers.regrid.weights.extrapolation import extrapolated
+    from tradewind.couplers.regrid.weights.points.extrapolation import extrapolated
 
     (row, col, value), filled = extrapolated(
         source, target, wanted, scheme.extrapolation, lambda some: _entries(source, target, scheme, some)
@@ -72,11 +72,11 @@ def _check(scheme: Scheme) -> None:
 def _entries(source: Grid, target: Grid, scheme: Scheme, rows: Index) -> tuple[Entries, Array]:
     """Return what the scheme's method makes, and the covered fractions."""
     if scheme.method is Method.BILINEAR:
-        from tradewind.couplers.regrid.weights.bilinear import bilinear
+        from tradewind.couplers.regrid.weights.points.bilinear import bilinear
 
         return bilinear(source, target, rows, scheme.poles)
     if scheme.method is Method.PATCH:
-        from tradewind.couplers.regrid.weights.patch import patch
+        from tradewind.couplers.regrid.weights.points.patch import patch
 
         return patch(source, target, rows, scheme.poles)
     return _maker(scheme)(source, target, rows)
@@ -86,14 +86,14 @@ def _maker(scheme: Scheme) -> Maker:
     """Return the generator of a method that knows of no poles; its module is loaded here: some take long."""
     match scheme.method:
         case Method.CONSERVATIVE:
-            from tradewind.couplers.regrid.weights import conservative as first
+            from tradewind.couplers.regrid.weights.overlaps import conservative as first
 
             return first.dstarea if scheme.norm is Norm.DSTAREA else first.fracarea
         case Method.CONSERVATIVE_2ND:
-            from tradewind.couplers.regrid.weights import second_order as second
+            from tradewind.couplers.regrid.weights.overlaps import second_order as second
 
             return second.dstarea if scheme.norm is Norm.DSTAREA else second.fracarea
         case _:
-            from tradewind.couplers.regrid.weights import nearest
+            from tradewind.couplers.regrid.weights.points import nearest
 
             return nearest.nearest_s2d if scheme.method is Method.NEAREST_S2D else nearest.nearest_d2s

@@ -9,7 +9,8 @@ import pytest
 import xarray as xr
 
 from tradewind import bench
-from tradewind.bench import checkout, operators, permian, timing
+from tradewind.bench import checkout, timing
+from tradewind.bench.inversion import operators, permian
 from tradewind.couplers.grids import Grid
 from tradewind.errors import ConfigError, DataError
 

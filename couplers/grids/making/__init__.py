@@ -1,0 +1,1 @@
+"""How grids are made: constructors, corners, cubes."""

@@ -1,0 +1,1 @@
+"""Datasets through a regridder."""

@@ -1,0 +1,1 @@
+"""How good weights are: standard fields, misfits, conservation."""

@@ -1,0 +1,1 @@
+"""Conservative weights: cells cut by cells."""

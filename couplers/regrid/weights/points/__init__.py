@@ -1,0 +1,1 @@
+"""Weights of places: bilinear, patch, nearest, and what lies beyond."""

@@ -1,0 +1,1 @@
+"""Figures of regridding, beside ESMPy's."""
