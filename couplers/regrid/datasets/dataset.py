@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ import numpy as np
 from tradewind.couplers.grids.grid import Grid
 from tradewind.couplers.regrid.datasets.variables import Field, Handling, Vector
 from tradewind.couplers.regrid.mapfile import refuse_other_grid
-from tradewind.errors import DataError, SpecError, did_you_mean
+from tradewind.errors import DataError, GridError, SpecError, did_you_mean
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -131,8 +132,12 @@ def _vector(fields: Mapping[str, Field], east: str, north: str) -> Vector:
 # ---------------------------------------------------------------------- which variables
 def grid_of(ds: xr.Dataset, variables: Sequence[str] | None = None) -> Grid:
     """Return the grid of a dataset; where it has several, that of the first variable wanted."""
-    known = [name for name in variables or () if name in ds.variables]
-    return Grid.from_dataset(ds, name=known[0]) if known else Grid.from_dataset(ds)
+    for name in variables or ():
+        # a variable that lies on no grid is refused by name later
+        with suppress(GridError):
+            if name in ds.variables:
+                return Grid.from_dataset(ds, name=name)
+    return Grid.from_dataset(ds)
 
 
 def plan(source: Grid, ds: xr.Dataset, variables: Sequence[str] | None = None) -> Plan:

@@ -16,7 +16,6 @@ import torch
 
 from tradewind.bench.checkout import can_launch, python
 from tradewind.bench.regridding.grid_pairs import equal_angle, half_polar
-from tradewind.bench.regridding.reference import NEVER_NATIVE
 from tradewind.couplers.operators import LinearOperator, dot_test
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.regrid.masks import MaskedRegridder
@@ -51,7 +50,7 @@ def dot_tests(comm: object | None) -> dict[str, float]:
 
 def schemes() -> Iterator[Scheme]:
     """Yield every native scheme: conservative methods with both norms, bilinear with every extrapolation."""
-    for method in (m for m in Method if m not in NEVER_NATIVE):
+    for method in Method:
         for norm in Norm if method.is_conservative else (Norm.FRACAREA,):
             yield Scheme(method, norm)
     for extrapolation in AFAR:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tradewind.bench.regridding.grid_pairs import PAIRS
-from tradewind.bench.regridding.reference import NEVER_NATIVE, Reference, Row, scheme_of
+from tradewind.bench.regridding.reference import Reference, Row, scheme_of
 from tradewind.couplers.regrid.mapfile import read_map
 from tradewind.couplers.regrid.quality.measures import Misfit, Quality, counted_rows, quality
 from tradewind.couplers.regrid.regridder import Regridder
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Compared:
-    """One case: our figures (None without native weights) and ESMF's.
+    """One case: our figures and ESMF's.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Compared:
     """
 
     case: str
-    ours: Quality | None
+    ours: Quality
     theirs: Row
 
     @property
@@ -48,10 +48,13 @@ class Compared:
         return scheme_of(self.case).method is Method.NEAREST_S2D
 
     @property
-    def excess(self) -> float | None:
+    def is_patch(self) -> bool:
+        """Whether weights come from least squares, whose sums are rounded more."""
+        return scheme_of(self.case).method is Method.PATCH
+
+    @property
+    def excess(self) -> float:
         """By how much our worst misfit exceeds ESMF's, as a fraction; negative where ours are better."""
-        if self.ours is None:
-            return None
         pairs = ((self.ours.misfits[name], misfit) for name, misfit in self.theirs.misfits.items())
         return max(_excess(ours, theirs) for ours, theirs in pairs)
 
@@ -59,13 +62,12 @@ class Compared:
         """Return the figures under keys that begin with the case."""
         name = re.sub(r"\W+", "_", self.case)
         found: dict[str, Any] = {f"{name}_rows": self.theirs.rows}
-        sides = {"esmf": self.theirs.misfits, "tradewind": self.ours.misfits if self.ours else None}
-        for side, misfits in sides.items():
+        sides: dict[str, Row | Quality] = {"esmf": self.theirs, "tradewind": self.ours}
+        for side, figures in sides.items():
             for function in self.theirs.misfits:
-                values = vars(misfits[function]) if misfits else dict.fromkeys(("mean", "largest", "rms"))
+                values = vars(figures.misfits[function])
                 found |= {f"{name}_{side}_{function}_{what}": value for what, value in values.items()}
-        found[f"{name}_esmf_conservation"] = self.theirs.conservation
-        found[f"{name}_tradewind_conservation"] = self.ours.conservation if self.ours else None
+            found[f"{name}_{side}_conservation"] = figures.conservation
         return found
 
 
@@ -100,19 +102,20 @@ def summary(reference: Reference, progress: Progress) -> dict[str, Any]:
     Nearest neighbours have an excess of their own: where several are equally near, ESMF's choice is a matter
     of rounding, and the misfit goes with the choice.
     """
-    made = [c for c in comparisons(reference, progress) if c.ours is not None]
-    qualities = [c.ours for c in made if c.ours is not None]
-    excess = {
-        near: [c.excess for c in made if c.is_nearest == near and c.excess is not None]
-        for near in (False, True)
-    }
+    made = list(comparisons(reference, progress))
+    excess = {near: [c.excess for c in made if c.is_nearest == near] for near in (False, True)}
     return {
         "misfit_cases": len(made),
         "misfit_excess_max": max(excess[False], default=None),
         "misfit_excess_nearest_max": max(excess[True], default=None),
-        "conservation_max": max(q.conservation for q in qualities if q.conservation is not None),
-        "constant_max": max(q.constant_error for q in qualities if q.constant_error is not None),
+        "conservation_max": max(c.ours.conservation for c in made if c.ours.conservation is not None),
+        "constant_max": _off_constant([c for c in made if not c.is_patch]),
+        "constant_patch_max": _off_constant([c for c in made if c.is_patch]),
     }
+
+
+def _off_constant(made: list[Compared]) -> float | None:
+    return max((c.ours.constant_error for c in made if c.ours.constant_error is not None), default=None)
 
 
 def comparisons(reference: Reference, progress: Progress) -> Iterator[Compared]:
@@ -138,9 +141,5 @@ def _of_pair(case: str, row: Row) -> Compared:
     return Compared(case, _native(PAIRS[pair].source(), PAIRS[pair].target(), scheme_of(case)), row)
 
 
-def _native(
-    source: Grid, target: Grid, scheme: Scheme, rows: NDArray[np.bool_] | None = None
-) -> Quality | None:
-    if scheme.method in NEVER_NATIVE:
-        return None
+def _native(source: Grid, target: Grid, scheme: Scheme, rows: NDArray[np.bool_] | None = None) -> Quality:
     return quality(Regridder.build(source, target, scheme, backend="native"), rows=rows)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import torch
 
-from tradewind.bench.regridding.reference import NEVER_NATIVE, Reference, scheme_of
+from tradewind.bench.regridding.reference import Reference, scheme_of
 from tradewind.couplers.regrid.mapfile import WeightMap, read_map
 from tradewind.couplers.regrid.regridder import Regridder
 from tradewind.couplers.regrid.scheme import Method
@@ -53,8 +53,7 @@ def figures(reference: Reference, progress: Progress) -> dict[str, Any]:
     found, applied = [], []
     for path in files:
         applied.append(apply_error(path, reference.applied))
-        if scheme_of(path.stem).method not in NEVER_NATIVE:
-            found.append(parity(path))
+        found.append(parity(path))
         step()
     errors = {
         second: [p.weight_error for p in found if p.is_second_order == second] for second in (False, True)

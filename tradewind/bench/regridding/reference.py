@@ -23,7 +23,6 @@ WORDS = {
 }
 """Names of methods there, longer ones first."""
 NUMBER = r"[\d.]+e[+-]\d+"
-NEVER_NATIVE = {Method.PATCH}
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class Reference:
     @classmethod
     def found(cls) -> Reference | None:
         """Return the one that TRADEWIND_SHARED names, or that lies beside the checkout; None without any."""
-        beside = Path(__file__).resolve().parents[3] / "shared"
+        beside = Path(__file__).resolve().parents[4] / "shared"
         for folder in (os.environ.get("TRADEWIND_SHARED"), beside):
             if folder and Path(folder, "reference", "esmf_weights").is_dir():
                 return cls(Path(folder, "reference"))

@@ -65,7 +65,8 @@ def parts() -> tuple[Part, ...]:
             _parity,
         ),
         Part(
-            ("misfit_excess_max", "misfit_excess_nearest_max", "conservation_max", "constant_max"),
+            ("misfit_excess_max", "misfit_excess_nearest_max", "conservation_max", "constant_max",
+             "constant_patch_max"),
             _misfits,
         ),
         Part(("dot_test_max",), _dot_tests),

@@ -199,11 +199,9 @@ def test_flat_keys_hold_both_sides_and_no_nesting():
     assert not [v for v in found.values() if isinstance(v, dict)]
 
 
-def test_cases_without_native_weights_are_null():
-    row = Row(3, {"vortex": Misfit(1.0, 2.0, 3.0)}, None)
-    found = misfits.Compared("a_patch", None, row)
-    assert found.excess is None
-    assert found.flat()["a_patch_tradewind_vortex_mean"] is None
+def test_constants_under_patch_are_counted_apart():
+    assert misfits.Compared("a patch", _compared(1.0, 1.0).ours, Row(3, {}, None)).is_patch
+    assert not _compared(1.0, 1.0).is_patch
 
 
 # ---------------------------------------------------------------------- times, ranks, memory
@@ -273,8 +271,8 @@ def test_every_method_norm_and_mask_has_a_dot_test():
         "conservative, dstarea",
         "conservative_2nd, dstarea",
         "bilinear",
+        "patch",
     } <= set(names)
-    assert not [name for name in names if "patch" in name]
     assert len(names) == len(set(names))
 
 
@@ -300,7 +298,7 @@ def test_peak_memory_is_that_of_this_process():
 def test_dot_tests_run_on_real_ranks(mpiexec, tmp_path):
     program = tmp_path / "program.py"
     program.write_text(
-        "from tradewind.bench import adjoints\n"
+        "from tradewind.bench.regridding import adjoints\n"
         "from tradewind.couplers.regrid.scheme import Scheme\n"
         "adjoints.schemes = lambda: iter([Scheme()])\n"
         "adjoints.main()\n"
