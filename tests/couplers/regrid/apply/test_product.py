@@ -58,28 +58,11 @@ def test_a_member_has_the_same_bits_alone_and_among_others(count):
     assert np.array_equal(apply(x), np.concatenate([apply(x[k : k + 1]) for k in range(count)]))
 
 
-@pytest.mark.parametrize("squares", [1, 2, 5, 1000])
-def test_the_cut_into_blocks_does_not_show(monkeypatch, squares):
+@pytest.mark.parametrize("rows", [1, 2, 7, 39, 40, 1000])
+def test_the_cut_into_blocks_does_not_show(monkeypatch, rows):
     matrix, x = random(40, 90, 0.2), members(9, 90)
-    monkeypatch.setattr(product, "SQUARES", squares)
+    monkeypatch.setattr(product, "ROWS", rows)
     assert np.array_equal(Product(matrix)(x), expected(matrix, x))
-
-
-def test_blocks_hold_no_more_squares_than_allowed(monkeypatch):
-    monkeypatch.setattr(product, "SQUARES", 3)
-    # one entry a row, in columns 0, 4, 8, ...: one square a row
-    blocks = Product(sparse.csr_array(np.kron(np.eye(8), [1.0, 0, 0, 0]))).blocks
-    assert blocks.rows.tolist() == [0, 3, 6, 8]
-    assert blocks.square.tolist() == list(range(8))
-
-
-def test_squares_stand_in_the_order_of_columns(monkeypatch):
-    dense = np.zeros((2, 16))
-    dense[0, 12], dense[1, 1], dense[1, 5] = 1, 2, 3
-    blocks = Product(sparse.csr_array(dense)).blocks
-    assert blocks.square.tolist() == [0, 1, 3]
-    # column 12 is the first of the third square, 1 and 5 the second of the first and second
-    assert blocks.slot.tolist() == [8, 1, 5]
 
 
 def test_entries_keep_the_order_in_which_they_are_stored():
