@@ -140,6 +140,12 @@ class Scheme:
                 where="Regridder",
                 hint="extrapolate bilinear, patch or nearest fields only",
             )
+        if self.method is Method.NEAREST_D2S and self.extrapolation is not None:
+            raise SpecError(
+                f"{self}: what this method leaves out, ESMF leaves out too",
+                where="Regridder",
+                hint="extrapolate nearest_s2d or bilinear",
+            )
 
     def __str__(self) -> str:
         parts = [str(self.method)]

@@ -61,12 +61,6 @@ def _check(scheme: Scheme) -> None:
             where="regrid",
             hint="leave the poles out, or use bilinear or patch",
         )
-    if scheme.extrapolation is not None and scheme.method is Method.NEAREST_D2S:
-        raise SpecError(
-            f"{scheme}: what this method leaves out, ESMF leaves out too",
-            where="regrid",
-            hint="extrapolate nearest_s2d or bilinear",
-        )
 
 
 def _entries(source: Grid, target: Grid, scheme: Scheme, rows: Index) -> tuple[Entries, Array]:
