@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from tradewind.couplers.compiled import compiled
+from tradewind.couplers.regrid.weights.ears import ears
 from tradewind.couplers.regrid.weights.overlaps import rounding
 from tradewind.couplers.regrid.weights.overlaps.adjacency import Adjacency
-from tradewind.couplers.regrid.weights.overlaps.ears import ears
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

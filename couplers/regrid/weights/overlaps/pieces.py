@@ -9,8 +9,8 @@ import numpy as np
 
 from tradewind.couplers.compiled import compiled
 from tradewind.couplers.grids import sphere
+from tradewind.couplers.regrid.weights.ears import ears
 from tradewind.couplers.regrid.weights.overlaps import rounding
-from tradewind.couplers.regrid.weights.overlaps.ears import ears
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,6 +14,7 @@ import numpy as np
 
 from tradewind.couplers.compiled import compiled
 from tradewind.couplers.grids import topology
+from tradewind.couplers.regrid.weights.ears import ears, turn
 from tradewind.couplers.regrid.weights.points.positions import positions
 from tradewind.errors import GridError
 
@@ -99,7 +100,7 @@ def _fill(around: tuple[Index, Index], nodes: Array, centres: Array, out: Index)
         if m > 3 and angles[m - 1] - angles[0] <= math.pi:
             _close_rim(loop, m, centres)
         if m > 4:
-            if not _ears(loop, m, centres, out[at : at + m - 2]):
+            if not ears(loop, m, centres, out[at : at + m - 2]):
                 return node
             at += m - 2
         else:
@@ -144,7 +145,7 @@ def _close_rim(loop: Index, m: int, centres: Array) -> None:
     left = np.zeros(m, dtype=np.bool_)
     first, last = loop[0], loop[m - 1]
     for k in range(1, m - 1):
-        left[k] = _turn(centres, first, loop[k], last, first) < 0.0
+        left[k] = turn(centres, first, loop[k], last, first) < 0.0
     out[0] = first
     for k in range(1, m):
         if not left[k]:
@@ -156,69 +157,3 @@ def _close_rim(loop: Index, m: int, centres: Array) -> None:
             rim += 1
     for k in range(m):
         loop[k] = out[k]
-
-
-@compiled
-def _turn(centres: Array, here: int, first: int, second: int, up: int) -> float:
-    """Component along `up` of the product of the ways from `here` to `first` and to `second`.
-
-    It is positive where the second way leads to the left of the first.
-    """
-    x, y, z = centres[here, 0], centres[here, 1], centres[here, 2]
-    a0, a1, a2 = centres[first, 0] - x, centres[first, 1] - y, centres[first, 2] - z
-    b0, b1, b2 = centres[second, 0] - x, centres[second, 1] - y, centres[second, 2] - z
-    out = centres[up, 0] * (a1 * b2 - a2 * b1) + centres[up, 1] * (a2 * b0 - a0 * b2)
-    return float(out + centres[up, 2] * (a0 * b1 - a1 * b0))
-
-
-@compiled
-def _ears(loop: Index, m: int, centres: Array, out: Index) -> bool:
-    """Cut a polygon into triangles, the sharpest ear first; returns whether it could be done."""
-    rest, n = loop[:m].copy(), m
-    for part in range(len(out)):
-        tip = 1 if n == 3 else _sharpest(rest, n, centres)
-        if tip < 0:
-            return False
-        out[part, 0], out[part, 1], out[part, 2] = rest[(tip - 1) % n], rest[tip], rest[(tip + 1) % n]
-        for k in range(tip, n - 1):
-            rest[k] = rest[k + 1]
-        n -= 1
-    return True
-
-
-@compiled
-def _sharpest(rest: Index, n: int, centres: Array) -> int:
-    """Corner to cut off: convex, nobody inside, the largest product of its two sides; or -1."""
-    best, found = -np.inf, -1
-    for k in range(n):
-        tip = (k + 1) % n
-        a, b, c = rest[k], rest[tip], rest[(k + 2) % n]
-        if _turn(centres, b, c, a, b) > 0.0:
-            size = _product(centres, b, c, a)
-            if size > best and _empty(rest, n, k, centres):
-                best, found = size, tip
-    return found
-
-
-@compiled
-def _product(centres: Array, here: int, first: int, second: int) -> float:
-    """Inner product of the ways from `here` to two centres."""
-    out = 0.0
-    for x in range(3):
-        out += (centres[first, x] - centres[here, x]) * (centres[second, x] - centres[here, x])
-    return out
-
-
-@compiled
-def _empty(rest: Index, n: int, k: int, centres: Array) -> bool:
-    """Whether the triangle of three successive corners from `k` on holds no other corner."""
-    a, b, c = rest[k], rest[(k + 1) % n], rest[(k + 2) % n]
-    for step in range(3, n):
-        other = rest[(k + step) % n]
-        if (
-            _turn(centres, a, b, other, a) > 0.0
-            and _turn(centres, b, c, other, b) > 0.0
-            and _turn(centres, c, a, other, c) > 0.0
-        ):
-            return False
-    return True

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @compiled
-def _turn(points: Array, here: int, first: int, second: int, up: int) -> float:
+def turn(points: Array, here: int, first: int, second: int, up: int) -> float:
     """Component along `up` of the product of the ways from `here` to `first` and to `second`.
 
     It is positive where the second way leads to the left of the first.
@@ -60,7 +60,7 @@ def _sharpest(rest: Index, n: int, points: Array) -> int:
     for k in range(n):
         tip = (k + 1) % n
         a, b, c = rest[k], rest[tip], rest[(k + 2) % n]
-        if _turn(points, b, c, a, b) > 0.0:
+        if turn(points, b, c, a, b) > 0.0:
             size = _product(points, b, c, a)
             if size > best and _empty(rest, n, k, points):
                 best, found = size, tip
@@ -83,9 +83,9 @@ def _empty(rest: Index, n: int, k: int, points: Array) -> bool:
     for step in range(3, n):
         other = rest[(k + step) % n]
         if (
-            _turn(points, a, b, other, a) > 0.0
-            and _turn(points, b, c, other, b) > 0.0
-            and _turn(points, c, a, other, c) > 0.0
+            turn(points, a, b, other, a) > 0.0
+            and turn(points, b, c, other, b) > 0.0
+            and turn(points, c, a, other, c) > 0.0
         ):
             return False
     return True

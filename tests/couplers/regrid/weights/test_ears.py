@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradewind.couplers.grids import sphere
-from tradewind.couplers.regrid.weights.overlaps.ears import ears
+from tradewind.couplers.regrid.weights.ears import ears
 
 
 def cut(lon: list[float], lat: list[float]) -> np.ndarray | None:
