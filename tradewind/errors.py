@@ -75,6 +75,10 @@ class DomainError(TradewindError, ValueError):
     """A surrogate was asked outside the domain that it was trained for."""
 
 
+class LedgerError(TradewindError, ArithmeticError):
+    """An exchange has lost or made more than its tolerance allows."""
+
+
 class NotDifferentiableError(TradewindError, TypeError):
     """A gradient was asked of something that has no adjoint."""
 

@@ -1,45 +1,20 @@
-"""One declared connection from an export to an import, with a ledger of what crossed."""
+"""One declared connection from an export to an import: when, in which units, onto which cells."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.fields import Variable
+from tradewind.couplers.coupling.levels import LevelMap
+from tradewind.couplers.coupling.timing import Timing
 from tradewind.couplers.operators import Distributed, LinearOperator
 from tradewind.couplers.ranks.layout import Layout
 
 NAN = float("nan")
-
-
-@dataclass(frozen=True)
-class LedgerEntry:
-    """What one exchange moved in one interval, both sides in the import's units.
-
-    Intensive fields (kg m-2 s-1) are integrated over the areas that the models use, so there the units are
-    times steradian; amounts (kg, kg s-1) are added up. NaN where a grid of points has no areas.
-
-    Attributes
-    ----------
-    exchange
-        Its name, ``source -> target``.
-    left, arrived
-        Integrals on either side, all members added.
-    """
-
-    exchange: str
-    interval: Interval
-    left: float
-    arrived: float
-
-    @property
-    def residual(self) -> float:
-        """Return (arrived - left) / left, or the plain difference when nothing left."""
-        return (self.arrived - self.left) / (abs(self.left) or 1.0)
 
 
 @dataclass(frozen=True)
@@ -80,35 +55,74 @@ class End:
 
 @dataclass(frozen=True)
 class Exchange:
-    """Carries a field from an export to an import: units, then grid.
+    """Carries a field from an export to an import: y = f A(L(a x + b)).
 
     Attributes
     ----------
     operator
-        From the export's cells to the import's.
+        A: from the export's cells to the import's.
     factor
-        From the export's units to the import's.
+        a: from the export's units to the import's, and scaling; a number, or a fraction of the source's
+        cells too, shape ``(source cell,)``.
+    offset
+        b, in the import's units; derivatives do not see it.
+    timing
+        What is made of the source's exports in time, and when it is given.
+    levels
+        L: from the export's levels to the import's; None: they are the same.
+    fraction
+        f: a fixed fraction of the target's cells, shape ``(target cell,)``; 1 where absent.
+    moving
+        f as an export of a component, which another exchange brings onto the target's cells.
+    unmapped
+        Share of each source cell that the target's grid does not reach, shape ``(source cell,)``.
+    tolerance
+        Largest residual of the ledger, relative; None: any.
     """
 
     source: End
     target: End
     operator: LinearOperator
-    factor: float = 1.0
+    factor: float | Tensor = 1.0
+    offset: float = 0.0
+    timing: Timing = field(default_factory=Timing)
+    levels: LevelMap | None = None
+    fraction: Tensor | None = None
+    moving: Exchange | None = None
+    unmapped: Tensor | None = None
+    tolerance: float | None = None
 
     @property
     def name(self) -> str:
         """The exchange as ``source -> target``."""
         return f"{self.source.port} -> {self.target.port}"
 
+    def prepared(self, field: Tensor) -> Tensor:
+        """Return a x + b: the field in the import's units, on the export's cells and levels."""
+        scaled = self.linear(field)
+        return scaled + self.offset if self.offset else scaled
+
+    def linear(self, field: Tensor) -> Tensor:
+        """Return a x, shape ``(..., source cell)``."""
+        return self.factor * field
+
+    def carried(self, prepared: Tensor) -> Tensor:
+        """Return A(L(x)) of a field in the import's units, before any fraction."""
+        return self.operator.forward(prepared if self.levels is None else self.levels.forward(prepared))
+
+    def weighted(self, carried: Tensor) -> Tensor:
+        """Return the field times its fixed fraction, shape ``(..., target cell)``."""
+        return carried if self.fraction is None else self.fraction * carried
+
     def forward(self, field: Tensor) -> Tensor:
-        """Return the import of shape ``(..., target cell)``; linear, so it carries tangents too."""
-        return self.operator.forward(self.factor * field)
+        """Return the import of shape ``(..., target cell)``, but for a moving fraction."""
+        return self.weighted(self.carried(self.prepared(field)))
+
+    def tangent(self, field: Tensor) -> Tensor:
+        """Return the tangent of `forward`: without the offset."""
+        return self.weighted(self.carried(self.linear(field)))
 
     def adjoint(self, cotangent: Tensor) -> Tensor:
         """Return the export's cotangent of shape ``(..., source cell)``."""
-        return self.factor * self.operator.adjoint(cotangent)
-
-    def account(self, field: Tensor, delivered: Tensor, interval: Interval) -> LedgerEntry:
-        """Return the ledger's entry for one delivery."""
-        left = self.factor * self.source.integral(field)
-        return LedgerEntry(self.name, interval, left, self.target.integral(delivered))
+        back = self.operator.adjoint(self.weighted(cotangent))
+        return self.linear(back if self.levels is None else self.levels.adjoint(back))
