@@ -12,6 +12,7 @@ as under broken clouds. Run it from the repository's root::
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import torch
 import xarray as xr
 
 from tradewind.couplers.coupling.clock import Clock
+from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.regrid.regridder import Regridder
@@ -39,9 +41,12 @@ WINDOW = timedelta(hours=12)
 CLOCK = Clock(datetime(1996, 1, 15, 18), datetime(1996, 1, 20, 18), timedelta(hours=6))
 
 
-def bell(lat: float, lon: float, north: float, east: float) -> np.ndarray:
+def bell(
+    lat: float, lon: float, north: float, east: float, onto: tuple[np.ndarray, np.ndarray] = (LAT, LON)
+) -> np.ndarray:
     """Return a Gaussian hill of given widths in degrees, shape (lat, lon)."""
-    return np.exp(-0.5 * (((LAT - lat) / north)[:, None] ** 2 + ((LON - lon) / east)[None] ** 2))
+    lats, lons = onto
+    return np.exp(-0.5 * (((lats - lat) / north)[:, None] ** 2 + ((lons - lon) / east)[None] ** 2))
 
 
 def basins() -> np.ndarray:
@@ -71,19 +76,28 @@ def fluxes(generator: np.random.Generator, grid: Grid) -> tuple[np.ndarray, np.n
     return scaled(truth, TRUE_TOTAL, grid), scaled(basins(), PRIOR_TOTAL, grid)
 
 
-def simulate(transport: Transport, flux: np.ndarray, grid: Grid) -> dict[datetime, np.ndarray]:
-    """Return the columns, 1e-9, shape (lat, lon), at the end of every window, each from clean air."""
+def onto_transport(transport: Transport, grid: Grid) -> Regridder:
+    """Return what brings a flux of shape (..., cell) from its own grid onto the model's."""
+    # a flux: divided by whole cells, or the ones that the inventory touches by a sliver would take it in full
+    target = transport.describe().imports[0].grid
+    return Regridder.build(grid, target, "conservative", norm="dstarea", backend="native")
+
+
+def simulate(
+    transport: Transport, emitted: Callable[[Interval], torch.Tensor], clock: Clock = CLOCK
+) -> dict[datetime, np.ndarray]:
+    """Return the columns, 1e-9, shape (lat, lon), at the end of every window, each from clean air.
+
+    `emitted` gives the flux of a step of the clock on the model's grid, shape (1, cell).
+    """
     spec = transport.describe()
     target = spec.imports[0].grid
-    # a flux: divided by whole cells, or the ones that the inventory touches by a sliver would take it in full
-    regridder = Regridder.build(grid, target, "conservative", norm="dstarea", backend="native")
-    emitted = regridder.forward(torch.from_numpy(flux).reshape(1, -1))
     layouts = {v.name: Layout(target) for v in (*spec.imports, *spec.exports, *spec.state)}
     found = {}
-    for window in CLOCK.windows(WINDOW):
+    for window in clock.windows(WINDOW):
         state = transport.initialize(spec, layouts, 1)
-        for interval in CLOCK.between(window.start, window.stop):
-            exports, state = transport.step(state, {FLUX: emitted}, {}, interval)
+        for interval in clock.between(window.start, window.stop):
+            exports, state = transport.step(state, {FLUX: emitted(interval)}, {}, interval)
         found[window.stop] = exports[COLUMN].reshape(transport.domain.shape).numpy()
     return found
 
@@ -127,23 +141,32 @@ def observe(
     )
 
 
-def emission_dataset(flux: np.ndarray, title: str) -> xr.Dataset:
+def emission_dataset(
+    flux: np.ndarray, title: str, onto: tuple[np.ndarray, np.ndarray] = (LAT, LON)
+) -> xr.Dataset:
     """Return a flux as a CF dataset."""
     attrs = {"units": "kg m-2 s-1", "long_name": "surface flux of methane"}
     coords = {
-        "lat": ("lat", LAT, {"standard_name": "latitude", "units": "degrees_north"}),
-        "lon": ("lon", LON, {"standard_name": "longitude", "units": "degrees_east"}),
+        "lat": ("lat", onto[0], {"standard_name": "latitude", "units": "degrees_north"}),
+        "lon": ("lon", onto[1], {"standard_name": "longitude", "units": "degrees_east"}),
     }
     return xr.Dataset({"methane_flux": (("lat", "lon"), flux, attrs)}, coords, {"title": title})
 
 
-def write(ds: xr.Dataset, path: Path) -> None:
+def write(ds: xr.Dataset, path: Path, script: str = "build_twin.py", seed: int = SEED) -> None:
     """Write a dataset with its provenance."""
     ds.attrs |= {
-        "Conventions": "CF-1.10", "license": "CC0-1.0", "source": f"simulated twin, seed {SEED}",
-        "history": "built by examples/build_twin.py",
+        "Conventions": "CF-1.10", "license": "CC0-1.0", "source": f"simulated twin, seed {seed}",
+        "history": f"built by examples/{script}",
     }  # fmt: skip
     ds.to_netcdf(path, encoding={name: {"zlib": True, "complevel": 9} for name in ds.data_vars})
+
+
+def sharper_transport(folder: Path) -> Transport:
+    """Return the model that makes the truth: van Leer's scheme, half the substep."""
+    region = Region(west=-122.5, east=-70.0, south=20.0, north=60.0)
+    weather = folder / "january_1996.nc"
+    return Transport(TransportOptions(weather=weather, region=region, scheme="van_leer", substep=270.0))
 
 
 def main() -> None:
@@ -154,14 +177,11 @@ def main() -> None:
     generator = np.random.default_rng(SEED)
     grid = Grid.latlon(LAT, LON)
     truth, prior = fluxes(generator, grid)
-    options = TransportOptions(
-        weather=folder / "january_1996.nc", region=Region(west=-122.5, east=-70.0, south=20.0, north=60.0),
-        scheme="van_leer", substep=270.0,
-    )  # fmt: skip
-    transport = Transport(options)
+    transport = sharper_transport(folder)
+    emitted = onto_transport(transport, grid).forward(torch.from_numpy(truth).reshape(1, -1))
     write(emission_dataset(prior, "Prior methane emissions of the Permian twin"), folder / "permian_prior.nc")
     write(emission_dataset(truth, "True methane emissions of the Permian twin"), folder / "permian_truth.nc")
-    columns = observe(transport, simulate(transport, truth, grid), generator)
+    columns = observe(transport, simulate(transport, lambda _: emitted), generator)
     columns.attrs["title"] = "Simulated columns of the Permian twin"
     write(columns, folder / "permian_columns.nc")
 
