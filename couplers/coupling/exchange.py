@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tradewind.couplers.coupling.fields import Variable
 from tradewind.couplers.coupling.levels import LevelMap
+from tradewind.couplers.coupling.merging import Merge
 from tradewind.couplers.coupling.timing import Timing
 from tradewind.couplers.operators import Distributed, LinearOperator
 from tradewind.couplers.ranks.layout import Layout
@@ -65,7 +66,8 @@ class Exchange:
         a: from the export's units to the import's, and scaling; a number, or a fraction of the source's
         cells too, shape ``(source cell,)``.
     offset
-        b, in the import's units; derivatives do not see it.
+        b, in the import's units, times a fraction of the source's cells where there is one; derivatives do
+        not see it.
     timing
         What is made of the source's exports in time, and when it is given.
     levels
@@ -74,6 +76,14 @@ class Exchange:
         f: a fixed fraction of the target's cells, shape ``(target cell,)``; 1 where absent.
     moving
         f as an export of a component, which another exchange brings onto the target's cells.
+    merge
+        How it goes together with other exchanges into the same import.
+    share
+        The fixed part of each target cell that this exchange answers for, wherever its fraction is applied,
+        shape ``(target cell,)``; None where it is moving, or all. Only checks use it.
+    covered
+        The part of each target cell that A covers, shape ``(target cell,)``, where A gives means over that
+        part and a fraction says how much of them counts; None: what A gives counts for whole cells.
     unmapped
         Share of each source cell that the target's grid does not reach, shape ``(source cell,)``.
     tolerance
@@ -84,11 +94,14 @@ class Exchange:
     target: End
     operator: LinearOperator
     factor: float | Tensor = 1.0
-    offset: float = 0.0
+    offset: float | Tensor = 0.0
     timing: Timing = field(default_factory=Timing)
     levels: LevelMap | None = None
     fraction: Tensor | None = None
     moving: Exchange | None = None
+    merge: Merge = Merge.SUM
+    share: Tensor | None = None
+    covered: Tensor | None = None
     unmapped: Tensor | None = None
     tolerance: float | None = None
 
@@ -100,15 +113,24 @@ class Exchange:
     def prepared(self, field: Tensor) -> Tensor:
         """Return a x + b: the field in the import's units, on the export's cells and levels."""
         scaled = self.linear(field)
-        return scaled + self.offset if self.offset else scaled
+        return scaled + self.offset if self.has_offset else scaled
+
+    @property
+    def has_offset(self) -> bool:
+        """Whether b is there."""
+        return isinstance(self.offset, Tensor) or self.offset != 0.0
 
     def linear(self, field: Tensor) -> Tensor:
         """Return a x, shape ``(..., source cell)``."""
         return self.factor * field
 
+    def levelled(self, prepared: Tensor) -> Tensor:
+        """Return L(x): a field of the export's cells and levels, on the import's levels."""
+        return prepared if self.levels is None else self.levels.forward(prepared)
+
     def carried(self, prepared: Tensor) -> Tensor:
         """Return A(L(x)) of a field in the import's units, before any fraction."""
-        return self.operator.forward(prepared if self.levels is None else self.levels.forward(prepared))
+        return self.operator.forward(self.levelled(prepared))
 
     def weighted(self, carried: Tensor) -> Tensor:
         """Return the field times its fixed fraction, shape ``(..., target cell)``."""
