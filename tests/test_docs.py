@@ -27,6 +27,7 @@ MADE_BY_RUNS = {"posterior.nc", "posterior.html"}
 SECTIONS = {
     "Sections": None,
     "`run`": "RunSection",
+    "`restart`": "RestartSection",
     "`components`": "ComponentSection",
     "`policies`": "PolicySection",
     "`exchanges`": "ExchangeSection",

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from tradewind.config.regridding import RegridSection, by_name
+from tradewind.config.rhythm import RestartSection, Rhythm
 from tradewind.config.section import Count, Section
 from tradewind.config.source import ConfigSource
 from tradewind.config.values import At, Date, Duration, Endpoint, Settings
@@ -57,6 +58,9 @@ class RunSection(Section):
     cache: RelativePath | None = Field(
         default=None,
         description="Folder that keeps the weights of the exchanges; default: they are made anew.",
+    )
+    restart: RestartSection | None = Field(
+        default=None, description="Files from which a forward run can go on; default: none are written."
     )
 
     @field_validator("stop")
@@ -169,6 +173,12 @@ class OutputSection(Section):
 
     file: RelativePath | None = None
     report: RelativePath | None = None
+    fields: tuple[At, ...] = Field(
+        default=(), description="Variables of components that a forward run writes into the file."
+    )
+    every: Rhythm | None = Field(
+        default=None, description="How often fields are written; default: at every coupling interval."
+    )
 
 
 class RunConfig(Section):

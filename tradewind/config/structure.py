@@ -41,10 +41,18 @@ def _endpoints(data: Mapping[str, Any]) -> Iterator[tuple[tuple[Key, ...], Endpo
     for section, key in (("observations", "of"), ("control", "field")):
         found = data.get(section)
         places.append(((section, key), found.get(key) if isinstance(found, dict) else None))
+    places += _asked_fields(data)
     for path, text in places:
         endpoint = _endpoint(text)
         if endpoint is not None:
             yield path, endpoint
+
+
+def _asked_fields(data: Mapping[str, Any]) -> Iterator[tuple[tuple[Key, ...], object]]:
+    output = data.get("output")
+    fields = output.get("fields") if isinstance(output, dict) else None
+    for i, text in enumerate(fields if isinstance(fields, list) else ()):
+        yield ("output", "fields", i), text
 
 
 def _endpoint(text: object) -> Endpoint | None:
