@@ -79,6 +79,10 @@ class LedgerError(TradewindError, ArithmeticError):
     """An exchange has lost or made more than its tolerance allows."""
 
 
+class ModelError(TradewindError, RuntimeError):
+    """An external model could not be started, failed, ran out of time, or left no answer."""
+
+
 class NotDifferentiableError(TradewindError, TypeError):
     """A gradient was asked of something that has no adjoint."""
 

@@ -139,3 +139,32 @@ class OwnAdjoint(Protocol):
         cotangents
             By ``("export" | "state", name)``, shape ``(k, member, *extra, cell)``.
         """
+
+
+class OwnMemory(Protocol):
+    """A component whose state holds extras that are no plain values brings these into a restart file itself.
+
+    Both methods are called on all ranks that share the component, and need not be local.
+    """
+
+    def save_state(self, state: State) -> Mapping[str, bytes]:
+        """Return all of the state's extras, as bytes under names of the component's own.
+
+        What the first rank returns is kept. The fields are kept without the component's help.
+        """
+
+    def load_state(self, fields: Fields, saved: Mapping[str, bytes]) -> State:
+        """Return the state with `fields` and the extras that `save_state` gave, in this run or a later one.
+
+        Parameters
+        ----------
+        fields
+            This rank's cells of the state variables.
+        saved
+            What `save_state` gave; the same on all ranks.
+
+        Raises
+        ------
+        DataError
+            When `saved` is not what this component can use.
+        """

@@ -90,6 +90,9 @@ class Spec:
         answer is a superposition of sensitivities.
     step_seconds
         Length of the component's own step; a coupling interval is a whole number of these.
+    opaque
+        Names of what it remembers beyond the state variables (files of an external model): whoever answers
+        in its place for some members cannot make these, so ``guarded`` is refused.
     """
 
     imports: tuple[Variable, ...] = ()
@@ -99,6 +102,7 @@ class Spec:
     differentiable: bool = True
     linear: bool = False
     step_seconds: float | None = None
+    opaque: tuple[str, ...] = ()
 
     def variable(self, role: str, name: str) -> Variable:
         """Return the variable `name` among ``imports``, ``exports``, ``state`` or ``parameters``.
@@ -112,6 +116,21 @@ class Spec:
         return {v.name: v for v in found}[name]
 
 
+class PerMember(tuple[Any, ...]):
+    """What a state's extras hold for each member: selected and merged as fields are."""
+
+    __slots__ = ()
+
+    def select(self, members: torch.Tensor) -> PerMember:
+        """Return what the given members have (indices of shape ``(k,)``)."""
+        return PerMember(self[m] for m in members.tolist())
+
+    def merge(self, other: PerMember, members: torch.Tensor) -> PerMember:
+        """Return this with `members` taken, in order, from `other`."""
+        taken = dict(zip(members.tolist(), other, strict=True))
+        return PerMember(taken.get(m, own) for m, own in enumerate(self))
+
+
 @dataclass(frozen=True)
 class State:
     """A component's memory, as a value that can be kept, rewound, perturbed and saved.
@@ -121,7 +140,7 @@ class State:
     fields
         State variables of shape ``(member, *extra, cell)``.
     extras
-        Anything else, by plain values (random streams, counters, handles of external models).
+        Anything else, by plain values (random streams, counters), or `PerMember` (files of external models).
     """
 
     fields: Fields = field(default_factory=dict)
@@ -129,10 +148,12 @@ class State:
 
     def select(self, members: torch.Tensor) -> State:
         """Return the state of the given members only (indices of shape ``(k,)``)."""
-        return replace(self, fields={k: v[members] for k, v in self.fields.items()})
+        extras = {k: v.select(members) if isinstance(v, PerMember) else v for k, v in self.extras.items()}
+        return replace(self, fields={k: v[members] for k, v in self.fields.items()}, extras=extras)
 
     def merge(self, other: State, members: torch.Tensor) -> State:
         """Return this state with `members` taken, in order, from `other` (out of place)."""
-        return replace(
-            self, fields={k: v.index_copy(0, members, other.fields[k]) for k, v in self.fields.items()}
-        )
+        fields = {k: v.index_copy(0, members, other.fields[k]) for k, v in self.fields.items()}
+        theirs = {k: v for k, v in other.extras.items() if isinstance(v, PerMember)}
+        extras = {k: v.merge(theirs[k], members) if k in theirs else v for k, v in self.extras.items()}
+        return replace(self, fields=fields, extras=extras)

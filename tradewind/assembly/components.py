@@ -13,6 +13,7 @@ from tradewind.config import RunAs
 from tradewind.config.models import ComponentSection
 from tradewind.couplers.coupling.fields import Spec
 from tradewind.couplers.ranks.layout import Layout
+from tradewind.errors import ConfigError
 from tradewind.plugins.caller import Part, StepCaller
 from tradewind.plugins.registry import Role, StandsIn
 
@@ -37,6 +38,8 @@ def _member(assembly: Assembly, name: str, section: ComponentSection, faults: Fa
             member.defaults = component.defaults(member.layouts)
         if hasattr(component, "verify"):
             component.verify(assembly.clock)
+    with faults.at("components", name, "run_as"):
+        _refuse_guard(section, spec)
     usable = isinstance(section.surrogate_options, BaseModel) and not faults.spoil(
         "components", name, "surrogate"
     )
@@ -44,6 +47,14 @@ def _member(assembly: Assembly, name: str, section: ComponentSection, faults: Fa
         with faults.at("components", name, "surrogate_options"):
             _stand_in(assembly, member)
     return member
+
+
+def _refuse_guard(section: ComponentSection, spec: Spec) -> None:
+    """Refuse answers by member where the model remembers what no surrogate can make."""
+    guard = POLICY_OF[RunAs.GUARDED]
+    if spec.opaque and (section.run_as is RunAs.GUARDED or guard in {p.policy for p in section.policies}):
+        what = f"a surrogate cannot make {', '.join(spec.opaque)} for the members that it answers"
+        raise ConfigError(what, hint="use reference, surrogate or shadow, or declare all state as variables")
 
 
 def _layouts(spec: Spec) -> dict[str, Layout]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradewind.couplers.coupling.component import Component, Interval, Mode, Step, StepCall
-from tradewind.couplers.coupling.fields import Kind, Spec, State, Variable
+from tradewind.couplers.coupling.fields import Kind, PerMember, Spec, State, Variable
 
 NEWS = Variable("u", "m s-1", extra=(("level", 2),), kind=Kind.STATE_INTENSIVE)
 
@@ -84,3 +84,18 @@ def test_what_lacks_a_method_is_no_component():
 def test_kinds_are_fluxes_or_states_and_amounts_or_densities():
     assert {k for k in Kind if k.is_flux} == {Kind.FLUX_INTENSIVE, Kind.FLUX_EXTENSIVE}
     assert {k for k in Kind if k.is_extensive} == {Kind.STATE_EXTENSIVE, Kind.FLUX_EXTENSIVE}
+
+
+def test_what_members_have_of_their_own_goes_with_them():
+    state = State({"u": torch.arange(3.0)[:, None]}, {"files": PerMember("abc"), "count": 4})
+    some = torch.tensor([2, 0])
+    picked = state.select(some)
+    assert picked.extras == {"files": ("c", "a"), "count": 4}
+    changed = State(picked.fields, {"files": PerMember("CA"), "count": 4})
+    assert state.merge(changed, some).extras == {"files": ("A", "b", "C"), "count": 4}
+    assert isinstance(state.merge(changed, some).extras["files"], PerMember)
+
+
+def test_members_of_a_state_without_such_extras_can_be_put_back():
+    state = State({"u": torch.zeros(2, 1)}, {"files": PerMember("ab")})
+    assert state.merge(State({"u": torch.ones(1, 1)}), torch.tensor([1])).extras == {"files": ("a", "b")}

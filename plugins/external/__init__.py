@@ -1,0 +1,1 @@
+"""Models that run as programs of their own, driven through their run directory."""
