@@ -1,18 +1,19 @@
-"""Model time: the coupling intervals of a run, and the windows that a method works in."""
+"""Model time: the coupling intervals of a run, the steps within them, and the windows of a method."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
+from tradewind.couplers.coupling.calendars import Calendar, Time, calendar_of, refuse_mixed
 from tradewind.couplers.coupling.component import Interval
 from tradewind.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Equal coupling intervals from `start` to `stop`.
+    """Equal coupling intervals from `start` to `stop`, two moments of one calendar.
 
     Attributes
     ----------
@@ -22,14 +23,15 @@ class Clock:
     Raises
     ------
     ConfigError
-        When `stop` is not after `start`, or not a whole number of steps away.
+        When `stop` is not after `start`, not a whole number of steps away, or of another calendar.
     """
 
-    start: datetime
-    stop: datetime
+    start: Time
+    stop: Time
     step: timedelta
 
     def __post_init__(self) -> None:
+        refuse_mixed(self.stop, self.start, where="clock")
         if self.step <= timedelta(0) or self.stop <= self.start:
             raise ConfigError(
                 f"no steps of {self.step} lie between {self.start} and {self.stop}", where="clock"
@@ -45,21 +47,55 @@ class Clock:
     def __iter__(self) -> Iterator[Interval]:
         return self.between(self.start, self.stop)
 
-    def between(self, start: datetime, stop: datetime) -> Iterator[Interval]:
+    @property
+    def calendar(self) -> Calendar:
+        """The calendar of all its moments."""
+        return calendar_of(self.start)
+
+    def is_edge(self, time: Time) -> bool:
+        """Return whether a coupling interval begins or ends at `time`.
+
+        Raises
+        ------
+        ConfigError
+            When `time` is of another calendar.
+        """
+        refuse_mixed(time, self.start, where="clock")
+        return self.start <= time <= self.stop and not (time - self.start) % self.step
+
+    def between(self, start: Time, stop: Time) -> Iterator[Interval]:
         """Yield the coupling intervals between two of the clock's edges.
 
         Raises
         ------
         ConfigError
-            When either time is not an edge of the clock.
+            When either time is not an edge of the clock, or of another calendar.
         """
         for time in (start, stop):
-            if (time - self.start) % self.step or not self.start <= time <= self.stop:
+            if not self.is_edge(time):
                 raise ConfigError(
                     f"{time} is not an edge of the clock", where="clock", hint=f"steps of {self.step}"
                 )
         for k in range((stop - start) // self.step):
             yield Interval(start + k * self.step, start + (k + 1) * self.step)
+
+    def nested(self, step: timedelta, where: str = "clock") -> int:
+        """Return how many steps of a component make one coupling interval.
+
+        Parameters
+        ----------
+        where
+            The component, for errors.
+
+        Raises
+        ------
+        ConfigError
+            When they do not divide it.
+        """
+        if step <= timedelta(0) or self.step % step:
+            what = f"steps of {step} do not divide the coupling interval of {self.step}"
+            raise ConfigError(what, where=where, hint=_nearest_divisor(self.step, step))
+        return self.step // step
 
     def windows(self, length: timedelta) -> tuple[Interval, ...]:
         """Cut the run into consecutive windows of `length`.
@@ -76,3 +112,10 @@ class Clock:
             )
         count = (self.stop - self.start) // length
         return tuple(Interval(self.start + k * length, self.start + (k + 1) * length) for k in range(count))
+
+
+def _nearest_divisor(whole: timedelta, step: timedelta) -> str:
+    """Return, in words, the longest step not above `step` that does divide `whole`."""
+    if step <= timedelta(0):
+        return ""
+    return f"{whole / -(-whole // step)} would divide it"

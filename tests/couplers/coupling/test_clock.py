@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tradewind.couplers.coupling.calendars import Calendar
 from tradewind.couplers.coupling.clock import Clock
 from tradewind.errors import ConfigError
 
@@ -76,3 +77,70 @@ def test_a_run_goes_forward(hours, step):
 def test_a_run_is_a_whole_number_of_steps():
     with pytest.raises(ConfigError, match="whole number of steps"):
         clock(20, 6)
+
+
+# ---------------------------------------------------------------------- calendars
+def february(calendar: Calendar) -> Clock:
+    """Return the clock from 28 February to 2 March 1996, in days."""
+    return Clock(calendar.time(1996, 2, 28), calendar.time(1996, 3, 2), 24 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("calendar", "days"),
+    [
+        (Calendar.STANDARD, ["02-28", "02-29", "03-01"]),
+        (Calendar.NOLEAP, ["02-28", "03-01"]),
+        (Calendar.DAYS_360, ["02-28", "02-29", "02-30", "03-01"]),
+    ],
+)
+def test_the_days_around_the_end_of_february(calendar, days):
+    assert [f"{i.start:%m-%d}" for i in february(calendar)] == days
+    assert len(february(calendar)) == len(days)
+
+
+@pytest.mark.parametrize("calendar", list(Calendar))
+def test_edges_stretches_and_windows_are_of_the_clocks_calendar(calendar):
+    run = february(calendar)
+    assert run.calendar is calendar
+    assert run.is_edge(calendar.time(1996, 3, 1))
+    assert not run.is_edge(calendar.time(1996, 3, 1, 12))
+    (last,) = run.between(calendar.time(1996, 3, 1), calendar.time(1996, 3, 2))
+    assert last == run.windows(24 * HOUR)[-1]
+    assert last.seconds == 86400.0
+
+
+def test_an_interval_of_another_calendar_prints_its_ends():
+    assert str(list(february(Calendar.DAYS_360))[2]) == "1996-02-30 00:00/1996-03-01 00:00"
+
+
+def test_a_run_stays_in_one_calendar():
+    with pytest.raises(
+        ConfigError, match=r"clock: 1996-03-02 .* is of the noleap calendar, .* of the standard"
+    ):
+        Clock(START, Calendar.NOLEAP.time(1996, 3, 2), HOUR)
+
+
+def test_a_moment_of_another_calendar_is_no_edge_and_says_so():
+    with pytest.raises(ConfigError, match=r"of the 360_day calendar, .* of the standard calendar"):
+        list(clock().between(START, Calendar.DAYS_360.time(1996, 1, 11)))
+
+
+# ---------------------------------------------------------------------- steps within
+@pytest.mark.parametrize(("hours", "count"), [(6, 1), (3, 2), (2, 3), (1, 6), (0.5, 12)])
+def test_a_components_steps_divide_the_coupling_interval(hours, count):
+    assert clock().nested(hours * HOUR) == count
+
+
+@pytest.mark.parametrize(
+    ("hours", "better"), [(4, "3:00:00"), (5, "3:00:00"), (12, "6:00:00"), (7, "6:00:00")]
+)
+def test_steps_that_do_not_are_refused_with_ones_that_would(hours, better):
+    words = rf"land: steps of {hours}:00:00 do not divide the coupling interval of 6:00:00 \({better} would"
+    with pytest.raises(ConfigError, match=words):
+        clock().nested(hours * HOUR, "land")
+
+
+@pytest.mark.parametrize("hours", [0, -6])
+def test_steps_go_forward(hours):
+    with pytest.raises(ConfigError, match="do not divide"):
+        clock().nested(hours * HOUR)
