@@ -4,13 +4,16 @@ Mass and amount are different things: ``kg kg-1`` and ``mol mol-1`` both reduce 
 one times the other's value is wrong by a ratio of molar masses. They are told apart here. The parts per
 million, billion and trillion (ppm, ppb, ppt, with or without v) are amount fractions, as they are in
 atmospheric chemistry.
+
+With the molar mass M of a species they become each other: n = m / M, so kg m-2 s-1 becomes mol m-2 s-1, and
+of a mass fraction w in dry air an amount fraction w M_air / M.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -26,6 +29,10 @@ NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?=\s|$)(?!\
 POWER = re.compile(r"([/*.\s]*)([A-Za-zµμ%°_]+)(?:\^|\*\*)?([+-]?\d+)?")
 FRACTIONS = {"ppm": "1e-6 mol mol-1", "ppb": "1e-9 mol mol-1", "ppt": "1e-12 mol mol-1"}
 FRACTIONS |= {f"{name}v": units for name, units in FRACTIONS.items()}
+DRY_AIR = 28.9644
+"""Molar mass of dry air, g mol-1 (U.S. Standard Atmosphere 1976)."""
+LIGHTEST = 1.0
+"""Below the molar mass of hydrogen, g mol-1, a number is in other units."""
 HINT = "use CF units, such as kg m-2 s-1, with the species in the name of the variable"
 
 
@@ -46,8 +53,14 @@ class _Parsed:
     cancelled: frozenset[str]
 
 
-def conversion(source: str, target: str) -> Conversion:
+def conversion(source: str, target: str, molar_mass: float | None = None) -> Conversion:
     """Return how values in units `source` become values in units `target`.
+
+    Parameters
+    ----------
+    molar_mass
+        Of the species, g mol-1; without it, mass and amount of substance do not become each other.
+        Fractions are fractions of dry air.
 
     Raises
     ------
@@ -59,7 +72,52 @@ def conversion(source: str, target: str) -> Conversion:
         raise UnitsError(what, hint="write 1 where a quantity has no dimension")
     if source.strip() == target.strip():
         return Conversion(1.0, 0.0)
-    return _conversion(_parse(source), _parse(target))
+    ends = _parse(source), _parse(target)
+    return _conversion(*ends) if molar_mass is None else _with_molar_mass(*ends, molar_mass)
+
+
+def needs_molar_mass(source: str, target: str) -> bool:
+    """Return whether `source` becomes `target` only with the molar mass of a species.
+
+    Raises
+    ------
+    UnitsError
+        When it cannot even then, as `conversion` says.
+    """
+    if convertible(source, target):
+        return False
+    conversion(source, target, DRY_AIR)
+    return True
+
+
+def molar_mass(value: float | str) -> float:
+    """Return a molar mass in g mol-1 from a number of these, or a text with units such as ``0.016 kg mol-1``.
+
+    Raises
+    ------
+    UnitsError
+        Other units, or less than hydrogen has.
+    """
+    match = NUMBER.fullmatch(value) if isinstance(value, str) else None
+    if isinstance(value, str) and (match is None or not match[2]):
+        raise UnitsError(f"{value!r} is no molar mass", hint="write 16.04, or 16.04 g mol-1")
+    grams = float(value) if match is None else float(match[1]) * factor(match[2], "g mol-1")
+    if not LIGHTEST <= grams < float("inf"):
+        raise UnitsError(f"a molar mass of {grams:g} g mol-1", hint="write it in g mol-1, methane's is 16.04")
+    return grams
+
+
+def has_offset(units: str) -> bool:
+    """Return whether zero of these units is not nothing, as 0 degC is not 0 K.
+
+    Raises
+    ------
+    UnitsError
+        When they are unknown or empty.
+    """
+    if not units.strip():
+        raise UnitsError("units are missing", hint="write 1 where a quantity has no dimension")
+    return bool(_registry().Quantity(0.0, _parse(units).unit).to_base_units().magnitude)
 
 
 def factor(source: str, target: str) -> float:
@@ -74,7 +132,7 @@ def factor(source: str, target: str) -> float:
     if found.offset:
         raise UnitsError(
             f"from {source!r} to {target!r} is not a factor, it has an offset",
-            hint="a linear operator cannot hold it: convert one side to kelvin where it is made",
+            hint="a factor alone cannot hold it: convert one side to kelvin where it is made",
         )
     return found.factor
 
@@ -116,10 +174,10 @@ def _conversion(source: _Parsed, target: _Parsed) -> Conversion:
     if a.dimensionality != b.dimensionality:
         raise UnitsError(f"{cannot}: {a.dimensionality} is not {b.dimensionality}", hint=_advice(a, b))
     if source.cancelled and target.cancelled and source.cancelled != target.cancelled:
-        what = " and ".join(sorted({*source.cancelled, *target.cancelled}))
-        raise UnitsError(
-            f"{cannot}: fractions of {what} differ", hint="multiply by the ratio of molar masses"
-        )
+        found = {*source.cancelled, *target.cancelled}
+        known = found == {"mass", "amount"}
+        hint = "give the molar_mass of the species" if known else "convert where it is known what it is"
+        raise UnitsError(f"{cannot}: fractions of {' and '.join(sorted(found))} differ", hint=hint)
     quantity = _registry().Quantity
     # differences of temperatures have units of their own, which keeps the slope exact
     difference = (quantity(1.0, b) - quantity(0.0, b)).units
@@ -128,10 +186,39 @@ def _conversion(source: _Parsed, target: _Parsed) -> Conversion:
     return Conversion(float(source.scale * slope / target.scale), float(offset / target.scale))
 
 
+def _with_molar_mass(source: _Parsed, target: _Parsed, molar_mass: float) -> Conversion:
+    kilograms = molar_mass * 1e-3
+    if {*source.cancelled} | {*target.cancelled} == {"mass", "amount"}:
+        ratio = DRY_AIR / molar_mass
+        times = ratio if source.cancelled == {"mass"} else 1.0 / ratio
+        plain = frozenset[str]()
+        found = _conversion(replace(source, cancelled=plain), replace(target, cancelled=plain))
+        return Conversion(found.factor * times, found.offset)
+    power = _moles_for_kilograms(source, target)
+    if not power:
+        return _conversion(source, target)
+    # as if everything that is counted in moles were weighed
+    unit = source.unit * (_registry().Unit("mol kg-1") ** power)
+    found = _conversion(replace(source, unit=unit), target)
+    return Conversion(found.factor / kilograms**power, found.offset)
+
+
+def _moles_for_kilograms(source: _Parsed, target: _Parsed) -> int:
+    """Return 1 where source is a mass and target the same amount of substance, -1 the other way, else 0."""
+    a, b = dict(source.unit.dimensionality), dict(target.unit.dimensionality)
+    mass, amount = (b.get(d, 0.0) - a.get(d, 0.0) for d in ("[mass]", "[substance]"))
+    plain = not (source.cancelled or target.cancelled)
+    if not (plain and a and b and abs(mass) == 1.0 and mass == -amount):
+        return 0
+    above = a if mass < 0 else b
+    # below the line it may be the air's: mol kg-1 says nothing of the species
+    return int(-mass) if above.get("[mass]", 0.0) > 0 else 0
+
+
 def _advice(a: Any, b: Any) -> str:
     either = {str(d) for u in (a, b) for d in u.dimensionality}
     if {"[mass]", "[substance]"} <= either:
-        return "mass and amount of substance differ by a molar mass: convert where the species is known"
+        return "mass and amount of substance differ by a molar mass: give the species' molar_mass"
     return "mend the units of one side, or connect another variable"
 
 

@@ -12,7 +12,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradewind.couplers.coupling.units import conversion, convert, convertible, factor
+from tradewind.couplers.coupling.units import (
+    conversion,
+    convert,
+    convertible,
+    factor,
+    has_offset,
+    molar_mass,
+    needs_molar_mass,
+)
 from tradewind.errors import UnitsError
 
 YEAR = 365.25 * 86400
@@ -142,3 +150,80 @@ def test_pint_is_loaded_only_when_asked() -> None:
         "raise SystemExit(len({'pint', 'torch', 'xarray'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# ---------------------------------------------------------------------- molar masses
+METHANE = 16.04
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ("kg m-2 s-1", "mol m-2 s-1", 1000 / METHANE),
+        ("kg m-2 s-1", "umol m-2 s-1", 1e9 / METHANE),
+        ("mol m-2 s-1", "kg m-2 s-1", METHANE / 1000),
+        ("g", "mol", 1 / METHANE),
+        ("Tg yr-1", "mol s-1", 1e12 / METHANE / YEAR),
+        # w = 1: as heavy as all the air, of which there is M_air / M times as much
+        ("kg kg-1", "mol mol-1", 28.9644 / METHANE),
+        ("kg kg-1", "ppb", 1e9 * 28.9644 / METHANE),
+        ("ppb", "kg kg-1", 1e-9 * METHANE / 28.9644),
+        ("g kg-1", "ppm", 1e3 * 28.9644 / METHANE),
+    ],
+)
+def test_mass_becomes_amount_with_a_molar_mass(source: str, target: str, expected: float) -> None:
+    assert conversion(source, target, METHANE).factor == pytest.approx(expected, rel=1e-14)
+    assert needs_molar_mass(source, target)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("kg", "m"),
+        ("mol kg-1", "kg kg-1"),  # whose kilograms?
+        ("mol kg-1", "1"),
+        ("m2 kg-1", "m2 mol-1"),
+        ("m3 m-3", "ppb"),
+        ("kg2", "mol2"),
+    ],
+)
+def test_a_molar_mass_does_not_open_every_door(source: str, target: str) -> None:
+    with pytest.raises(UnitsError):
+        conversion(source, target, METHANE)
+    with pytest.raises(UnitsError):
+        needs_molar_mass(source, target)
+
+
+def test_where_it_is_not_needed_a_molar_mass_changes_nothing() -> None:
+    assert conversion("degC", "K", METHANE) == conversion("degC", "K")
+    assert conversion("kg kg-1", "g kg-1", METHANE).factor == pytest.approx(1000.0, rel=1e-14)
+    assert not needs_molar_mass("kg", "g")
+
+
+@given(st.floats(1.0, 400.0), st.sampled_from([("kg", "mol"), ("kg kg-1", "ppb"), ("g m-3", "mol m-3")]))
+def test_there_and_back_is_one_for_every_species(mass: float, units: tuple[str, str]) -> None:
+    there, back = conversion(*units, mass), conversion(*units[::-1], mass)
+    assert math.isclose(there.factor * back.factor, 1.0, rel_tol=1e-14)
+
+
+@pytest.mark.parametrize("written", [16.04, "16.04 g mol-1", "0.01604 kg mol-1", "16.04 g/mol"])
+def test_molar_masses_are_written_with_units_or_in_grams(written: float | str) -> None:
+    assert molar_mass(written) == pytest.approx(16.04, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    "written", [0.01604, 0.0, -16.0, math.nan, math.inf, "methane", "16.04", "16.04 g", ""]
+)
+def test_other_molar_masses_are_refused(written: float | str) -> None:
+    with pytest.raises(UnitsError):
+        molar_mass(written)
+
+
+def test_kilograms_taken_for_grams_are_noticed() -> None:
+    with pytest.raises(UnitsError, match=r"0\.01604 g mol-1 \(write it in g mol-1"):
+        molar_mass(0.01604)
+
+
+@pytest.mark.parametrize(("units", "expected"), [("degC", True), ("degF", True), ("K", False), ("1", False)])
+def test_zero_celsius_is_not_nothing(units: str, expected: bool) -> None:
+    assert has_offset(units) is expected
