@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 BENCHMARKS = {
     "permian": "tradewind.bench.inversion.permian:figures",
+    "exchange": "tradewind.bench.exchange.exchange:figures",
     "regrid": "tradewind.bench.regridding.regrid:figures",
     "misfits": "tradewind.bench.regridding.misfits:figures",
     "misuse": "tradewind.bench.regridding.misuse:figures",
