@@ -19,6 +19,7 @@ from tradewind.config.rhythm import RestartSection, Rhythm
 from tradewind.config.section import Count, Section
 from tradewind.config.source import ConfigSource
 from tradewind.config.values import At, Date, Duration, Endpoint, Settings
+from tradewind.couplers.coupling.calendars import Calendar
 from tradewind.couplers.regrid.scheme import Norm
 from tradewind.plugins.options import RelativePath
 
@@ -47,9 +48,15 @@ class Per(StrEnum):
 class RunSection(Section):
     """The period, its coupling step, and what makes it reproducible."""
 
+    calendar: Calendar = Field(
+        default=Calendar.STANDARD, description="How long months are: as in the world, never leap, or 30 days."
+    )
     start: Date
     stop: Date
     step: Duration
+    sequence: tuple[Name, ...] | None = Field(
+        default=None, description="Order of the components; default: as their exchanges imply."
+    )
     window: Duration | None = Field(
         default=None, description="Length of the independent windows of an inversion; default: the whole run."
     )
@@ -102,6 +109,7 @@ class ComponentSection(Section):
     plugin: str
     surrogate: str | None = None
     run_as: RunAs = RunAs.REFERENCE
+    step: Duration | None = Field(default=None, description="Its own step; default: that of the run.")
     options: Settings = Field(default_factory=dict)
     surrogate_options: Settings = Field(default_factory=dict)
     policies: tuple[Annotated[PolicySection, BeforeValidator(_policy)], ...] = ()

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tradewind.config.faults import Fault
+from tradewind.config.sequence import sequence_faults, step_faults
 from tradewind.config.source import Key
 from tradewind.config.values import Endpoint
 from tradewind.errors import did_you_mean
@@ -22,6 +23,8 @@ def structure_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
         if endpoint.component not in names:
             nearest = did_you_mean(endpoint.component, names)
             yield Fault(path, f"there is no component {endpoint.component!r}, {nearest}")
+    yield from step_faults(data)
+    yield from sequence_faults(data)
     yield from _doubly_fed(data)
     yield from _incomplete(data)
 

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+)
+
+from tradewind.couplers.coupling.calendars import HINT, Calendar, Time, format_time, parse_time
 
 SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 AMOUNT = r"(\d+(?:\.\d+)?)\s*(s|min|h|d)"
@@ -44,20 +54,26 @@ Duration = Annotated[
 """A length of time, in a config ``6h``, ``30min``, ``1d 12h`` or ISO 8601."""
 
 
-def _text_of_date(value: object) -> object:
-    if isinstance(value, int | float):
-        raise ValueError(f"{value!r} is not a date, write for example 1996-01-10 or 1996-01-10T06:00")
-    return value
+def date(value: object, info: ValidationInfo) -> Time:
+    """Return a text as a moment of the calendar that stands before it in its section, else the standard one.
 
-
-def _naive(value: datetime) -> datetime:
-    return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+    Raises
+    ------
+    ValueError
+        When it is no text of a date, or the calendar does not have it.
+    """
+    if isinstance(value, datetime):
+        return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a date, {HINT}")
+    known = info.data if isinstance(info.data, dict) else {}
+    return parse_time(value, known.get("calendar", Calendar.STANDARD))
 
 
 Date = Annotated[
-    datetime,
-    BeforeValidator(_text_of_date),
-    AfterValidator(_naive),
+    Time,
+    PlainValidator(date),
+    PlainSerializer(format_time, when_used="json"),
     WithJsonSchema({"type": "string", "examples": ["1996-01-10", "1996-01-10T06:00"]}),
 ]
 """A date and time in UTC; one with another time zone is converted."""
