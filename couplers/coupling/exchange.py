@@ -8,7 +8,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.fields import Variable
+from tradewind.couplers.coupling.ledger import LedgerEntry
 from tradewind.couplers.coupling.levels import LevelMap
 from tradewind.couplers.coupling.merging import Merge
 from tradewind.couplers.coupling.timing import Timing
@@ -120,6 +122,14 @@ class Exchange:
         """Whether b is there."""
         return isinstance(self.offset, Tensor) or self.offset != 0.0
 
+    @cached_property
+    def offset_integral(self) -> float:
+        """The integral of b over the source, for one member and level; collective at first use."""
+        if not self.has_offset:
+            return 0.0
+        cells = torch.zeros(self.source.layout.n_local, dtype=torch.float64)
+        return self.source.integral(cells + self.offset)
+
     def linear(self, field: Tensor) -> Tensor:
         """Return a x, shape ``(..., source cell)``."""
         return self.factor * field
@@ -148,3 +158,8 @@ class Exchange:
         """Return the export's cotangent of shape ``(..., source cell)``."""
         back = self.operator.adjoint(self.weighted(cotangent))
         return self.linear(back if self.levels is None else self.levels.adjoint(back))
+
+    def account(self, field: Tensor, delivered: Tensor, interval: Interval) -> LedgerEntry:
+        """Return the ledger's entry for one delivery of a field; collective."""
+        left = self.source.integral(self.prepared(field))
+        return LedgerEntry(self.name, interval, left, self.target.integral(delivered))

@@ -120,5 +120,7 @@ def _refuse_uneven(every: timedelta, source: timedelta, target: timedelta, where
         if every % step:
             hint = f"a whole number of {common_multiple((source, target))}"
             raise ConfigError(
-                f"its period of {every} is no multiple of the {whose}'s step of {step}", where=where, hint=hint
+                f"its period of {every} is no multiple of the {whose}'s step of {step}",
+                where=where,
+                hint=hint,
             )

@@ -94,5 +94,5 @@ class Assembly:
     def _participant(self, name: str, member: Member) -> Participant:
         return Participant(
             name, member.component, member.spec, self.callers[name], member.layouts, member.defaults,
-            member.section.plugin,
+            member.section.plugin, member.section.step,
         )  # fmt: skip

@@ -252,7 +252,7 @@ class CoupledModel:
             above.put(self.control.target, self._field(self.control.prior)[None])
             above.advance(window.stop)
         port = observed.port(self._single_import(observed))
-        parts = tuple(self.run.clock.between(window.start, window.stop))
+        parts = tuple(above.steps_of(observed.name, window))
         wanted = {(port, p.stop): share for p, share in zip(parts, spans(window, parts), strict=True)}
         spaces = (self._space(self.control.target), self._space(port))
         return RunTangent(above, tape, (self.control.target, window.start), wanted, spaces)
@@ -263,13 +263,13 @@ class CoupledModel:
         return next(p for p in self.run.participants if p.name == name)
 
     def _single_import(self, participant: Participant) -> str:
-        fed = [e.target.variable.name for e in self.run.into[participant.name]]
+        fed = {e.target.variable.name for e in self.run.into[participant.name]}
         if len(fed) != 1:
             raise SpecError(
-                f"a surrogate of the linearization needs one exchange into it, found {len(fed)}",
+                f"a surrogate of the linearization needs one import that is fed, found {len(fed)}",
                 where=f"component {participant.name!r}",
             )
-        return fed[0]
+        return fed.pop()
 
     def _layout(self, port: Port) -> Layout:
         return self._participant(port).layouts[port.partition(".")[2]]

@@ -116,15 +116,18 @@ def _find(places: Mapping[Port, Place], port: Port, what: str) -> Place:
 
 
 def check_exchanges(participants: Sequence[Participant], exchanges: Sequence[Exchange]) -> None:
-    """Refuse exchanges between variables that are not declared, and two into one import.
+    """Refuse two components of one name, and exchanges between variables that are not declared.
 
     Raises
     ------
     SpecError
         No such export or import.
     ConfigError
-        An import that is fed twice.
+        Components that share a name.
     """
+    names = [p.name for p in participants]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"two of {names} share a name", where="components")
     by_name = {p.name: p for p in participants}
     for exchange in exchanges:
         source, target = (by_name.get(end.component) for end in (exchange.source, exchange.target))
@@ -133,10 +136,6 @@ def check_exchanges(participants: Sequence[Participant], exchanges: Sequence[Exc
         )
         if target is not None:
             _declared(exchange.target.variable.name, target.spec.imports, exchange, "import")
-    ports = [e.target.port for e in exchanges]
-    for exchange in exchanges:
-        if ports.count(exchange.target.port) > 1:
-            raise ConfigError("is fed by several exchanges", where=exchange.target.port)
 
 
 def _declared(name: str, variables: Sequence[Variable], exchange: Exchange, role: str) -> None:

@@ -9,20 +9,23 @@ of one serves all members.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeVar
 
+import torch
 from torch import Tensor
 
+from tradewind.coupled.buffers import accumulated, mixed
+from tradewind.coupled.plan import Give, Planned, Take
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.steps import step_gradient, step_tangent
-from tradewind.coupled.tape import Event, Interim, Participant, Port, Put, Taken, TapeEvent
+from tradewind.coupled.tape import Event, Port, Put, Taken, TapeEvent
 from tradewind.couplers.coupling.component import Key
 from tradewind.couplers.ranks.parallel import tree_sum
 from tradewind.errors import SpecError
 
-Operation: TypeAlias = Callable[[Tensor], Tensor]
+Name = TypeVar("Name", str, Key)
 
 
 def tangents(
@@ -36,8 +39,8 @@ def tangents(
         By ``(port, time)`` of the put, shape ``(k, member, *extra, cell)``; at least one, and the same
         events on all ranks. Where a port was put twice at one time, the last put counts.
     wanted
-        Ports and times: an export at the end of an interval, what an import was delivered during the
-        interval that ends then, or a state variable.
+        Ports and times: an export at the end of a step, what an import was given for the step that ends
+        then, or a state variable after it.
 
     Returns
     -------
@@ -111,15 +114,27 @@ def _check(
 
 
 def _check_times(run: CoupledRun, events: Collection[Event], tape: Sequence[TapeEvent]) -> None:
-    ends = {event.interval.stop for event in tape if isinstance(event, Interim)}
+    ends = {(e.participant.name, e.interval.stop) for e in tape if isinstance(e, Taken)}
     for port, time in events:
-        run.ports.output(port)
-        if time not in ends:
-            raise SpecError(f"no recorded interval ends at {time}", where=port)
+        component = run.ports.output(port).component
+        if (component, time) not in ends:
+            raise SpecError(f"no recorded step of {component!r} ends at {time}", where=port)
+
+
+class _Sweep:
+    """What both sweeps know of the run."""
+
+    run: CoupledRun
+
+    def planned(self, taken: Taken) -> tuple[int, Planned]:
+        """Return the coupling interval of a step, and its place in the plan."""
+        plan = self.run.plan
+        cycle, index = divmod(taken.number, len(plan))
+        return cycle, plan.steps[index]
 
 
 @dataclass
-class _Forward:
+class _Forward(_Sweep):
     """Tangents on their way forward along the tape."""
 
     run: CoupledRun
@@ -127,13 +142,14 @@ class _Forward:
     wanted: Sequence[Event]
     held: dict[Port, Tensor] = field(default_factory=dict)
     states: dict[Port, Tensor] = field(default_factory=dict)
+    windows: dict[int, dict[int, Tensor]] = field(default_factory=dict)
     found: dict[Event, Tensor] = field(default_factory=dict)
 
     def take(self, event: TapeEvent) -> None:
         if isinstance(event, Put):
             self._put(event)
         else:
-            self._interim(event)
+            self._step(event)
 
     def result(self) -> dict[Event, Tensor]:
         like = next(iter(self.given.values()))
@@ -149,53 +165,97 @@ class _Forward:
         if tangent is not None:
             of[event.port] = tangent.expand(-1, self.run.members, *tangent.shape[2:])
 
-    def _interim(self, event: Interim) -> None:
-        moving: dict[Port, Tensor] = {}
-        for taken in event.taken:
-            self._step(taken, moving)
-        for exchange in self.run.open_ends:
-            _carry(moving, exchange.source.port, exchange.target.port, exchange.forward)
+    def _step(self, taken: Taken) -> None:
+        cycle, planned = self.planned(taken)
+        delivered = self._delivered(planned, cycle, taken)
+        came = step_tangent(taken, self._active(taken, delivered), self.run.comm)
+        self.states |= {taken.participant.port(n): v for (role, n), v in came.items() if role == "state"}
+        exported = {name: tangent for (role, name), tangent in came.items() if role == "export"}
+        for take in planned.takes:
+            self._take(take, cycle, exported.get(take.channel.exchange.source.variable.name), taken)
+        self._find(taken, {"import": delivered, "export": exported})
+
+    def _find(self, taken: Taken, moving: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Keep what is wanted of the step."""
         for port, time in self.wanted:
-            source = self.states if self.run.ports.output(port).role == "state" else moving
-            if time == event.interval.stop and port in source:
-                self.found[port, time] = source[port]
+            place = self.run.ports.output(port)
+            if time != taken.interval.stop or place.component != taken.participant.name:
+                continue
+            if place.role == "state":
+                tangent = self.states.get(port)
+            else:
+                tangent = moving[place.role].get(place.variable.name)
+            if tangent is not None:
+                self.found[port, time] = tangent
 
-    def _step(self, taken: Taken, moving: dict[Port, Tensor]) -> None:
-        p = taken.participant
-        for exchange in self.run.into[p.name]:
-            _carry(moving, exchange.source.port, exchange.target.port, exchange.forward)
-        came = step_tangent(taken, self._active(p, moving), self.run.comm)
-        for v in p.spec.exports:
-            moving.pop(p.port(v.name), None)
-        for (role, name), tangent in came.items():
-            (self.states if role == "state" else moving)[p.port(name)] = tangent
+    def _delivered(self, planned: Planned, cycle: int, taken: Taken) -> dict[str, Tensor]:
+        """Return the tangents of what the exchanges give to the step, by import."""
+        delivered: dict[str, Tensor] = {}
+        for name, gives in planned.gives.items():
+            for give in gives:
+                for part in self._parts(give, cycle, taken):
+                    _add(delivered, name, part)
+        for give in planned.closing:
+            windows, kept = self.windows.get(give.channel.number, {}), give.kept(cycle)
+            self.windows[give.channel.number] = {k: v for k, v in windows.items() if k >= kept}
+        return delivered
 
-    def _active(self, p: Participant, moving: Mapping[Port, Tensor]) -> dict[Key, Tensor]:
+    def _parts(self, give: Give, cycle: int, taken: Taken) -> list[Tensor]:
+        own = self._carried(give, cycle)
+        if give.moving is None:
+            return [] if own is None else [own]
+        fraction, carried = taken.weighted[give.channel.number]
+        of_fraction = self._carried(give.moving, cycle)
+        parts = [] if own is None else [_over_extras(fraction, carried) * own]
+        if of_fraction is not None:
+            parts.append(_over_extras(of_fraction, carried[None]) * carried)
+        return parts
+
+    def _carried(self, give: Give, cycle: int) -> Tensor | None:
+        channel = give.channel
+        tangent = mixed(self.windows.get(channel.number, {}), give, cycle * channel.per_cycle)
+        return None if tangent is None else channel.exchange.tangent(tangent)
+
+    def _take(self, take: Take, cycle: int, tangent: Tensor | None, taken: Taken) -> None:
+        channel, base = take.channel, cycle * take.channel.per_cycle
+        windows = self.windows.setdefault(channel.number, {})
+        if channel.timing.reduction.is_linear:
+            new = windows if tangent is None else accumulated(windows, take, base, tangent)
+        else:
+            new = _chosen(windows, base + take.window, taken.chosen[channel.number], tangent)
+        self.windows[channel.number] = new
+
+    def _active(self, taken: Taken, delivered: Mapping[str, Tensor]) -> dict[Key, Tensor]:
         """Return the tangents of what the step is given; those of its state are taken away."""
-        known = {**self.held, **moving}
-        active: dict[Key, Tensor] = {}
+        p = taken.participant
+        fed = {e.target.variable.name for e in self.run.into[p.name]}
+        active: dict[Key, Tensor | None] = {}
         for role, v in p.given:
-            source = self.states if role == "state" else known
-            if p.port(v.name) in source:
-                active[role, v.name] = source.pop(p.port(v.name))
-        return active
+            if role == "state":
+                active[role, v.name] = self.states.pop(p.port(v.name), None)
+            elif role == "import" and v.name in fed:
+                active[role, v.name] = delivered.get(v.name)
+            else:
+                active[role, v.name] = self.held.get(p.port(v.name))
+        return {key: tangent for key, tangent in active.items() if tangent is not None}
 
 
 @dataclass
-class _Reverse:
+class _Reverse(_Sweep):
     """Cotangents on their way back along the tape."""
 
     run: CoupledRun
     cotangents: Mapping[Event, Tensor]
     held: dict[Port, Tensor] = field(default_factory=dict)
     states: dict[Port, Tensor] = field(default_factory=dict)
+    windows: dict[tuple[int, int], Tensor] = field(default_factory=dict)
     found: dict[Event, Tensor] = field(default_factory=dict)
 
     def take(self, event: TapeEvent) -> None:
         if isinstance(event, Put):
             self._put(event)
         else:
-            self._interim(event)
+            self._step(event)
 
     def _put(self, event: Put) -> None:
         of = self.states if self.run.ports.input(event.port).role == "state" else self.held
@@ -206,56 +266,106 @@ class _Reverse:
             reduced = tree_sum(cotangent.movedim(1, 0))[:, None] if one_for_all else cotangent
             self.found.setdefault((event.port, event.time), reduced)
 
-    def _interim(self, event: Interim) -> None:
-        moving = self._asked(event)
-        for exchange in reversed(self.run.open_ends):
-            _return(moving, exchange.target.port, exchange.source.port, exchange.adjoint)
-        for taken in reversed(event.taken):
-            self._step(taken, moving)
-
-    def _asked(self, event: Interim) -> dict[Port, Tensor]:
-        """Return the cotangents that enter at the end of an interval; those of states join the states'."""
-        moving: dict[Port, Tensor] = {}
-        for (port, time), cotangent in self.cotangents.items():
-            if time == event.interval.stop:
-                to = self.states if self.run.ports.output(port).role == "state" else moving
-                _add(to, port, cotangent.expand(-1, self.run.members, *cotangent.shape[2:]))
-        return moving
-
-    def _step(self, taken: Taken, moving: dict[Port, Tensor]) -> None:
-        p = taken.participant
-        back = self._back(p, moving)
-        came = step_gradient(taken, back, self.run.comm) if back else {}
-        delivered = {e.target.port: e for e in self.run.into[p.name]}
+    def _step(self, taken: Taken) -> None:
+        cycle, planned = self.planned(taken)
+        p, asked = taken.participant, self._asked(taken)
+        for take in reversed(planned.takes):
+            self._take(take, cycle, asked, taken)
+        came = self._through(taken, asked)
+        delivered = {name: asked["import", name] for name in planned.gives if ("import", name) in asked}
         for (role, name), cotangent in came.items():
-            port = p.port(name)
-            arrived = role == "import" and port in delivered
-            _add(self.states if role == "state" else moving if arrived else self.held, port, cotangent)
-        for port, exchange in delivered.items():
-            _return(moving, port, exchange.source.port, exchange.adjoint)
+            if role == "import" and name in planned.gives:
+                _add(delivered, name, cotangent)
+            else:
+                _add(self.states if role == "state" else self.held, p.port(name), cotangent)
+        for name, gives in reversed(list(planned.gives.items())):
+            if name in delivered:
+                for give in reversed(gives):
+                    self._give(give, cycle, delivered[name], taken)
 
-    def _back(self, p: Participant, moving: dict[Port, Tensor]) -> dict[Key, Tensor]:
-        """Take away and return the cotangents of what the step gave."""
-        back: dict[Key, Tensor] = {}
-        for role, variables, source in (
-            ("export", p.spec.exports, moving),
-            ("state", p.spec.state, self.states),
-        ):
-            for v in variables:
-                if p.port(v.name) in source:
-                    back[role, v.name] = source.pop(p.port(v.name))
-        return back
+    def _asked(self, taken: Taken) -> dict[Key, Tensor]:
+        """Return the cotangents that enter at the end of a step; those of states join the states'."""
+        asked: dict[Key, Tensor] = {}
+        for (port, time), cotangent in self.cotangents.items():
+            place = self.run.ports.output(port)
+            if time == taken.interval.stop and place.component == taken.participant.name:
+                whole = cotangent.expand(-1, self.run.members, *cotangent.shape[2:])
+                if place.role == "state":
+                    _add(self.states, port, whole)
+                else:
+                    asked[place.role, place.variable.name] = whole
+        return asked
+
+    def _through(self, taken: Taken, asked: Mapping[Key, Tensor]) -> dict[Key, Tensor]:
+        """Return the cotangents of what the step was given; those of its state are taken away."""
+        p = taken.participant
+        back = {key: cotangent for key, cotangent in asked.items() if key[0] == "export"}
+        for v in p.spec.state:
+            if p.port(v.name) in self.states:
+                back["state", v.name] = self.states.pop(p.port(v.name))
+        return step_gradient(taken, back, self.run.comm) if back else {}
+
+    def _take(self, take: Take, cycle: int, asked: dict[Key, Tensor], taken: Taken) -> None:
+        """Return what a period's value has collected to the export that was taken into it."""
+        channel = take.channel
+        key = (channel.number, cycle * channel.per_cycle + take.window)
+        if key not in self.windows:
+            return
+        whole, export = self.windows[key], ("export", channel.exchange.source.variable.name)
+        if not channel.timing.reduction.is_linear:
+            chosen = taken.chosen[channel.number]
+            _add(asked, export, torch.where(chosen, whole, 0.0))
+            self.windows[key] = torch.where(chosen, 0.0, whole)
+        elif take.weight:
+            _add(asked, export, whole if take.weight == 1.0 else take.weight * whole)
+        if take.opens:
+            del self.windows[key]
+
+    def _give(self, give: Give, cycle: int, cotangent: Tensor, taken: Taken) -> None:
+        """Return the cotangent of what was given to the periods that it was made of."""
+        if give.moving is not None:
+            fraction, carried = taken.weighted[give.channel.number]
+            self._return(give.moving, cycle, _without_extras(cotangent * carried, fraction))
+            cotangent = _over_extras(fraction, carried) * cotangent
+        self._return(give, cycle, cotangent)
+
+    def _return(self, give: Give, cycle: int, cotangent: Tensor) -> None:
+        base = cycle * give.channel.per_cycle
+        terms = [(base + window, weight) for window, weight in give.terms if base + window >= 0]
+        if not terms:
+            return
+        back = give.channel.exchange.adjoint(cotangent)
+        for window, weight in terms:
+            key, part = (give.channel.number, window), back if weight == 1.0 else weight * back
+            self.windows[key] = self.windows[key] + part if key in self.windows else part
 
 
-def _carry(moving: dict[Port, Tensor], source: Port, target: Port, forward: Operation) -> None:
-    if source in moving:
-        moving[target] = forward(moving[source])
+def _chosen(
+    windows: Mapping[int, Tensor], number: int, chosen: Tensor, tangent: Tensor | None
+) -> dict[int, Tensor]:
+    """Return the tangents of extremes: from the steps that attained them."""
+    known = windows.get(number)
+    if known is None and tangent is None:
+        return dict(windows)
+    like = known if tangent is None else tangent
+    zero = torch.zeros_like(like)  # type: ignore[arg-type]
+    new = torch.where(chosen, zero if tangent is None else tangent, zero if known is None else known)
+    return {**windows, number: new}
 
 
-def _return(moving: dict[Port, Tensor], target: Port, source: Port, adjoint: Operation) -> None:
-    if target in moving:
-        _add(moving, source, adjoint(moving.pop(target)))
+def _over_extras(fraction: Tensor, of: Tensor) -> Tensor:
+    """Return a fraction of shape ``(..., cell)`` with the axes that levels have, each of length one."""
+    for _ in range(of.ndim - fraction.ndim):
+        fraction = fraction.unsqueeze(-2)
+    return fraction
 
 
-def _add(total: dict[Port, Tensor], port: Port, value: Tensor) -> None:
-    total[port] = total[port] + value if port in total else value
+def _without_extras(cotangent: Tensor, fraction: Tensor) -> Tensor:
+    """Return the sum over the axes of levels: what a fraction that serves all of them is given back."""
+    while cotangent.ndim > fraction.ndim + 1:
+        cotangent = tree_sum(cotangent.movedim(-2, 0))
+    return cotangent
+
+
+def _add(total: dict[Name, Tensor], name: Name, value: Tensor) -> None:
+    total[name] = total[name] + value if name in total else value

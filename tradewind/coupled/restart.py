@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,6 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as as_bytes
 from torch import Tensor
 
+from tradewind.coupled.buffers import Buffer, Tally
+from tradewind.coupled.plan import Channel
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Moment
 from tradewind.couplers.coupling.fields import State, Variable
@@ -28,9 +30,9 @@ from tradewind.output.files import replacing
 
 FORMAT = 1
 ENTRY = "tradewind-run"
-STATE, HELD, EXPORT = "state", "held", "export"
+STATE, HELD, EXPORT, BUFFER = "state", "held", "export", "buffer"
 Name: TypeAlias = tuple[str, str]
-"""Kind of a tensor (state, held or export) and its ``component.variable``."""
+"""Kind of a tensor (state, held, export or buffer) and its ``component.variable``, or channel and period."""
 
 
 def save(run: CoupledRun, path: Path) -> None:
@@ -50,10 +52,13 @@ def save(run: CoupledRun, path: Path) -> None:
     header = {
         "format": FORMAT,
         "time": run.time.isoformat(),
+        "origin": run.moment.origin.isoformat(),
+        "number": run.moment.number,
+        "ledger": [_figures(buffer) for buffer in run.moment.buffers],
         "extras": extras,
         "signature": signature(run),
         "digest": _digest(tensors),
-        "carries": "states, held values and exports; not the tape, not the ledger",
+        "carries": "states, held values, exports and buffers; not the tape, not the ledger of the past",
     }
     with agree(run.comm, "saving the run"):
         if run.comm.rank == 0:
@@ -81,7 +86,7 @@ def signature(run: CoupledRun) -> dict[str, str]:
         "members": str(run.members),
         "start": run.clock.start.isoformat(),
         "step": str(run.clock.step),
-        "exchanges": "; ".join(f"{e.name} times {e.factor!r}" for e in run.exchanges),
+        "exchanges": "; ".join(_exchange_in_words(c) for c in run.plan.channels),
     }
     for p in run.participants:
         declared = {"import": p.spec.imports, "parameter": p.spec.parameters}
@@ -89,6 +94,15 @@ def signature(run: CoupledRun) -> dict[str, str]:
         for role, variables in declared.items():
             found |= {f"{role} {p.port(v.name)}": _in_words(v) for v in variables}
     return found
+
+
+def _exchange_in_words(channel: Channel) -> str:
+    exchange, timing = channel.exchange, channel.timing
+    factor = exchange.factor if isinstance(exchange.factor, float) else "a field"
+    return (
+        f"{exchange.name} times {factor!r}, {timing.reduction} over {timing.every}, lag {timing.lag}, "
+        f"interpolation {timing.interpolation}"
+    )
 
 
 def _in_words(variable: Variable) -> str:
@@ -102,10 +116,19 @@ def _tensors(moment: Moment) -> Iterator[tuple[Name, Tensor]]:
         yield from (((STATE, f"{component}.{name}"), value) for name, value in state.fields.items())
     yield from (((HELD, port), value) for port, value in moment.held.items())
     yield from (((EXPORT, port), value) for port, value in moment.exports.items())
+    for channel, buffer in enumerate(moment.buffers):
+        yield from (((BUFFER, f"{channel} {k}"), value) for k, value in buffer.windows.items())
+
+
+def _figures(buffer: Buffer) -> dict[str, Any]:
+    """Return what the ledger has counted in a buffer."""
+    return {"left": {str(k): v for k, v in buffer.left.items()}, "tally": asdict(buffer.tally)}
 
 
 def _layout(run: CoupledRun, name: Name) -> Layout | None:
     kind, port = name
+    if kind == BUFFER:
+        return run.plan.channels[int(port.partition(" ")[0])].exchange.source.layout
     if kind == STATE:
         component, _, variable = port.partition(".")
         return next(p for p in run.participants if p.name == component).layouts.get(variable)
@@ -195,8 +218,16 @@ class _Restored:
     def moment(self) -> Moment:
         """Return the moment with this rank's cells."""
         states = {p.name: self._state(p.name) for p in self.run.participants}
-        time = datetime.fromisoformat(self.header["time"])
-        return Moment(time, states, self._of_kind(HELD), self._of_kind(EXPORT))
+        time, origin = (datetime.fromisoformat(self.header[key]) for key in ("time", "origin"))
+        held, exports = self._of_kind(HELD), self._of_kind(EXPORT)
+        return Moment(time, origin, self.header["number"], states, held, exports, tuple(self._buffers()))
+
+    def _buffers(self) -> Iterator[Buffer]:
+        fields = {tuple(map(int, name.split())): v for name, v in self._of_kind(BUFFER).items()}
+        for channel, figures in enumerate(self.header["ledger"]):
+            windows = {k: value for (number, k), value in fields.items() if number == channel}
+            left = {int(k): v for k, v in figures["left"].items()}
+            yield Buffer(windows, left, Tally(**figures["tally"]))
 
     def _state(self, component: str) -> State:
         fields = self._of_kind(STATE)

@@ -12,24 +12,28 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from tradewind.coupled.buffers import Buffer
+from tradewind.coupled.plan import Plan, Planned
 from tradewind.coupled.ports import Place, Ports, check_exchanges
-from tradewind.coupled.tape import Event, Interim, Moment, Participant, Port, Put, Taken, TapeEvent
+from tradewind.coupled.sinks import sink_of, with_sinks
+from tradewind.coupled.tape import Event, Moment, Participant, Port, Put, Taken, TapeEvent
+from tradewind.coupled.traffic import Given, Traffic
 from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Interval, Mode, Step
-from tradewind.couplers.coupling.exchange import Exchange, LedgerEntry
-from tradewind.couplers.coupling.fields import Fields, State, Variable
+from tradewind.couplers.coupling.exchange import Exchange
+from tradewind.couplers.coupling.fields import Fields, Variable
+from tradewind.couplers.coupling.ledger import LedgerEntry
 from tradewind.couplers.ranks.parallel import Communicator, Serial, agree
 from tradewind.errors import ConfigError, SpecError
 
 
 class CoupledRun:
-    """Components that advance together, exchanging fields at every coupling interval.
+    """Components that advance together, each by steps of its own, exchanging fields.
 
     Parameters
     ----------
@@ -38,19 +42,22 @@ class CoupledRun:
     participants
         The components; they step in the order that their exchanges imply.
     exchanges
-        From exports to imports. A target that is no participant is an open end, to be read by `get`.
+        From exports to imports; what several bring to one import is added up. A target that is no
+        participant is an open end, to be read by `get`.
     members
         Length of the first axis of every field.
 
     Attributes
     ----------
+    plan
+        The steps of one coupling interval.
     ledger
         What the exchanges have moved up to now.
 
     Raises
     ------
     ConfigError
-        When the exchanges form a circle, an import is fed twice, or two components share a name.
+        When the exchanges form a circle, steps do not divide, or two components share a name.
     SpecError
         When an exchange names a variable that its component does not declare.
     """
@@ -64,8 +71,11 @@ class CoupledRun:
     ) -> None:
         check_exchanges(participants, exchanges)
         self.clock, self.exchanges, self.members = clock, tuple(exchanges), members
-        self.participants = _ordered(participants, exchanges)
+        everybody = with_sinks(participants, exchanges, clock.step)
+        self.plan = Plan(everybody, self.exchanges, clock.step)
+        self.participants = _in_order(everybody, self.plan)
         self.ports = Ports(self.participants, self.exchanges)
+        self.traffic = Traffic(self.plan, members)
         self.ledger: list[LedgerEntry] = []
         self._open: list[TapeEvent] | None = None
         self._last: list[TapeEvent] | None = None
@@ -77,12 +87,27 @@ class CoupledRun:
         """The time that the run has reached."""
         return self.moment.time
 
+    @property
+    def ticks(self) -> Iterator[datetime]:
+        """The times ahead at which a component's step ends: the run can be told to advance to any."""
+        cycle, now = self.moment.origin, self.time
+        while cycle < self.clock.stop:
+            yield from (cycle + tick for tick in self.plan.ticks if cycle + tick > now)
+            cycle += self.clock.step
+
+    def steps_of(self, component: str, window: Interval) -> Iterator[Interval]:
+        """Yield the steps of a component within a window that begins with a coupling interval."""
+        length = next(p.step or self.clock.step for p in self.participants if p.name == component)
+        for k in range((window.stop - window.start) // length):
+            yield Interval(window.start + k * length, window.start + (k + 1) * length)
+
     def start(self, time: datetime | None = None) -> Moment:
         """Return the moment at which all components are initialised (the clock's start, or `time`)."""
         states = {p.name: p.component.initialize(p.spec, p.layouts, self.members) for p in self.participants}
         for p in self.participants:
             _check_declared(p, "initial state", states[p.name].fields, p.spec.state, self.members)
-        return Moment(time or self.clock.start, states, {}, {})
+        begin = time or self.clock.start
+        return Moment(begin, begin, 0, states, {}, {}, self.traffic.start())
 
     def rewind(self, moment: Moment) -> None:
         """Return to a moment that was kept; an open tape starts anew, the ledger forgets what came later."""
@@ -109,7 +134,7 @@ class CoupledRun:
         place = self.ports.input(port)
         place.check(value, self.members)
         if self._open is not None:
-            self._open.append(Put(port, self.time, len(value)))
+            self._open.append(Put(port, self.time, value.detach()))
         value = value.detach().contiguous()
         if place.role == "state":
             self._put_state(place, _for_members(value, self.members))
@@ -137,34 +162,61 @@ class CoupledRun:
         return self.moment.exports[port]
 
     def advance(self, until: datetime) -> None:
-        """Step all components, in order, to `until`.
+        """Step all components, in order, to `until`: a time at which a step of any of them ends.
 
         Raises
         ------
         ConfigError
-            When `until` lies in the past or is not an edge of the clock.
+            When `until` lies in the past, or no step ends then.
+        LedgerError
+            When an exchange has lost or made more than its tolerance.
         RankError
             When a step has failed on another rank: all ranks raise together.
         """
         if until < self.time:
             raise ConfigError(f"{until} lies before {self.time}", where="advance", hint="use rewind")
-        for interval in self.clock.between(self.time, until):
-            self._advance_one(interval)
+        if until == self.time:
+            return
+        last = self._made_at(until)
+        while self.moment.number < last:
+            self._step_once()
+        self.moment = replace(self.moment, time=until)
 
-    def _advance_one(self, interval: Interval) -> None:
-        exports: dict[Port, Tensor] = {}
-        states, taken = dict(self.moment.states), []
-        for p in self.participants:
-            given = self._given(p, states[p.name], interval, exports)
-            step = self._step(given)
-            exports |= {p.port(name): value for name, value in step.exports.items()}
-            states[p.name] = step.state
-            branch = None if step.valid is None else ~step.valid
-            taken.append(replace(given, branch=branch, answered_by=step.answered_by))
-        self._deliver_open(exports, interval)
-        self.moment = replace(self.moment, time=interval.stop, states=states, exports=exports)
-        if self._open is not None:
-            self._open.append(Interim(interval, tuple(taken)))
+    def _made_at(self, until: datetime) -> int:
+        """Return how many steps are made when the run stands at `until`."""
+        cycle, tick = divmod(until - self.moment.origin, self.clock.step)
+        if until > self.clock.stop or (tick and tick not in self.plan.ticks):
+            ticks = ", ".join(str(t) for t in self.plan.ticks)
+            raise ConfigError(
+                f"no step ends at {until}", where="advance",
+                hint=f"steps end {ticks} after {self.moment.origin}, every {self.clock.step}, "
+                f"up to {self.clock.stop}",
+            )  # fmt: skip
+        return cycle * len(self.plan) + (self.plan.made_at(tick) if tick else 0)
+
+    def _step_once(self) -> None:
+        moment = self.moment
+        cycle, index = divmod(moment.number, len(self.plan))
+        planned, buffers = self.plan.steps[index], list(moment.buffers)
+        given = self.traffic.give(buffers, planned, cycle, moment.origin)
+        self.ledger += given.entries
+        taken = self._given(planned, given)
+        step = self._step(taken)
+        chosen = self.traffic.take(buffers, planned, cycle, step.exports)
+        branch = None if step.valid is None else ~step.valid
+        taken = replace(taken, branch=branch, answered_by=step.answered_by, chosen=chosen)
+        self._made(taken, step, given.imports, tuple(buffers))
+
+    def _given(self, planned: Planned, given: Given) -> Taken:
+        p, moment = planned.participant, self.moment
+        known = {**p.defaults, **moment.held, **{p.port(k): v for k, v in given.imports.items()}}
+        imports, parameters = (
+            {v.name: _for_members(_known(known, p.port(v.name)), self.members) for v in variables}
+            for variables in (p.spec.imports, p.spec.parameters)
+        )
+        interval = self.plan.interval(moment.number, moment.origin)
+        state = moment.states[p.name]
+        return Taken(p, interval, state, imports, parameters, weighted=given.weighted, number=moment.number)
 
     def _step(self, taken: Taken) -> Step:
         p = taken.participant
@@ -173,25 +225,16 @@ class CoupledRun:
         with agree(self.comm, f"component {p.name!r}, step {taken.interval}"), torch.no_grad():
             return _checked(p, p.answer(call), self.members)
 
-    def _given(self, p: Participant, state: State, interval: Interval, exports: dict[Port, Tensor]) -> Taken:
-        for exchange in self.into[p.name]:
-            exports[exchange.target.port] = self._deliver(exchange, exports, interval)
-        known = {**{p.port(k): v for k, v in p.parameters.items()}, **self.moment.held, **exports}
-        imports, parameters = (
-            {v.name: _for_members(_known(known, p.port(v.name)), self.members) for v in variables}
-            for variables in (p.spec.imports, p.spec.parameters)
-        )
-        return Taken(p, interval, state, imports, parameters)
-
-    def _deliver(self, exchange: Exchange, exports: Mapping[Port, Tensor], interval: Interval) -> Tensor:
-        sent = exports[exchange.source.port]
-        delivered = exchange.forward(sent)
-        self.ledger.append(exchange.account(sent, delivered, interval))
-        return delivered
-
-    def _deliver_open(self, exports: dict[Port, Tensor], interval: Interval) -> None:
-        for exchange in self.open_ends:
-            exports[exchange.target.port] = self._deliver(exchange, exports, interval)
+    def _made(self, taken: Taken, step: Step, imports: Fields, buffers: tuple[Buffer, ...]) -> None:
+        """Remember a step that was made."""
+        p, moment = taken.participant, self.moment
+        new = {p.port(name): value for fields in (imports, step.exports) for name, value in fields.items()}
+        self.moment = replace(
+            moment, number=taken.number + 1, states={**moment.states, p.name: step.state},
+            exports={**moment.exports, **new}, buffers=buffers,
+        )  # fmt: skip
+        if self._open is not None:
+            self._open.append(taken)
 
     # ------------------------------------------------------------------ derivatives
     @contextmanager
@@ -269,25 +312,28 @@ class CoupledRun:
     @cached_property
     def into(self) -> Mapping[str, tuple[Exchange, ...]]:
         """Exchanges by the component that they feed."""
-        return {
-            p.name: tuple(e for e in self.exchanges if e.target.component == p.name)
-            for p in self.participants
-        }
-
-    @cached_property
-    def open_ends(self) -> tuple[Exchange, ...]:
-        """Exchanges whose target is no component of this run."""
-        return tuple(e for e in self.exchanges if e.target.component not in self.into)
+        return {p.name: self.plan.into(p.name) for p in self.participants}
 
     def upstream(self, component: str) -> CoupledRun:
         """Return the run of everything that feeds `component`, without it; its imports are open ends."""
-        needed, exchanges = {component}, list[Exchange]()
-        for p in reversed(self.participants):
-            if p.name in needed:
-                exchanges += self.into[p.name]
-                needed |= {e.source.component for e in self.into[p.name]}
+        needed = {component}
+        while True:
+            feeding = {e.source.component for name in needed for e in self._feeding(name)}
+            if feeding <= needed:
+                break
+            needed |= feeding
+        exchanges = [e for e in self.exchanges if e.target.component in needed]
         kept = [p for p in self.participants if p.name in needed - {component}]
-        return CoupledRun(self.clock, kept, exchanges[::-1], self.members)
+        end = next(p for p in self.participants if p.name == component)
+        if fed_by := [e for e in exchanges if e.target.component == component]:
+            kept.append(sink_of(end, fed_by))
+        return CoupledRun(self.clock, kept, exchanges, self.members)
+
+    def _feeding(self, component: str) -> Iterator[Exchange]:
+        for exchange in self.into[component]:
+            yield exchange
+            if exchange.moving is not None:
+                yield exchange.moving
 
     def with_members(self, members: int) -> CoupledRun:
         """Return the same run for another number of members, at its start."""
@@ -327,17 +373,7 @@ def _check_declared(
         raise SpecError(f"{role} came as {shapes}, declared is {wanted}", where=f"component {p.name!r}")
 
 
-def _ordered(participants: Sequence[Participant], exchanges: Sequence[Exchange]) -> tuple[Participant, ...]:
-    """Return the participants so that sources step before targets, otherwise as declared."""
+def _in_order(participants: Sequence[Participant], plan: Plan) -> tuple[Participant, ...]:
+    """Return the participants in the order of their first steps."""
     by_name = {p.name: p for p in participants}
-    if len(by_name) < len(participants):
-        raise ConfigError(f"two of {[p.name for p in participants]} share a name", where="components")
-    graph = {name: [e.source.component for e in exchanges if e.target.component == name] for name in by_name}
-    try:
-        order = list(TopologicalSorter(graph).static_order())
-    except CycleError as error:
-        circle = " -> ".join(error.args[1])
-        raise ConfigError(
-            f"exchanges form a circle: {circle}", where="exchanges", hint="leave one out and put its import"
-        ) from error
-    return tuple(by_name[name] for name in order)
+    return tuple(by_name[name] for name in dict.fromkeys(planned.call.component for planned in plan.steps))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from torch import Tensor
 
@@ -14,6 +14,9 @@ from tradewind.couplers.coupling.component import Component, Interval, Key, Mode
 from tradewind.couplers.coupling.fields import Fields, Layouts, Spec, State, Variable
 from tradewind.couplers.operators import LinearOperator
 from tradewind.couplers.ranks.parallel import Communicator, Serial
+
+if TYPE_CHECKING:
+    from tradewind.coupled.buffers import Buffer
 
 Port: TypeAlias = str
 """``component.variable``."""
@@ -34,6 +37,8 @@ class Participant:
         Values that hold until something is put, shape ``(member or 1, *extra, cell)``.
     plugin
         Name by which the reference model signs its answers (`Step.answered_by`).
+    step
+        How often it is called; None: at every coupling interval.
     """
 
     name: str
@@ -43,6 +48,7 @@ class Participant:
     layouts: Layouts = field(default_factory=dict)
     parameters: Fields = field(default_factory=dict)
     plugin: str = ""
+    step: timedelta | None = None
 
     def port(self, variable: str) -> Port:
         """Return ``component.variable``."""
@@ -53,6 +59,11 @@ class Participant:
         layout = self.layouts.get(variable.name)
         cells = () if layout is None else (layout.n_local,)
         return (*(length for _, length in variable.extra), *cells)
+
+    @cached_property
+    def defaults(self) -> Mapping[Port, Tensor]:
+        """Values of parameters until something is put, by port."""
+        return {self.port(name): value for name, value in self.parameters.items()}
 
     @property
     def given(self) -> Iterator[tuple[str, Variable]]:
@@ -87,12 +98,31 @@ class Participant:
 
 @dataclass(frozen=True)
 class Moment:
-    """Everything that a run remembers between two steps: a value, to be kept and returned to."""
+    """Everything that a run remembers between two steps: a value, to be kept and returned to.
+
+    Attributes
+    ----------
+    time
+        That the run has reached.
+    origin
+        When it began, with initial states and empty buffers.
+    number
+        Steps that were made since then, of all components together.
+    held
+        What was put from outside.
+    exports
+        What was exported or delivered last.
+    buffers
+        By channel: half-full accumulations, and values that wait for their lag to pass.
+    """
 
     time: datetime
+    origin: datetime
+    number: int
     states: Mapping[str, State]
     held: Mapping[Port, Tensor]
     exports: Mapping[Port, Tensor]
+    buffers: tuple[Buffer, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +131,12 @@ class Put:
 
     port: Port
     time: datetime
-    members: int
+    value: Tensor
+
+    @property
+    def members(self) -> int:
+        """Length of the first axis as it was put."""
+        return len(self.value)
 
 
 @dataclass(frozen=True)
@@ -110,8 +145,14 @@ class Taken:
 
     Attributes
     ----------
+    number
+        Of the step, counted from the run's origin.
     branch
         Members for which the model had to answer in place of the surrogate.
+    weighted
+        By channel: the moving fraction that was given, and the field that it multiplied.
+    chosen
+        By channel that reduces to an extreme: where this step's export attained it.
     """
 
     participant: Participant
@@ -121,6 +162,9 @@ class Taken:
     parameters: Fields
     branch: Tensor | None = None
     answered_by: str = ""
+    weighted: Mapping[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    chosen: Mapping[int, Tensor] = field(default_factory=dict)
+    number: int = 0
 
     @property
     def by_reference(self) -> bool:
@@ -145,12 +189,4 @@ def _of_role(given: Mapping[Key, Tensor], role: str) -> Fields:
     return {name: value for (r, name), value in given.items() if r == role}
 
 
-@dataclass(frozen=True)
-class Interim:
-    """One coupling interval: the steps that were taken, in order."""
-
-    interval: Interval
-    taken: tuple[Taken, ...]
-
-
-TapeEvent: TypeAlias = Put | Interim
+TapeEvent: TypeAlias = Put | Taken

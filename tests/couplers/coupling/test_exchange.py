@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from tradewind.couplers.coupling.component import Interval
-from tradewind.couplers.coupling.exchange import End, Exchange, LedgerEntry
+from tradewind.couplers.coupling.exchange import End, Exchange
+from tradewind.couplers.coupling.ledger import LedgerEntry
 from tradewind.couplers.coupling.fields import Kind, Variable
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.operators import Distributed, IdentityOperator

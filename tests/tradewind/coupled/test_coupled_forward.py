@@ -165,7 +165,7 @@ def test_a_component_with_two_fed_imports_cannot_be_stood_in_for(make_chain, mod
     fed = [toys.connect(source, "flux", mixer, name) for name in ("inflow", "second")]
     made = model(callers=caller(toys, TenTimes()))
     made.run = toys.CoupledRun(made.run.clock, [source, mixer], fed)
-    with pytest.raises(SpecError, match="needs one exchange into it, found 2"):
+    with pytest.raises(SpecError, match="needs one import that is fed, found 2"):
         made(made.control.prior, made.windows[0])
 
 

@@ -1,0 +1,272 @@
+"""What happens at every step of a coupling interval: worked out once, before the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from tradewind.coupled.tape import Participant, Port
+from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.coupling.exchange import Exchange
+from tradewind.couplers.coupling.sequence import Call, Need, derive
+from tradewind.couplers.coupling.timing import Interpolation, Reduction, Timing
+from tradewind.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Channel:
+    """An exchange with its place in time.
+
+    Attributes
+    ----------
+    timing
+        With its period.
+    per_cycle
+        Periods in a coupling interval.
+    """
+
+    number: int
+    exchange: Exchange
+    timing: Timing
+    per_cycle: int
+    source_step: timedelta
+    target_step: timedelta
+
+    @property
+    def every(self) -> timedelta:
+        """The period."""
+        if self.timing.every is None:
+            raise ConfigError("has no period", where=self.exchange.name)
+        return self.timing.every
+
+    @property
+    def need(self) -> Need:
+        """What it asks of the sequence."""
+        ends = self.exchange.source.component, self.exchange.target.component
+        return Need(*ends, self.every, self.timing.lag)
+
+    @property
+    def is_flux(self) -> bool:
+        """Whether either end says that it carries a flux, whose total counts."""
+        return any(end.variable.kind.is_flux for end in (self.exchange.source, self.exchange.target))
+
+
+@dataclass(frozen=True)
+class Take:
+    """What a channel takes from a step of its source.
+
+    Attributes
+    ----------
+    window
+        Number of the period within the coupling interval.
+    weight
+        Of this export in the period's value; 0 when it does not enter.
+    counted
+        Weight of this export in the ledger.
+    """
+
+    channel: Channel
+    window: int
+    opens: bool
+    closes: bool
+    weight: float
+    counted: float
+
+
+@dataclass(frozen=True)
+class Give:
+    """What a channel gives to a step of its target.
+
+    Attributes
+    ----------
+    terms
+        Periods, relative to the first of the coupling interval, and their weights.
+    share
+        The step's part of the period.
+    moving
+        What gives the moving fraction.
+    """
+
+    channel: Channel
+    window: int
+    terms: tuple[tuple[int, float], ...]
+    share: float
+    closes: bool
+    moving: Give | None = None
+
+    def kept(self, cycle: int) -> int:
+        """Return the first period that will still be asked for, once this one is given."""
+        timing = self.channel.timing
+        return cycle * self.channel.per_cycle + self.window + 1 - timing.reaches_back
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One step in the plan.
+
+    Attributes
+    ----------
+    gives
+        By import of the component: what is given to it before the step, in the declared order.
+    takes
+        What is taken from its exports after the step.
+    """
+
+    call: Call
+    participant: Participant
+    gives: Mapping[str, tuple[Give, ...]]
+    takes: tuple[Take, ...]
+
+    @cached_property
+    def closing(self) -> tuple[Give, ...]:
+        """What is given for the last time in its period, moving fractions too."""
+        every = [give for gives in self.gives.values() for give in gives]
+        every += [give.moving for give in every if give.moving is not None]
+        return tuple(give for give in every if give.closes)
+
+
+class Plan:
+    """The steps of one coupling interval, and what is taken and given at each.
+
+    Parameters
+    ----------
+    participants, exchanges
+        Of the run.
+    cycle
+        The coupling interval.
+
+    Attributes
+    ----------
+    channels
+        One for each exchange, then one for each moving fraction.
+    steps
+        In the order in which they are taken.
+
+    Raises
+    ------
+    ConfigError
+        When steps and periods do not divide, or components wait for each other in a circle.
+    """
+
+    def __init__(
+        self, participants: Sequence[Participant], exchanges: Sequence[Exchange], cycle: timedelta
+    ) -> None:
+        self.cycle = cycle
+        self._by_name = {p.name: p for p in participants}
+        self._lengths = {p.name: p.step or cycle for p in participants}
+        _refuse_uneven(self._lengths, cycle)
+        moving = [e.moving for e in exchanges if e.moving is not None]
+        self.channels = tuple(self._channel(i, e) for i, e in enumerate([*exchanges, *moving]))
+        calls = derive(self._lengths, [channel.need for channel in self.channels], cycle)
+        self.steps = tuple(self._planned(call) for call in calls)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @cached_property
+    def ticks(self) -> tuple[timedelta, ...]:
+        """Times within a coupling interval at which a step ends, in order."""
+        return tuple(sorted({planned.call.stop for planned in self.steps}))
+
+    def made_at(self, tick: timedelta) -> int:
+        """Return how many steps of a coupling interval are made when the run is told to stop at `tick`."""
+        return 1 + max(i for i, planned in enumerate(self.steps) if planned.call.stop <= tick)
+
+    def interval(self, number: int, origin: datetime) -> Interval:
+        """Return when step `number` takes place, counted from the run's start at `origin`."""
+        cycle, index = divmod(number, len(self.steps))
+        begin, call = origin + cycle * self.cycle, self.steps[index].call
+        return Interval(begin + call.start, begin + call.stop)
+
+    def into(self, component: str) -> tuple[Exchange, ...]:
+        """Return the exchanges that feed `component`, but for moving fractions."""
+        own = [c.exchange for c in self.channels if c.exchange.target.component == component]
+        moving = [e.moving for e in own]
+        return tuple(e for e in own if not any(e is m for m in moving))
+
+    # ------------------------------------------------------------------ making
+    def _channel(self, number: int, exchange: Exchange) -> Channel:
+        source, target = (self._lengths[end.component] for end in (exchange.source, exchange.target))
+        timing = exchange.timing.between(source, target, exchange.name)
+        if timing.every is None or self.cycle % timing.every:
+            what = f"its period of {timing.every} does not divide the coupling interval of {self.cycle}"
+            raise ConfigError(what, where=exchange.name, hint="choose another `every`, or a longer run.step")
+        return Channel(number, exchange, timing, self.cycle // timing.every, source, target)
+
+    def _planned(self, call: Call) -> Planned:
+        gives: dict[str, tuple[Give, ...]] = {}
+        for channel in self.channels:
+            target = channel.exchange.target
+            if target.component == call.component and not self.is_moving(channel):
+                name = target.variable.name
+                gives[name] = (*gives.get(name, ()), self._give(channel, call))
+        sources = (c for c in self.channels if c.exchange.source.component == call.component)
+        takes = tuple(_take(channel, call) for channel in sources)
+        return Planned(call, self._by_name[call.component], gives, takes)
+
+    def is_moving(self, channel: Channel) -> bool:
+        """Return whether it brings the moving fraction of another."""
+        return any(c.exchange.moving is channel.exchange for c in self.channels)
+
+    def _give(self, channel: Channel, call: Call) -> Give:
+        moving = channel.exchange.moving
+        given = _give(channel, call)
+        if moving is None:
+            return given
+        of = next(c for c in self.channels if c.exchange is moving)
+        return replace(given, moving=_give(of, call))
+
+
+def _refuse_uneven(lengths: Mapping[str, timedelta], cycle: timedelta) -> None:
+    for name, length in lengths.items():
+        if cycle % length:
+            what = f"its step of {length} does not divide the coupling interval of {cycle}"
+            raise ConfigError(what, where=f"component {name!r}", hint="choose a step that divides run.step")
+
+
+def _take(channel: Channel, call: Call) -> Take:
+    every = channel.every
+    window, closes = call.start // every, not call.stop % every
+    weight, counted = _weights(channel, (call.stop - call.start).total_seconds(), closes)
+    return Take(channel, window, not call.start % every, closes, weight, counted)
+
+
+def _weights(channel: Channel, seconds: float, closes: bool) -> tuple[float, float]:
+    """Return the weight of a source's step in its period's value, and in the ledger."""
+    share = seconds / channel.every.total_seconds()
+    reduction = channel.timing.reduction
+    if reduction is Reduction.MEAN:
+        return share, share
+    if reduction is Reduction.SUM:
+        return 1.0, 1.0
+    if reduction is Reduction.INTEGRAL:
+        return seconds, seconds
+    # what a flux carries counts at all times, whether or not the value taken knows of it
+    return float(closes), share if channel.is_flux else float(closes)
+
+
+def _give(channel: Channel, call: Call) -> Give:
+    every = channel.every
+    window = call.start // every
+    late = (call.stop - window * every) / every
+    share = (call.stop - call.start) / every
+    terms = tuple(_terms(channel.timing, window - channel.timing.lag, late))
+    return Give(channel, window, terms, share, not call.stop % every)
+
+
+def _terms(timing: Timing, window: int, late: float) -> Iterator[tuple[int, float]]:
+    """Yield the periods that are given `late` (a part of the period) into it, and their weights."""
+    if timing.interpolation is Interpolation.LINEAR and late < 1.0:
+        yield window - 1, 1.0 - late
+        yield window, late
+    elif timing.interpolation is Interpolation.NEAREST and late < 0.5:
+        yield window - 1, 1.0
+    else:
+        yield window, 1.0
+
+
+def ports(exchanges: Sequence[Exchange]) -> list[Port]:
+    """Return the targets of exchanges, each once, in order."""
+    return list(dict.fromkeys(e.target.port for e in exchanges))
