@@ -79,10 +79,10 @@ class Exchange:
     moving
         f as an export of a component, which another exchange brings onto the target's cells.
     merge
-        How it goes together with other exchanges into the same import.
+        How it goes together with other exchanges into the same import; matters where there are fractions.
     share
-        The fixed part of each target cell that this exchange answers for, wherever its fraction is applied,
-        shape ``(target cell,)``; None where it is moving, or all. Only checks use it.
+        The fixed part of each target cell that this exchange answers for when its fraction is applied on
+        the source's cells, shape ``(target cell,)``. Only checks use it.
     covered
         The part of each target cell that A covers, shape ``(target cell,)``, where A gives means over that
         part and a fraction says how much of them counts; None: what A gives counts for whole cells.
@@ -101,11 +101,16 @@ class Exchange:
     levels: LevelMap | None = None
     fraction: Tensor | None = None
     moving: Exchange | None = None
-    merge: Merge = Merge.SUM
+    merge: Merge = Merge.FRACTIONS
     share: Tensor | None = None
     covered: Tensor | None = None
     unmapped: Tensor | None = None
     tolerance: float | None = None
+
+    @property
+    def part(self) -> Tensor | None:
+        """The fixed part of each target cell that it answers for; None where it is moving, or all."""
+        return self.share if self.fraction is None else self.fraction
 
     @property
     def name(self) -> str:
@@ -124,11 +129,15 @@ class Exchange:
 
     @cached_property
     def offset_integral(self) -> float:
-        """The integral of b over the source, for one member and level; collective at first use."""
+        """The integral of L(b) over the source, for one member; collective at first use."""
         if not self.has_offset:
             return 0.0
-        cells = torch.zeros(self.source.layout.n_local, dtype=torch.float64)
-        return self.source.integral(cells + self.offset)
+        shape = (*(length for _, length in self.source.variable.extra), self.source.layout.n_local)
+        return self.source.integral(self.levelled(torch.zeros(shape, dtype=torch.float64) + self.offset))
+
+    def leaving(self, field: Tensor) -> float:
+        """Return the integral of L(a x) over the source: what the ledger says has left; collective."""
+        return self.source.integral(self.levelled(self.linear(field)))
 
     def linear(self, field: Tensor) -> Tensor:
         """Return a x, shape ``(..., source cell)``."""
@@ -161,5 +170,5 @@ class Exchange:
 
     def account(self, field: Tensor, delivered: Tensor, interval: Interval) -> LedgerEntry:
         """Return the ledger's entry for one delivery of a field; collective."""
-        left = self.source.integral(self.prepared(field))
+        left = self.source.integral(self.levelled(self.prepared(field)))
         return LedgerEntry(self.name, interval, left, self.target.integral(delivered))

@@ -14,6 +14,7 @@ from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.exchange import Exchange
 from tradewind.couplers.coupling.fields import Fields
 from tradewind.couplers.coupling.ledger import LedgerEntry
+from tradewind.couplers.coupling.merging import Merge, check_fractions
 from tradewind.errors import LedgerError, SpecError
 
 Weighted = tuple[Tensor, Tensor]
@@ -69,7 +70,7 @@ class Traffic:
         if not back:
             return Buffer()
         value = self._whole(exchange, channel.timing.initial)
-        left = exchange.source.integral(exchange.linear(value))
+        left = exchange.leaving(value)
         return Buffer(dict.fromkeys(back, value), dict.fromkeys(back, left))
 
     def _whole(self, exchange: Exchange, initial: float | Tensor | None) -> Tensor:
@@ -90,7 +91,7 @@ class Traffic:
 
     def _merged(self, buffers: list[Buffer], gives: tuple[Give, ...], cycle: int, given: Given) -> Tensor:
         parts = [self._part(buffers, give, cycle, given) for give in gives]
-        if any(give.moving is not None for give in gives):
+        if any(g.moving is not None and g.channel.exchange.merge is Merge.FRACTIONS for g in gives):
             self._check(gives, given)
         total = parts[0]
         for part in parts[1:]:
@@ -99,11 +100,10 @@ class Traffic:
 
     def _check(self, gives: tuple[Give, ...], given: Given) -> None:
         """Refuse fractions, at least one of them moving, that do not add up to one."""
-        from tradewind.couplers.coupling.merging import check_fractions
-
         found = [
-            given.weighted[g.channel.number][0] if g.moving is not None else g.channel.exchange.fraction
+            given.weighted[g.channel.number][0] if g.moving is not None else g.channel.exchange.part
             for g in gives
+            if g.channel.exchange.merge is Merge.FRACTIONS
         ]
         check_fractions([f for f in found if f is not None], gives[0].channel.exchange.target)
 
@@ -175,7 +175,7 @@ class Traffic:
             value = windows[number]
         left = buffer.left
         if take.counted:
-            counted = take.counted * exchange.source.integral(exchange.linear(value))
+            counted = take.counted * exchange.leaving(value)
             left = {**left, number: left.get(number, 0.0) + counted}
         buffers[channel.number] = replace(buffer, windows=windows, left=left)
 
@@ -185,10 +185,16 @@ def _carry(exchange: Exchange, value: Tensor, left: float) -> _Carried:
     carried = exchange.carried(prepared)
     weighted = exchange.weighted(carried)
     source, target = exchange.source, exchange.target
-    left += exchange.offset_integral * prepared.shape[:-1].numel()
+    left += exchange.offset_integral * len(prepared)
     arrived = target.integral(weighted)
-    unmapped = 0.0 if exchange.unmapped is None else source.integral(exchange.unmapped * prepared)
-    withheld = 0.0 if exchange.fraction is None else target.integral(carried) - arrived
+    unmapped = 0.0
+    if exchange.unmapped is not None:
+        unmapped = source.integral(exchange.unmapped * exchange.levelled(prepared))
+    withheld = 0.0
+    if exchange.covered is not None:
+        withheld = target.integral(exchange.covered * carried) - arrived
+    elif exchange.fraction is not None:
+        withheld = target.integral(carried) - arrived
     return _Carried(value, weighted, carried, Tally(left, arrived, unmapped, withheld))
 
 
