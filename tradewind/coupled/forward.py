@@ -115,15 +115,22 @@ class StandIn:
         From the mean import to the observed export.
     upstream
         From the controlled field to the mean import.
+    rest
+        What the mean import is made of besides: other sources, initial values, offsets; shape ``(cell,)``.
     """
 
     operator: LinearOperator
     upstream: LinearOperator
+    rest: Tensor
 
     @property
     def chain(self) -> LinearOperator:
-        """From the controlled field to the observed export."""
+        """From the controlled field to the observed export; a derivative, which the rest does not enter."""
         return self.operator @ self.upstream
+
+    def mean_import(self, field: Tensor) -> Tensor:
+        """Return the mean of what the component imports, shape ``(cell,)``, for a controlled field."""
+        return self.upstream.forward(field) + self.rest
 
 
 @dataclass
@@ -164,7 +171,7 @@ class CoupledModel:
         stand_in = self.stand_in(window)
         if stand_in is not None:
             # superposition: the field itself goes through the linear chain, not a change of it
-            exported = stand_in.chain.forward(self._field(x))
+            exported = stand_in.operator.forward(stand_in.mean_import(self._field(x)))
         else:
             exported = self.record(x, window)[1][0]
         return self.observe.operator(window).forward(exported) + self.observe.offset(window)
@@ -184,7 +191,7 @@ class CoupledModel:
         stand_in = self.stand_in(window)
         if stand_in is None or not isinstance(stand_in.operator, Uncertain):
             return None
-        variance = stand_in.operator.variance(stand_in.upstream.forward(self._field(x)))
+        variance = stand_in.operator.variance(stand_in.mean_import(self._field(x)))
         return None if variance is None else _squared(self.observe.operator(window), variance)
 
     # ------------------------------------------------------------------ the run's own derivative
@@ -221,7 +228,7 @@ class CoupledModel:
         if caller is None or not observed.spec.linear:
             return None
         operator = caller.linearize(self.window_model(observed, window), None, window)
-        return None if operator is None else StandIn(operator, self._upstream(observed, window))
+        return None if operator is None else StandIn(operator, *self._upstream(observed, window))
 
     def window_model(self, observed: Participant, window: Interval) -> WindowModel:
         """Return what a surrogate of `observed` is asked about `window`."""
@@ -244,18 +251,25 @@ class CoupledModel:
         operator = RunTangent(alone, tape, (port, window.start), wanted, spaces)
         return CountedOperator(operator, self.calls.of(observed.name, "reference"))
 
-    def _upstream(self, observed: Participant, window: Interval) -> LinearOperator:
-        """Return the map from the controlled field to the mean of what `observed` imports in `window`."""
-        above = self.run.upstream(observed.name)
-        above.rewind(above.start(window.start))
-        with above.recording() as tape:
-            above.put(self.control.target, self._field(self.control.prior)[None])
-            above.advance(window.stop)
+    def _upstream(self, observed: Participant, window: Interval) -> tuple[LinearOperator, Tensor]:
+        """Return the map from the controlled field to the mean import of `observed`, and its rest."""
+        above, prior = self.run.upstream(observed.name), self._field(self.control.prior)
         port = observed.port(self._single_import(observed))
         parts = tuple(above.steps_of(observed.name, window))
         wanted = {(port, p.stop): share for p, share in zip(parts, spans(window, parts), strict=True)}
+        above.rewind(above.start(window.start))
+        with above.recording() as tape:
+            above.put(self.control.target, prior[None])
+            mean = reduce(torch.add, [share * self._at(above, event) for event, share in wanted.items()])
         spaces = (self._space(self.control.target), self._space(port))
-        return RunTangent(above, tape, (self.control.target, window.start), wanted, spaces)
+        upstream = RunTangent(above, tape, (self.control.target, window.start), wanted, spaces)
+        return upstream, mean - upstream.forward(prior)
+
+    def _at(self, run: CoupledRun, event: Event) -> Tensor:
+        """Step a run to the time of an event; return its value of one member, shape ``(cell,)``."""
+        port, time = event
+        run.advance(time)
+        return run.get(port)[0]
 
     # ------------------------------------------------------------------ names
     def _participant(self, port: Port) -> Participant:
