@@ -10,6 +10,8 @@ from tradewind.couplers.coupling.calendars import Calendar, Time, calendar_of, r
 from tradewind.couplers.coupling.component import Interval
 from tradewind.errors import ConfigError
 
+SECOND = timedelta(seconds=1)
+
 
 @dataclass(frozen=True)
 class Clock:
@@ -92,9 +94,11 @@ class Clock:
         ConfigError
             When they do not divide it.
         """
-        if step <= timedelta(0) or self.step % step:
-            what = f"steps of {step} do not divide the coupling interval of {self.step}"
-            raise ConfigError(what, where=where, hint=_nearest_divisor(self.step, step))
+        what = f"steps of {step} do not divide the coupling interval of {self.step}"
+        if step <= timedelta(0):
+            raise ConfigError(what, where=where)
+        if self.step % step:
+            raise ConfigError(what, where=where, hint=f"{longest_divisor(self.step, step)} would")
         return self.step // step
 
     def windows(self, length: timedelta) -> tuple[Interval, ...]:
@@ -114,8 +118,14 @@ class Clock:
         return tuple(Interval(self.start + k * length, self.start + (k + 1) * length) for k in range(count))
 
 
-def _nearest_divisor(whole: timedelta, step: timedelta) -> str:
-    """Return, in words, the longest step not above `step` that does divide `whole`."""
-    if step <= timedelta(0):
-        return ""
-    return f"{whole / -(-whole // step)} would divide it"
+def longest_divisor(whole: timedelta, limit: timedelta) -> timedelta:
+    """Return the longest step that divides `whole` and is not above `limit`; in whole seconds if possible.
+
+    Parameters
+    ----------
+    whole, limit
+        Longer than nothing.
+    """
+    least = -(-whole // limit)
+    tidy = (n for n in range(least, whole // SECOND + 1) if not whole % (n * SECOND))
+    return whole / next(tidy, least)

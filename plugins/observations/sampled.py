@@ -14,6 +14,7 @@ import torch
 from tradewind.couplers.assimilation import Observations, ObservationsByWindow
 from tradewind.couplers.assimilation.covariance import DiagonalCovariance
 from tradewind.couplers.assimilation.sampling import SamplingOperator, bilinear_cells, containing_cells
+from tradewind.couplers.coupling.calendars import Calendar, calendar_of
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.units import convert
 from tradewind.couplers.operators import LinearOperator
@@ -118,8 +119,9 @@ class Sampled:
         DataError
             When no observation was made at the end of any window.
         ConfigError
-            When an observation could belong to two windows.
+            When an observation could belong to two windows, or the windows are of another calendar.
         """
+        self._refuse_other_calendar(windows)
         self._refuse_ambiguous(windows)
         members = {w: self._made_at_end(w) for w in windows}
         lost = ~np.any([np.zeros(len(self.soundings), dtype=bool), *members.values()], axis=0)
@@ -141,6 +143,12 @@ class Sampled:
     def _made_at_end(self, window: Interval) -> Flags:
         apart = np.abs(self.soundings.time - np.datetime64(window.stop, "ns"))
         return np.asarray(apart <= np.timedelta64(round(self.options.tolerance * 1e9), "ns"))
+
+    def _refuse_other_calendar(self, windows: Sequence[Interval]) -> None:
+        calendars = {calendar_of(w.stop) for w in windows} - {Calendar.STANDARD}
+        if calendars:
+            what = f"observations are made in the standard calendar, the run's is {min(calendars)}"
+            raise ConfigError(what, where=str(self.options.file), hint="run.calendar: standard")
 
     def _refuse_ambiguous(self, windows: Sequence[Interval]) -> None:
         ends = sorted(w.stop for w in windows)

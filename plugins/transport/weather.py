@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tradewind.couplers.coupling.calendars import Time, refuse_mixed, times_of
 from tradewind.errors import DataError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Weather:
         Surface pressure, Pa, shape ``(time, lat, lon)``.
     """
 
-    times: tuple[datetime, ...]
+    times: tuple[Time, ...]
     lat: Tensor
     lon: Tensor
     levels: Tensor
@@ -91,19 +91,22 @@ class Weather:
         fields = [f.sortby(names["level"], ascending=False) for f in fields[:2]] + fields[2:]
         for field in fields:
             _refuse_missing(field, names["time"], where)
-        times = tuple(_as_datetime(t) for t in u[names["time"]].values)
+        times = times_of(u[names["time"]].values, f"{where}, time")
         lat, lon, level = (fields[0][names[axis]] for axis in ("lat", "lon", "level"))
         axes = (_tensor(axis) for axis in (lat, lon, _with_units(level, "Pa", where)))
         return cls(times, *axes, *(_tensor(f) for f in fields))
 
-    def bracket(self, time: datetime) -> tuple[int, float]:
+    def bracket(self, time: Time) -> tuple[int, float]:
         """Return the index of the analysis at or before `time`, and the fraction of the way to the next.
 
         Raises
         ------
         DataError
             When `time` lies outside the file.
+        ConfigError
+            When it is of another calendar than the file's times.
         """
+        refuse_mixed(time, self.times[0], where="weather")
         if not self.times[0] <= time <= self.times[-1]:
             raise DataError(
                 f"no winds for {time:%Y-%m-%d %H:%M}", where="weather",
@@ -148,10 +151,6 @@ def _refuse_missing(field: xr.DataArray, time: str, where: str) -> None:
             f"{str(field[time].values[step])[:16]}",
             where=where, hint="fill them in time or space, or cut to the complete region",
         )  # fmt: skip
-
-
-def _as_datetime(value: np.datetime64) -> datetime:
-    return datetime.fromisoformat(str(value.astype("datetime64[s]")))
 
 
 def _tensor(field: xr.DataArray) -> Tensor:

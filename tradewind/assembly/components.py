@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 from pydantic import BaseModel
 
@@ -11,6 +12,7 @@ from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly, Member
 from tradewind.config import RunAs
 from tradewind.config.models import ComponentSection
+from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.fields import Spec
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.errors import ConfigError
@@ -37,7 +39,9 @@ def _member(assembly: Assembly, name: str, section: ComponentSection, faults: Fa
         if hasattr(component, "defaults"):
             member.defaults = component.defaults(member.layouts)
         if hasattr(component, "verify"):
-            component.verify(assembly.clock)
+            component.verify(_clock(assembly, name, section, faults))
+    with faults.at("components", name, "step"):
+        _refuse_inner_step(assembly, section, spec)
     with faults.at("components", name, "run_as"):
         _refuse_guard(section, spec)
     usable = isinstance(section.surrogate_options, BaseModel) and not faults.spoil(
@@ -55,6 +59,22 @@ def _refuse_guard(section: ComponentSection, spec: Spec) -> None:
     if spec.opaque and (section.run_as is RunAs.GUARDED or guard in {p.policy for p in section.policies}):
         what = f"a surrogate cannot make {', '.join(spec.opaque)} for the members that it answers"
         raise ConfigError(what, hint="use reference, surrogate or shadow, or declare all state as variables")
+
+
+def _clock(assembly: Assembly, name: str, section: ComponentSection, faults: Faults) -> Clock:
+    """Return the clock with the component's own steps; the run's where they are wrong and reported."""
+    if section.step is None or faults.spoil("components", name, "step"):
+        return assembly.clock
+    return replace(assembly.clock, step=section.step)
+
+
+def _refuse_inner_step(assembly: Assembly, section: ComponentSection, spec: Spec) -> None:
+    if spec.step_seconds is None:
+        return
+    step, inner = section.step or assembly.config.run.step, timedelta(seconds=spec.step_seconds)
+    if inner <= timedelta(0) or step % inner:
+        hint = f"choose a `step` that is a whole number of {inner}"
+        raise ConfigError(f"{section.plugin}'s internal step of {inner} does not divide {step}", hint=hint)
 
 
 def _layouts(spec: Spec) -> dict[str, Layout]:

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tradewind.config.faults import Fault
 from tradewind.config.values import Duration
+from tradewind.couplers.coupling.clock import longest_divisor
 from tradewind.errors import did_you_mean
 
 DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)
@@ -21,7 +22,9 @@ def step_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
     for name, section in _section(data, "components").items():
         step = _duration(section.get("step")) if isinstance(section, dict) else None
         if whole is not None and step is not None and whole % step:
-            what = f"the step ({step}) must divide run.step ({whole}), as {_divisor(whole, step)} would"
+            what = (
+                f"the step ({step}) must divide run.step ({whole}), as {longest_divisor(whole, step)} would"
+            )
             yield Fault(("components", str(name), "step"), what)
 
 
@@ -53,8 +56,3 @@ def _duration(text: object) -> timedelta | None:
         return None if text is None else DURATION.validate_python(text)
     except ValidationError:
         return None  # reported where the type is checked
-
-
-def _divisor(whole: timedelta, step: timedelta) -> timedelta:
-    """Return the longest length not above `step` that divides `whole`."""
-    return whole / -(-whole // step)

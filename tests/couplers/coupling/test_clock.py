@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradewind.couplers.coupling.calendars import Calendar
-from tradewind.couplers.coupling.clock import Clock
+from tradewind.couplers.coupling.clock import Clock, longest_divisor
 from tradewind.errors import ConfigError
 
 START = datetime(1996, 1, 10)
@@ -144,3 +144,18 @@ def test_steps_that_do_not_are_refused_with_ones_that_would(hours, better):
 def test_steps_go_forward(hours):
     with pytest.raises(ConfigError, match="do not divide"):
         clock().nested(hours * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "longest"), [(240, 180), (360, 360), (420, 360), (35, 30), (59, 45), (1, 1)]
+)
+def test_the_longest_divisor_of_six_hours_by_hand(minutes, longest):
+    assert longest_divisor(6 * HOUR, minutes * HOUR / 60) == longest * HOUR / 60
+
+
+@given(st.integers(1, 500), st.integers(1, 10**9))
+def test_the_longest_divisor_divides_and_is_not_too_long(seconds, microseconds):
+    whole, limit = timedelta(seconds=seconds), timedelta(microseconds=microseconds)
+    assert longest_divisor(whole, limit) <= limit or limit < timedelta(seconds=1)
+    if limit >= timedelta(seconds=1):
+        assert not whole % longest_divisor(whole, limit)

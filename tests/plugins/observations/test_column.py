@@ -10,6 +10,7 @@ import torch
 import xarray as xr
 from pydantic import ValidationError
 
+from tradewind.couplers.coupling.calendars import Calendar
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.operators import dot_test
@@ -274,6 +275,13 @@ def test_a_calendar_without_dates_is_refused(write):
     ds = dataset(time=[0.0, 1.0, 2.0])
     with pytest.raises(DataError, match="times are float64"):
         ColumnOperator(ColumnOptions(file=write(ds)), LAYOUT)
+
+
+@pytest.mark.parametrize("calendar", [Calendar.NOLEAP, Calendar.DAYS_360])
+def test_a_run_of_another_calendar_is_refused(column, calendar):
+    window = Interval(calendar.time(1996, 1, 16), calendar.time(1996, 1, 17))
+    with pytest.raises(ConfigError, match=f"made in the standard calendar, the run's is {calendar}"):
+        column().windows((window,))
 
 
 def test_the_file_is_looked_for_beside_the_run_config(tmp_path):

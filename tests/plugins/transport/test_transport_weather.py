@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradewind.errors import DataError, UnitsError
+from tradewind.couplers.coupling.calendars import Calendar
+from tradewind.errors import ConfigError, DataError, UnitsError
 from tradewind.plugins.transport.weather import Weather, hat_weights, interpolate, level_weights
 
 FIELDS = ("u", "v", "pressure", "lat", "lon", "levels")
@@ -127,6 +129,28 @@ def test_the_last_analysis_ends_the_last_interval(analyses):
 def test_a_time_outside_the_file_is_refused_with_what_it_covers(analyses, time):
     with pytest.raises(DataError, match="the file covers 1996-01-15 00:00 to 1996-01-16 00:00"):
         Weather.from_dataset(analyses).bracket(time)
+
+
+@pytest.mark.parametrize("calendar", [Calendar.NOLEAP, Calendar.DAYS_360])
+def test_winds_of_the_world_are_refused_in_a_run_of_another_calendar(analyses, calendar):
+    words = (
+        f"weather: 1996-01-15 06:00:00 is of the {calendar} calendar, 1996-01-15 .* of the standard calendar"
+    )
+    with pytest.raises(ConfigError, match=words):
+        Weather.from_dataset(analyses).bracket(calendar.time(1996, 1, 15, 6))
+
+
+@pytest.mark.parametrize("calendar", [Calendar.NOLEAP, Calendar.DAYS_360])
+def test_winds_of_another_calendar_serve_runs_of_that(analyses, calendar):
+    since = {"units": "hours since 1996-02-28", "calendar": str(calendar)}
+    moved = xr.decode_cf(
+        analyses.assign_coords(time=("time", 12.0 * np.arange(5), analyses.time.attrs | since))
+    )
+    weather = Weather.from_dataset(moved)
+    assert weather.times[2] == calendar.time(1996, 2, 28) + timedelta(days=1)
+    assert weather.bracket(calendar.time(1996, 2, 28, 18)) == (1, 0.5)
+    with pytest.raises(ConfigError, match="is of the standard calendar"):
+        weather.bracket(datetime(1996, 2, 28))
 
 
 def test_interpolation_by_hand():
