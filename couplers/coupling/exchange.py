@@ -10,9 +10,9 @@ from torch import Tensor
 
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.fields import Variable
+from tradewind.couplers.coupling.how import Merge
 from tradewind.couplers.coupling.ledger import LedgerEntry
 from tradewind.couplers.coupling.levels import LevelMap
-from tradewind.couplers.coupling.merging import Merge
 from tradewind.couplers.coupling.timing import Timing
 from tradewind.couplers.operators import Distributed, LinearOperator
 from tradewind.couplers.ranks.layout import Layout

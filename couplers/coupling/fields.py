@@ -65,6 +65,11 @@ class Variable:
         CF cell methods, such as ``"time: mean"``.
     halo
         Rings of neighbouring cells that the component needs filled.
+    levels
+        Coordinates of the levels (pressure, height, hybrid values), where the last of `extra` counts levels;
+        empty where they are not told.
+    interfaces
+        Coordinates between them, one more than levels.
     """
 
     name: str
@@ -74,6 +79,8 @@ class Variable:
     extra: tuple[tuple[str, int], ...] = ()
     cell_methods: str = ""
     halo: int = 0
+    levels: tuple[float, ...] = ()
+    interfaces: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

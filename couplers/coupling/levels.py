@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
 from math import isfinite, log
@@ -18,6 +17,7 @@ from typing import Protocol, TypeAlias
 import torch
 from torch import Tensor
 
+from tradewind.couplers.coupling.how import Along, Keep, Outside
 from tradewind.errors import SpecError
 
 Row: TypeAlias = tuple[tuple[int, float], ...]
@@ -34,32 +34,6 @@ class LevelMap(Protocol):
 
     def adjoint(self, cotangent: Tensor) -> Tensor:
         """Return the cotangent on the export's levels."""
-
-
-class Along(StrEnum):
-    """What an interpolation is linear in."""
-
-    LINEAR = "linear"
-    """The coordinate itself."""
-    LOG = "log"
-    """Its logarithm, as is usual for pressure."""
-
-
-class Outside(StrEnum):
-    """What becomes of what lies beyond the other side's levels."""
-
-    REFUSE = "refuse"
-    NEAREST = "nearest"
-    """It takes from, or goes to, the nearest level."""
-
-
-class Keep(StrEnum):
-    """What layers keep."""
-
-    MEAN = "mean"
-    """Values that hold per mass, such as mixing ratios: a layer's is the mean over its thickness."""
-    AMOUNT = "amount"
-    """Values that are amounts of a layer, such as kg m-2: they are shared out by thickness."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ This is how CMEPS merges (Danabasoglu et al. 2020, doi 10.1029/2019MS001916).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -27,15 +26,6 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-6
 """By how much fractions may miss 0, 1, and their sum 1."""
-
-
-class Merge(StrEnum):
-    """How an exchange goes together with others into the same import."""
-
-    SUM = "sum"
-    """It is added, whatever the others bring."""
-    FRACTIONS = "fractions"
-    """It is added, and its fraction and those of the others add up to 1."""
 
 
 def check_range(fraction: Tensor, end: End, tolerance: float = TOLERANCE) -> None:

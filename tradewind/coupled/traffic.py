@@ -13,8 +13,9 @@ from tradewind.coupled.plan import Channel, Give, Plan, Planned, Take
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.exchange import Exchange
 from tradewind.couplers.coupling.fields import Fields
+from tradewind.couplers.coupling.how import Merge
 from tradewind.couplers.coupling.ledger import LedgerEntry
-from tradewind.couplers.coupling.merging import Merge, check_fractions
+from tradewind.couplers.coupling.merging import check_fractions
 from tradewind.errors import LedgerError, SpecError
 
 Weighted = tuple[Tensor, Tensor]

@@ -10,13 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from tradewind.couplers.coupling.how import Along, Keep, Outside
 from tradewind.couplers.coupling.levels import (
-    Along,
-    Keep,
     LevelMap,
     LevelWeights,
     OneLevel,
-    Outside,
     interpolated,
     layered,
     selected,
