@@ -25,6 +25,24 @@ def tradewind_register_component(register: Register) -> None:
         options="tradewind.plugins.emissions.options:GriddedOptions",
         summary="an emission inventory on a grid of its own, constant in time",
     )
+    register(
+        "dataset",
+        factory="tradewind.plugins.prescribed.dataset:Dataset",
+        options="tradewind.plugins.prescribed.options:DatasetOptions",
+        summary="fields replayed from netCDF or Zarr, interpolated or averaged in time",
+    )
+    register(
+        "constant",
+        factory="tradewind.plugins.prescribed.constant:Constant",
+        options="tradewind.plugins.prescribed.options:ConstantOptions",
+        summary="fields that are one number each",
+    )
+    register(
+        "function",
+        factory="tradewind.plugins.prescribed.function:FunctionComponent",
+        options="tradewind.plugins.prescribed.options:FunctionOptions",
+        summary="a few lines of Python of the user's own",
+    )
 
 
 @hookimpl

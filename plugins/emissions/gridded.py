@@ -14,6 +14,7 @@ from tradewind.couplers.coupling.fields import Fields, Kind, Layouts, Spec, Stat
 from tradewind.couplers.grids import Grid
 from tradewind.errors import DataError
 from tradewind.plugins.emissions.options import GriddedOptions
+from tradewind.plugins.prescribed.files import find_variable, grid_of, open_data
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -32,27 +33,23 @@ class GriddedEmissions:
         self.options = options
 
     @cached_property
-    def _field(self) -> xr.DataArray:
-        import xarray as xr
-
+    def _read(self) -> tuple[xr.DataArray, Grid]:
+        """The variable, in memory, and its grid."""
         path, name = self.options.file, self.options.variable
-        if not path.is_file():
-            raise DataError("inventory file not found", where=str(path))
-        with xr.open_dataset(path) as ds:
-            if name not in ds:
-                known = ", ".join(map(str, ds.data_vars))
-                raise DataError(f"no variable {name!r}", where=str(path), hint=f"it holds {known}")
-            return ds[name].load()
+        with open_data(path, missing="inventory file not found") as ds:
+            field = find_variable(ds, name, str(path)).load()
+            return field, grid_of(ds, name, str(path))
 
-    @cached_property
+    @property
     def grid(self) -> Grid:
         """The inventory's grid."""
-        return Grid.from_dataset(self._field.to_dataset())
+        return self._read[1]
 
     def describe(self) -> Spec:
         """Return the spec: one export, equal to one parameter."""
-        units = str(self._field.attrs.get("units", ""))
-        variable = Variable(self.options.variable, units, self.grid, Kind.FLUX_INTENSIVE)
+        field, grid = self._read
+        units = str(field.attrs.get("units", ""))
+        variable = Variable(self.options.variable, units, grid, Kind.FLUX_INTENSIVE)
         return Spec(exports=(variable,), parameters=(variable,), linear=True)
 
     def defaults(self, layouts: Layouts) -> Fields:
@@ -63,15 +60,16 @@ class GriddedEmissions:
         DataError
             When the file holds NaN or infinite fluxes.
         """
-        values = np.asarray(self._field.values, dtype=np.float64).ravel()
+        name = self.options.variable
+        values = np.asarray(self._read[0].values, dtype=np.float64).ravel()
         missing = int((~np.isfinite(values)).sum())
         if missing:
             raise DataError(
-                f"{self.options.variable} holds {missing} missing or infinite values",
+                f"{name} holds {missing} missing or infinite values",
                 where=str(self.options.file), hint="write 0 where nothing is emitted",
             )  # fmt: skip
         whole = torch.from_numpy(values.copy())
-        return {self.options.variable: layouts[self.options.variable].scatter(whole)[None]}
+        return {name: layouts[name].scatter(whole)[None]}
 
     def initialize(self, spec: Spec, layouts: Layouts, members: int) -> State:
         """Return an empty state."""

@@ -1,1 +1,1 @@
-"""Components without physics of their own: data that are replayed, constants, and a few lines of user code."""
+"""Components without physics of their own: replayed data, constants, a few lines of user code."""
