@@ -34,6 +34,7 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="A.B=C", help="Replace a setting of the config; can be repeated."),
 ]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on from the files of run.restart.")]
 
 
 def _version(wanted: bool) -> None:
@@ -57,6 +58,7 @@ def tradewind(
 def run(
     config: Config,
     overrides: Overrides = None,
+    resume: Resume = False,
     as_json: AsJson = False,
     debug: Debug = False,
     mpi: Ranks = Mpi.AUTO,
@@ -64,8 +66,10 @@ def run(
     """Run a config and show the result."""
     with Session(mpi, debug) as session:
         from tradewind.execute import execute
+        from tradewind.simulation import Begin
 
-        result = execute(config, overrides or [], session.comm, session.progress)
+        begin = Begin.RESUME if resume else Begin.ANEW
+        result = execute(config, overrides or [], session.comm, session.progress, begin)
         if as_json:
             from tradewind.output.summary import summary
 

@@ -1,29 +1,26 @@
-"""``tradewind run``: from a run config to a posterior, its files and its report."""
+"""``tradewind run``: from a run config to a posterior, or to what its models simulate, and its files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from tradewind.assembly import Assembly, Member, assemble
-from tradewind.config import RunAs
+from tradewind.accounts import call_records, origin
+from tradewind.assembly import Assembly, assemble
+from tradewind.budget import EARTH_RADIUS
 from tradewind.coupled.forward import CoupledModel
 from tradewind.couplers.assimilation import Posterior, Progress
 from tradewind.couplers.assimilation.control import ScaledField
-from tradewind.couplers.assimilation.linearization import Count
 from tradewind.couplers.coupling.units import factor
 from tradewind.errors import ConfigError
 from tradewind.output.writing import write_outputs
-from tradewind.plugins.policies.shadow import Shadow
-from tradewind.plugins.registry import Role, StandsIn
-from tradewind.provenance import gather
-from tradewind.results import CallRecord, InversionResult, Totals
+from tradewind.results import InversionResult, SimulationResult, Totals
+from tradewind.simulation import Begin, simulate_assembled
 
-EARTH_RADIUS = 6_371_000.0
 SECONDS_PER_YEAR = 365.25 * 86400.0
 TG = 1e9
 """Kilograms in a teragram."""
@@ -34,8 +31,11 @@ def execute(
     overrides: Sequence[str] = (),
     comm: object | None = None,
     progress: Progress | None = None,
-) -> InversionResult:
-    """Run the inversion of a run config and write what it names under ``output:``.
+    begin: Begin = Begin.ANEW,
+) -> InversionResult | SimulationResult:
+    """Run a config and write what it names under ``output:``; with ``solve:`` it is an inversion.
+
+    Without, its models are run forward, see `tradewind.simulation`.
 
     Parameters
     ----------
@@ -47,11 +47,15 @@ def execute(
         mpi4py communicator; None: serial. Every rank gets the same result, rank 0 writes.
     progress
         Starts progress bars.
+    begin
+        Whether a forward run goes on from its restart files.
 
     Raises
     ------
     ConfigError
-        With every fault of the config, before anything runs.
+        With every fault of the config, before anything runs; when an inversion should go on.
+    LedgerError
+        When an exchange has lost or made more than its tolerance.
     TradewindError
         Whatever stops the run; no output is then left half-written.
     """
@@ -60,11 +64,22 @@ def execute(
         torch.set_num_threads(assembly.config.run.threads)
     output = assembly.config.output
     try:
-        result = invert(assembly, progress)
+        result = _result(assembly, progress, begin)
     finally:
         assembly.finalize()
     write_outputs(result, assembly.comm, output.file, output.report)
     return result
+
+
+def _result(
+    assembly: Assembly, progress: Progress | None, begin: Begin
+) -> InversionResult | SimulationResult:
+    if assembly.config.solve is None:
+        return simulate_assembled(assembly, progress, begin)
+    if begin is Begin.RESUME:
+        hint = "leave out --resume, or solve:"
+        raise ConfigError("an inversion has no restart files", where="--resume", hint=hint)
+    return invert(assembly, progress)
 
 
 @runtime_checkable
@@ -117,8 +132,8 @@ def summarised(assembly: Assembly, model: CoupledModel, posterior: Posterior) ->
         totals=totals(control, posterior, units),
         observations=observe.windows(assembly.windows),
         windows=assembly.windows,
-        calls=tuple(call_records(assembly, model)),
-        provenance=_provenance(assembly),
+        calls=tuple(call_records(assembly, model.calls)),
+        provenance=origin(assembly),
         notes=tuple(assembly.notes),
     )
 
@@ -185,73 +200,3 @@ def total_weights(control: ScaledField, units: str) -> Tensor:
     area = control.layout.scatter(torch.from_numpy(control.layout.grid.area)) * EARTH_RADIUS**2
     mass = factor(units, "kg m-2 s-1")
     return control.linearize(control.prior).adjoint(area * (mass * SECONDS_PER_YEAR / TG))
-
-
-# ---------------------------------------------------------------------- who answered
-def call_records(assembly: Assembly, model: CoupledModel) -> Iterator[CallRecord]:
-    """Yield who answered what, summed over ranks, in the order of the components."""
-    for name, member in assembly.members.items():
-        yield from _steps(assembly, name, member)
-        yield from _linearizations(assembly, name, member, model)
-
-
-def _steps(assembly: Assembly, name: str, member: Member) -> Iterator[CallRecord]:
-    for plugin, tally in assembly.callers[name].tally.items():
-        if plugin == member.section.plugin or _stands_in_for(assembly, plugin) is StandsIn.STEP:
-            count = Count(tally.calls, tally.calls, tally.seconds)
-            yield from _record(assembly, name, plugin, "step", count)
-
-
-def _stands_in_for(assembly: Assembly, surrogate: str) -> StandsIn | None:
-    return assembly.manager.descriptor(Role.SURROGATE, surrogate).stands_in_for
-
-
-def _linearizations(
-    assembly: Assembly, name: str, member: Member, model: CoupledModel
-) -> Iterator[CallRecord]:
-    reference = model.calls.counts.get((name, "reference"))
-    if member.section.run_as is not RunAs.SURROGATE:
-        note, plugin = _note(member.policies), member.section.plugin
-        yield from _record(assembly, name, plugin, "linearize", reference or Count(), note)
-    if member.surrogate is not None:
-        count = getattr(member.surrogate, "count", Count())
-        yield from _record(assembly, name, str(member.section.surrogate), "linearize", count)
-
-
-def _record(
-    assembly: Assembly, component: str, plugin: str, what: str, count: Count, note: str = ""
-) -> Iterator[CallRecord]:
-    every = assembly.comm.allgather((count.calls, count.columns, count.seconds))
-    calls, columns, seconds = (sum(part) for part in zip(*every, strict=True))
-    if calls:
-        yield CallRecord(component, plugin, what, int(calls), int(columns), float(seconds), note)
-
-
-def _note(policies: Sequence[Any]) -> str:
-    for part in policies:
-        if isinstance(part.target, Shadow):
-            return f"surrogate differs by {part.target.relative_difference:.1%} (root mean square)"
-    return ""
-
-
-def _provenance(assembly: Assembly) -> Mapping[str, Any]:
-    file = assembly.config.source.file
-    seen = {"observed": "observation", "observed_units": _observed_units(assembly), "control_units": "1"}
-    return gather(config=file.read_text(), inputs=[file, *_inputs(assembly)]) | seen
-
-
-def _observed_units(assembly: Assembly) -> str:
-    component, _, variable = assembly.observe.observes.partition(".") if assembly.observe else ("", "", "")
-    return assembly.members[component].spec.variable("exports", variable).units if component else ""
-
-
-def _inputs(assembly: Assembly) -> Iterator[Path]:
-    """Yield every file that the settings of a plugin in use name."""
-    for member in assembly.members.values():
-        used = [member.section.options]
-        if member.surrogate is not None:
-            used.append(member.section.surrogate_options)
-        for options in used:
-            yield from (p for p in dict(options).values() if isinstance(p, Path))
-    if assembly.config.observations is not None:
-        yield from (p for p in dict(assembly.config.observations.options).values() if isinstance(p, Path))

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from tradewind.budget import Budget
 from tradewind.couplers.assimilation import ObservationsByWindow, Posterior
 from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.coupling.fields import Variable
 
 if TYPE_CHECKING:
+    from tradewind.couplers.coupling.calendars import Time
     from tradewind.couplers.grids import Grid
 
 
@@ -95,3 +98,57 @@ class InversionResult:
     calls: Sequence[CallRecord]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class FieldSeries:
+    """A variable of a component at the times that the output asks for.
+
+    Attributes
+    ----------
+    port
+        Its ``component.variable``.
+    times
+        Ends of the steps after which it was read, in order.
+    values
+        Shape ``(time, *extra, cell)``.
+    """
+
+    port: str
+    variable: Variable
+    times: Sequence[Time]
+    values: Tensor
+
+
+@dataclass(frozen=True)
+class SimulationResult:
+    """Everything that a forward run gives to its file, its table and ``--json``.
+
+    Attributes
+    ----------
+    name
+        Name of the run (the config file's stem).
+    windows
+        Each was run from the components' initial state.
+    budgets
+        By exchange, in the declared order: its ledger.
+    observations
+        By window; empty where the config has none.
+    simulated
+        What the run says of them, by window, shape ``(m,)``.
+    fields
+        Those that the config asks for.
+    resumed
+        Windows that were finished, or begun, in an earlier run.
+    """
+
+    name: str
+    windows: Sequence[Interval]
+    budgets: Sequence[Budget]
+    observations: ObservationsByWindow = field(default_factory=dict)
+    simulated: Mapping[Interval, Tensor] = field(default_factory=dict)
+    fields: Sequence[FieldSeries] = ()
+    calls: Sequence[CallRecord] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    resumed: int = 0

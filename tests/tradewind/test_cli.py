@@ -79,9 +79,15 @@ class TestRun:
     def test_hands_over_what_was_asked(self, command, result):
         command.stand_in("execute", "execute", result)
         command("run", "permian.yaml", "--set", "a.b=c", "--set", "run.step=6h")
-        path, overrides, comm, progress = command.asked[0]
+        path, overrides, comm, progress, begin = command.asked[0]
         assert (str(path), overrides, comm) == ("permian.yaml", ["a.b=c", "run.step=6h"], None)
         assert callable(progress("x", 1))
+        assert begin == "anew"
+
+    def test_goes_on_when_asked(self, command, result):
+        command.stand_in("execute", "execute", result)
+        command("run", "permian.yaml", "--resume")
+        assert command.asked[0][-1] == "resume"
 
 
 class TestFailures:

@@ -8,7 +8,8 @@ from pathlib import Path
 from tradewind.assembly.components import build_callers, build_members
 from tradewind.assembly.exchanges import build_exchanges
 from tradewind.assembly.faults import Faults
-from tradewind.assembly.inversion import build_control, build_observations, build_solver, check_outputs
+from tradewind.assembly.inversion import build_control, build_observations, build_solver
+from tradewind.assembly.outputs import check_outputs
 from tradewind.assembly.parts import Assembly
 from tradewind.config import RunConfig
 from tradewind.config.faults import config_error

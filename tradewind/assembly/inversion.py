@@ -1,4 +1,4 @@
-"""Control, observations and solver of an inversion, and the files that it will write."""
+"""Control, observations and solver of an inversion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from tradewind.couplers.assimilation.control import Clustering, Per, PriorError,
 from tradewind.couplers.coupling.fields import Variable
 from tradewind.couplers.coupling.units import factor
 from tradewind.errors import ConfigError, DataError, UnitsError, did_you_mean
-from tradewind.output.files import check_writable
 from tradewind.plugins.registry import Role
 
 if TYPE_CHECKING:
@@ -132,12 +131,3 @@ def _without_adjoint(assembly: Assembly) -> Iterator[str]:
     for name, member in assembly.members.items():
         if not member.spec.differentiable and member.surrogate is None:
             yield name
-
-
-def check_outputs(assembly: Assembly, faults: Faults) -> None:
-    """Refuse files that could not be written at the end of a long run."""
-    files = {"file": assembly.config.output.file, "report": assembly.config.output.report}
-    for key, path in files.items():
-        if path is not None:
-            with faults.at("output", key):
-                check_writable(path)

@@ -9,33 +9,31 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from tradewind.couplers.grids.grid import GridKind
 from tradewind.errors import SpecError
 from tradewind.output import files
+from tradewind.output.coordinates import (
+    Variables,
+    auxiliary_names,
+    clock,
+    grid_coordinates,
+    periods,
+    variable,
+)
 from tradewind.output.fit import STAGES, Comparison, array, compare
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from tradewind.couplers.grids import Grid
-    from tradewind.results import InversionResult
+    from tradewind.results import InversionResult, SimulationResult
 
-Variables: TypeAlias = "dict[str, xr.Variable]"
 CONVENTIONS = "CF-1.10"
-CLOCK = {"units": "seconds since 1970-01-01", "calendar": "proleptic_gregorian", "dtype": "float64"}
-NO_FILL = {"_FillValue": None}
-COORDINATES = {
-    "lat": {"standard_name": "latitude", "units": "degrees_north"},
-    "lon": {"standard_name": "longitude", "units": "degrees_east"},
-}
 STANDARD_NAMES = {"time": "time", "latitude": "latitude", "longitude": "longitude"}
 
 
@@ -70,29 +68,27 @@ def posterior_dataset(result: InversionResult) -> xr.Dataset:
         | _fit(result, comparison)
         | _scalars(result)
     )
-    coords = _grid(result.grid) | _elements(result) | _windows(result) | _places(comparison)
+    coords = (
+        grid_coordinates(result.grid)
+        | _elements(result)
+        | periods("window", "window", result.windows, "end of the window")
+        | places(comparison)
+    )
     return xr.Dataset(data, coords=coords, attrs=attributes(result))
 
 
-def performance_dataset(result: InversionResult) -> xr.Dataset:
+def performance_dataset(result: InversionResult | SimulationResult) -> xr.Dataset:
     """Return which plugin answered how many calls and how long that took."""
     records = result.calls
     texts = {n: [getattr(r, n) for r in records] for n in ("component", "plugin", "what", "note")}
-    data: Variables = {n: _variable("record", np.array(v, dtype=object), "", n, "") for n, v in texts.items()}
+    data: Variables = {n: variable("record", np.array(v, dtype=object), "", n, "") for n, v in texts.items()}
     counts = {"calls": "answered calls, over all ranks", "columns": "Jacobian columns or members answered"}
     for name, meaning in counts.items():
         values = np.array([getattr(r, name) for r in records], dtype=np.int64)
-        data[name] = _variable("record", values, "1", meaning, "")
+        data[name] = variable("record", values, "1", meaning, "")
     took = np.array([r.seconds for r in records], dtype=np.float64)
-    data["seconds"] = _variable("record", took, "s", "wall-clock time, summed over ranks", "")
+    data["seconds"] = variable("record", took, "s", "wall-clock time, summed over ranks", "")
     return xr.Dataset(data, attrs={"title": f"Model calls of {result.name}: varies from run to run"})
-
-
-def _variable(
-    dims: str | Sequence[str], values: Any, units: str, long_name: str, comment: str, **more: str
-) -> xr.Variable:
-    attrs = {"long_name": long_name, "units": units, "comment": comment} | more
-    return xr.Variable(dims, values, {k: v for k, v in attrs.items() if v})
 
 
 def _fields(result: InversionResult) -> Variables:
@@ -105,12 +101,12 @@ def _fields(result: InversionResult) -> Variables:
         "element_of_cell": (result.cluster, "", "control element of the cell"),
     }
     dims = result.grid.dims
-    out = {n: _variable(dims, _cells(result, t, n), u, long, "") for n, (t, u, long) in fields.items()}
+    out = {n: variable(dims, _cells(result, t, n), u, long, "") for n, (t, u, long) in fields.items()}
     out["posterior"].attrs["ancillary_variables"] = "posterior_sigma sensitivity"
     out["sensitivity"].attrs["comment"] = "diagonal of the averaging kernel: 0 all prior, 1 all observations"
     out["element_of_cell"].attrs["comment"] = "index along element; -1 where the cell belongs to none"
-    for variable in out.values() if result.grid.kind is not GridKind.LATLON else ():
-        variable.encoding["coordinates"] = "lat lon"
+    for field in out.values() if (names := auxiliary_names(result.grid)) else ():
+        field.encoding["coordinates"] = names
     return out
 
 
@@ -123,51 +119,6 @@ def _cells(result: InversionResult, tensor: Tensor, name: str) -> NDArray[Any]:
     if values.dtype.kind == "i":
         return values.astype(np.int32).reshape(result.grid.shape)
     return values.astype(np.float64).reshape(result.grid.shape)
-
-
-def _grid(grid: Grid) -> Variables:
-    sides = (("lat", grid.lat, grid.lat_corners), ("lon", grid.lon, grid.lon_corners))
-    out: Variables = {}
-    for name, centres, corners in sides:
-        if grid.kind is GridKind.LATLON:
-            out |= _axis(name, centres, corners, grid.shape)
-        else:
-            out |= _auxiliary(name, centres, corners, grid)
-    return out
-
-
-def _axis(
-    name: str, centres: NDArray[np.float64], corners: NDArray[np.float64] | None, shape: tuple[int, ...]
-) -> Variables:
-    """Return one coordinate of a rectilinear grid and its bounds: along the first column or row."""
-    along = slice(None, None, shape[1]) if name == "lat" else slice(shape[1])
-    attrs = dict(COORDINATES[name]) | {"axis": {"lat": "Y", "lon": "X"}[name]}
-    out: Variables = {name: xr.Variable(name, centres[along], attrs, encoding=dict(NO_FILL))}
-    if corners is None:
-        return out
-    edges = np.stack([corners[along].min(1), corners[along].max(1)], axis=1)
-    return out | _bounds(out[name], name, _ordered(edges, centres[along]), "bnds")
-
-
-def _auxiliary(
-    name: str, centres: NDArray[np.float64], corners: NDArray[np.float64] | None, grid: Grid
-) -> Variables:
-    """Return one coordinate of a grid whose cells each have their own, and its corners."""
-    values = centres.reshape(grid.shape)
-    out: Variables = {name: xr.Variable(grid.dims, values, dict(COORDINATES[name]), encoding=dict(NO_FILL))}
-    if corners is None:
-        return out
-    return out | _bounds(out[name], name, corners.reshape(*grid.shape, -1), "vertex")
-
-
-def _bounds(of: xr.Variable, name: str, values: NDArray[np.float64], dim: str) -> Variables:
-    of.attrs["bounds"] = f"{name}_bnds"
-    return {f"{name}_bnds": xr.Variable((*of.dims, dim), values, encoding=dict(NO_FILL))}
-
-
-def _ordered(bounds: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
-    # CF: bounds run the way the coordinate runs
-    return bounds[:, ::-1] if len(centres) > 1 and centres[1] < centres[0] else bounds
 
 
 def _control(result: InversionResult) -> Variables:
@@ -184,7 +135,7 @@ def _control(result: InversionResult) -> Variables:
     for name, (matrix, its_units) in matrices.items():
         if matrix is not None:
             dims = ("element", "element_2")
-            out[name] = _variable(dims, array(matrix), its_units, name.replace("_", " "), "")
+            out[name] = variable(dims, array(matrix), its_units, name.replace("_", " "), "")
     if posterior.covariance is not None:
         sigma = posterior.covariance.diagonal().sqrt()
         out["x_posterior_sigma"] = _vector(result, sigma, units, "standard error of x_posterior")
@@ -194,36 +145,23 @@ def _control(result: InversionResult) -> Variables:
 def _vector(result: InversionResult, values: Tensor, units: str, long_name: str) -> xr.Variable:
     if values.shape != result.prior.shape:
         raise SpecError(f"shape {tuple(values.shape)} for {len(result.prior)} elements", where=long_name)
-    return _variable("element", array(values), units, long_name, "")
+    return variable("element", array(values), units, long_name, "")
 
 
 def _elements(result: InversionResult) -> Variables:
     numbers = np.arange(len(result.prior), dtype=np.int32)
     meaning = {"element": "control element", "element_2": "control element, as column"}
-    return {name: _variable(name, numbers, "", long, "") for name, long in meaning.items()}
+    return {name: variable(name, numbers, "", long, "") for name, long in meaning.items()}
 
 
-def _windows(result: InversionResult) -> Variables:
-    edges = np.array([[_utc(w.start), _utc(w.stop)] for w in result.windows], dtype="datetime64[ns]")
-    edges = edges.reshape(-1, 2)
-    attrs = {"standard_name": "time", "long_name": "end of the window", "bounds": "window_bnds"}
-    return {
-        "window": xr.Variable("window", edges[:, 1], attrs, encoding=dict(CLOCK)),
-        "window_bnds": xr.Variable(("window", "bnds"), edges, encoding=dict(CLOCK)),
-    }
-
-
-def _utc(time: datetime) -> datetime:
-    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
-
-
-def _places(comparison: Comparison) -> Variables:
+def places(comparison: Comparison) -> Variables:
+    """Return where and when the observations were made, along ``observation``."""
     units = {"latitude": "degrees_north", "longitude": "degrees_east"}
     out: Variables = {}
     for name, values in comparison.coordinates.items():
         attrs = {"long_name": f"{name} of the observation", "standard_name": STANDARD_NAMES.get(name, "")}
         attrs |= {"units": units.get(name, "")}
-        encoding = dict(CLOCK) if values.dtype.kind == "M" else {}
+        encoding = clock(values) if values.dtype.kind in "MO" else {}
         kept = {k: v for k, v in attrs.items() if v}
         out[f"observation_{name}"] = xr.Variable("observation", values, kept, encoding=encoding)
     return out
@@ -237,10 +175,10 @@ def _observations(result: InversionResult, comparison: Comparison) -> Variables:
         "y_prior": (comparison.simulated["prior"], f"{what}, simulated from the prior"),
         "y_posterior": (comparison.simulated["posterior"], f"{what}, simulated from the posterior"),
     }
-    out = {name: _variable("observation", v, units, long, "") for name, (v, long) in columns.items()}
+    out = {name: variable("observation", v, units, long, "") for name, (v, long) in columns.items()}
     out["y"].attrs["ancillary_variables"] = "y_sigma"
     comment = "index along window"
-    out["window_of_observation"] = _variable("observation", comparison.window, "", "window", comment)
+    out["window_of_observation"] = variable("observation", comparison.window, "", "window", comment)
     return out
 
 
@@ -256,9 +194,9 @@ def _fit(result: InversionResult, comparison: Comparison) -> Variables:
         misfit, windows = comparison.misfit(stage), comparison.by_window(stage)
         for name, meaning in (("bias", "mean"), ("rmse", "root mean square")):
             long = f"{meaning} of simulated minus observed, {stage}"
-            out[f"{name}_{stage}"] = _variable((), getattr(misfit, name), units, long, "")
+            out[f"{name}_{stage}"] = variable((), getattr(misfit, name), units, long, "")
             by_window = np.array([getattr(m, name) for m in windows], dtype=np.float64)
-            out[f"window_{name}_{stage}"] = _variable("window", by_window, units, f"{long}, by window", "")
+            out[f"window_{name}_{stage}"] = variable("window", by_window, units, f"{long}, by window", "")
     return out
 
 
@@ -274,22 +212,27 @@ def _scalars(result: InversionResult) -> Variables:
         numbers["dofs"] = (result.posterior.dofs, "1", "degrees of freedom for signal")
     for name, value in result.posterior.cost.items():
         numbers[f"cost_{name}"] = (value, "1", f"cost function, {name.replace('_', ' ')}")
-    return {n: _variable((), float(v), units, long, "") for n, (v, units, long) in numbers.items()}
+    return {n: variable((), float(v), units, long, "") for n, (v, units, long) in numbers.items()}
 
 
 def attributes(result: InversionResult) -> dict[str, str | int | float]:
     """Return the global attributes: CF's own, and the run's provenance under names of its own."""
-    told = result.provenance
+    title = f"Inversion of {result.target}: {result.name}"
+    return described(title, result.provenance, result.notes)
+
+
+def described(title: str, told: Mapping[str, Any], notes: Sequence[str] = ()) -> dict[str, str | int | float]:
+    """Return global attributes of a file with this title, provenance and notes."""
     version = told.get("tradewind", "")
     fixed: dict[str, str | int | float] = {
         "Conventions": CONVENTIONS,
-        "title": f"Inversion of {result.target}: {result.name}",
+        "title": title,
         "source": f"tradewind {version}".strip(),
         "history": f"{told.get('created', '')} {told.get('command', 'tradewind')}".strip(),
     }
     own = {_attribute_name(k): _attribute(v) for k, v in told.items() if v is not None}
-    notes = {"comment": "\n".join(result.notes)} if result.notes else {}
-    return own | notes | fixed
+    comment = {"comment": "\n".join(notes)} if notes else {}
+    return own | comment | fixed
 
 
 def _attribute_name(name: str) -> str:

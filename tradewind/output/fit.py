@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from tradewind.couplers.assimilation import Observations
+    from tradewind.couplers.assimilation import Observations, ObservationsByWindow
     from tradewind.couplers.coupling.component import Interval
     from tradewind.results import InversionResult
 
@@ -91,22 +92,45 @@ class Comparison:
 
 
 def compare(result: InversionResult) -> Comparison:
-    """Lay out the observations of `result` one after the other.
+    """Lay out the observations of `result` one after the other, beside both of its simulations.
 
     Raises
     ------
     SpecError
         When a window has another number of simulated observations than of observations.
     """
-    seen = [(n, w, result.observations[w]) for n, w in enumerate(result.windows) if w in result.observations]
+    return laid_out(result.windows, result.observations, result.posterior.simulated, STAGES)
+
+
+def laid_out(
+    windows: Sequence[Interval],
+    observations: ObservationsByWindow,
+    simulated: Mapping[Interval, Mapping[str, Tensor]],
+    stages: Sequence[str],
+) -> Comparison:
+    """Lay out observations one after the other, in the order of their windows.
+
+    Parameters
+    ----------
+    simulated
+        By window and stage, shape ``(m,)``.
+    stages
+        Simulations that are wanted; NaN where one is missing.
+
+    Raises
+    ------
+    SpecError
+        When a window has another number of simulated observations than of observations.
+    """
+    seen = [(n, w, observations[w]) for n, w in enumerate(windows) if w in observations]
     return Comparison(
         y=_joined([array(o.y) for _, _, o in seen]),
         sigma=_joined([_sigma(o) for _, _, o in seen]),
-        simulated={s: _joined([_simulated(result, w, o, s) for _, w, o in seen]) for s in STAGES},
+        simulated={s: _joined([_simulated(simulated, w, o, s) for _, w, o in seen]) for s in stages},
         window=np.repeat(
             np.array([n for n, _, _ in seen], dtype=np.int32), [len(o) for _, _, o in seen]
         ).astype(np.int32),
-        windows=len(result.windows),
+        windows=len(windows),
         coordinates=_coordinates([o for _, _, o in seen]),
     )
 
@@ -122,8 +146,13 @@ def _sigma(observations: Observations) -> Array:
     return sigma
 
 
-def _simulated(result: InversionResult, window: Interval, observations: Observations, stage: str) -> Array:
-    values = result.posterior.simulated.get(window, {}).get(stage)
+def _simulated(
+    simulated: Mapping[Interval, Mapping[str, Tensor]],
+    window: Interval,
+    observations: Observations,
+    stage: str,
+) -> Array:
+    values = simulated.get(window, {}).get(stage)
     if values is None:
         return np.full(len(observations), np.nan)
     if len(values) != len(observations):
@@ -143,4 +172,6 @@ def _coordinates(parts: Sequence[Observations]) -> dict[str, NDArray[Any]]:
 
 def _coordinate(values: Any) -> NDArray[Any]:
     out = np.asarray(values)
-    return out.astype("datetime64[ns]") if out.dtype.kind in "OM" else out
+    # moments of other calendars than the world's stay the objects that they are
+    ours = out.dtype.kind == "M" or (out.dtype.kind == "O" and isinstance(out.flat[0], datetime))
+    return out.astype("datetime64[ns]") if ours else out

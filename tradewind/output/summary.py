@@ -7,13 +7,31 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tradewind.output.fit import STAGES, compare
+from tradewind.results import InversionResult, SimulationResult
 
 if TYPE_CHECKING:
-    from tradewind.results import CallRecord, InversionResult
+    from tradewind.results import CallRecord
 
 
-def summary(result: InversionResult) -> dict[str, Any]:
-    """Return what ``--json`` prints: plain strings, integers, floats, and None where a number is not known.
+def summary(result: InversionResult | SimulationResult) -> dict[str, Any]:
+    """Return what ``--json`` prints: plain strings, integers and floats, None where a number is not known."""
+    return _forward(result) if isinstance(result, SimulationResult) else _inversion(result)
+
+
+def _forward(result: SimulationResult) -> dict[str, Any]:
+    """Return the figures of a forward run; ``exchanges`` has totals and residuals by ``source -> target``."""
+    from tradewind.output.simulation import budget_figures, simulation_figures
+
+    exchanges = {
+        budget.exchange: {key: _plain(value) for key, value in budget_figures(budget).items()}
+        for budget in result.budgets
+    }
+    figures = {key: _plain(value) for key, value in simulation_figures(result).items()}
+    return figures | {"exchanges": exchanges, "notes": list(result.notes), "calls": calls(result.calls)}
+
+
+def _inversion(result: InversionResult) -> dict[str, Any]:
+    """Return the figures of an inversion.
 
     Keys are ``name``, ``target``, ``units``, ``total_prior``, ``total_prior_sigma``, ``total_posterior``,
     ``total_posterior_sigma``, ``dofs``, ``elements``, ``windows``, ``observations``, ``bias_prior``,

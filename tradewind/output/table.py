@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group
@@ -11,24 +12,33 @@ from rich.text import Text
 from tradewind.output import words
 from tradewind.output.dataset import observed_units
 from tradewind.output.fit import Comparison, compare
+from tradewind.output.simulation import simulation_table
+from tradewind.results import SimulationResult
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from tradewind.results import InversionResult
+    from tradewind.results import CallRecord, InversionResult
 
 
-def terminal_table(result: InversionResult) -> Group:
-    """Return totals, fit, DOFS and calls by plugin, to be printed by a rich console."""
-    comparison = compare(result)
-    parts: list[RenderableType] = [_numbers(result, comparison), _footing(result, comparison)]
+def terminal_table(result: InversionResult | SimulationResult) -> Group:
+    """Return what the run has found, and calls by plugin, to be printed by a rich console.
+
+    Of an inversion totals, fit and DOFS, of a forward run the ledger.
+    """
+    parts: list[RenderableType] = []
+    if isinstance(result, SimulationResult):
+        parts.append(simulation_table(result))
+    else:
+        comparison = compare(result)
+        parts += [_numbers(result, comparison), _footing(result, comparison)]
     if result.calls:
-        parts.append(_calls(result))
+        parts.append(_calls(result.calls))
     parts += [Text(f"note: {note}", style="yellow") for note in result.notes]
     return Group(*parts)
 
 
-def print_table(result: InversionResult, console: Console, rank: int = 0) -> None:
+def print_table(result: InversionResult | SimulationResult, console: Console, rank: int = 0) -> None:
     """Print the table on rank 0: in colour on a terminal, as plain text elsewhere."""
     if rank == 0:
         console.print(terminal_table(result), highlight=False)
@@ -61,13 +71,13 @@ def _footing(result: InversionResult, comparison: Comparison) -> Text:
     return Text(f"DOFS {words.number(result.posterior.dofs)} from {counts}", style="dim")
 
 
-def _calls(result: InversionResult) -> Table:
+def _calls(calls: Sequence[CallRecord]) -> Table:
     table = Table(title="Who answered", title_justify="left", title_style="bold")
     for name in ("component", "plugin", "call"):
         table.add_column(name)
     for name in ("calls", "columns", "time"):
         table.add_column(name, justify="right")
-    for r in result.calls:
+    for r in calls:
         counts = (words.whole(r.calls), words.whole(r.columns), words.seconds(r.seconds))
         table.add_row(Text(r.component), Text(r.plugin), r.what, *counts)
         if r.note:

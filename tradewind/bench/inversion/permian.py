@@ -62,8 +62,8 @@ def true_total() -> float:
     """Return the total of the twin's true emissions, Tg a year."""
     import xarray as xr
 
-    from tradewind.couplers.grids import Grid
     from tradewind.budget import EARTH_RADIUS
+    from tradewind.couplers.grids import Grid
     from tradewind.execute import SECONDS_PER_YEAR, TG
 
     with xr.open_dataset(examples() / "permian_truth.nc") as ds:

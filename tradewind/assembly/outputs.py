@@ -1,0 +1,78 @@
+"""What a run will write, looked at before it starts: files, fields of forward runs, restart files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tradewind.assembly.faults import Faults
+from tradewind.couplers.coupling.alarms import alarm
+from tradewind.errors import DataError, did_you_mean
+from tradewind.output.files import check_writable
+
+if TYPE_CHECKING:
+    from tradewind.assembly.parts import Assembly
+    from tradewind.couplers.coupling.alarms import Alarm
+
+
+def check_outputs(assembly: Assembly, faults: Faults) -> None:
+    """Refuse files that could not be written at the end of a long run, and fields that nobody has."""
+    output, restart = assembly.config.output, assembly.config.run.restart
+    for key, path in {"file": output.file, "report": output.report}.items():
+        if path is not None:
+            with faults.at("output", key):
+                check_writable(path)
+    if restart is not None:
+        with faults.at("run", "restart", "folder"):
+            _check_folder(restart.folder)
+    _check_fields(assembly, faults)
+    assembly.notes += _without_effect(assembly)
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder that is none, or could not be made."""
+    if folder.exists() and not folder.is_dir():
+        raise DataError("this is a file", where=str(folder), hint="name a folder, it is made when missing")
+    check_writable(folder / "restart" if folder.exists() else folder)
+
+
+def _check_fields(assembly: Assembly, faults: Faults) -> None:
+    known = list(_readable(assembly))
+    for number, field in enumerate(assembly.config.output.fields):
+        if field.component in assembly.members and str(field) not in known:
+            what = f"nothing of the name {str(field)!r} is exported, imported or kept"
+            faults.add(("output", "fields", number), f"{what}, {did_you_mean(str(field), known)}")
+    with faults.at("output", "every"):
+        fields_alarm(assembly)
+
+
+def _readable(assembly: Assembly) -> Iterator[str]:
+    for name, member in assembly.members.items():
+        for variable in (*member.spec.exports, *member.spec.imports, *member.spec.state):
+            yield f"{name}.{variable.name}"
+
+
+def fields_alarm(assembly: Assembly) -> Alarm:
+    """Return when fields are read.
+
+    Raises
+    ------
+    ConfigError
+        When that would be within a coupling interval, or never.
+    """
+    clock = assembly.clock
+    return alarm(assembly.config.output.every or clock.step, clock, "output.every")
+
+
+def _without_effect(assembly: Assembly) -> Iterator[str]:
+    """Yield which settings change nothing: a config may serve inversions and forward runs."""
+    config = assembly.config
+    if config.solve is None:
+        if config.output.report is not None:
+            yield "output.report is of inversions: a forward run makes none"
+        return
+    if config.output.fields:
+        yield "output.fields are of forward runs: an inversion writes none of them"
+    if config.run.restart is not None:
+        yield "run.restart is of forward runs: an inversion keeps no restart files"
