@@ -12,20 +12,21 @@ import torch
 from torch import Tensor
 
 from tradewind.couplers.coupling.component import Interval, Key
-from tradewind.couplers.coupling.fields import Fields, Kind, Layouts, Spec, State, Variable
+from tradewind.couplers.coupling.fields import Fields, Kind, Layouts, PerMember, Spec, State, Variable
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import Communicator
 from tradewind.errors import PluginError
 from tradewind.plugins.prescribed.constant import declared, spread
-from tradewind.plugins.prescribed.draws import Random, seeded
+from tradewind.plugins.prescribed.draws import Random, of_bytes, seeded, to_bytes
 from tradewind.plugins.prescribed.grids import make_grid
 from tradewind.plugins.prescribed.options import FunctionOptions, ParameterOptions, PortOptions
 from tradewind.plugins.prescribed.user_code import Function
 
 GIVEN = ("imports", "state", "parameters", "interval", "cells", "random")
 """What a function may ask for, by the names of its arguments."""
-RANDOM, MEMBERS = "random", "members"
+RANDOM = "random"
+"""The argument, and the key of the streams among the extras of a state."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +93,8 @@ class FunctionComponent:
         """
         self.function.check()
         said = self.options
+        if said.linear and self.function.asks_for(RANDOM):
+            raise self._error("draws random numbers", "then it is not `linear`")
         return Spec(
             imports=self._ports(said.imports),
             exports=self._ports(said.exports),
@@ -121,12 +124,10 @@ class FunctionComponent:
         """Return the initial state of the config, and where the stream of random numbers begins."""
         self._layout = layouts[next(iter(self.options.exports))]
         fields = {name: self._initial(name, members) for name in self.options.state}
-        extras: dict[str, Any] = {}
-        if self.function.may_ask_for(RANDOM):
-            extras[RANDOM] = seeded(self.options.seed)
-        if not (spec.state or spec.imports or spec.parameters):
-            extras[MEMBERS] = members
-        return State(fields, extras)
+        streams = seeded(self.options.seed, members)
+        if self.function.may_ask_for(RANDOM) or not (spec.state or spec.imports or spec.parameters):
+            return State(fields, {RANDOM: streams})  # they also tell how many members there are
+        return State(fields)
 
     def _initial(self, name: str, members: int) -> Tensor:
         said = self.options.state[name]
@@ -152,16 +153,16 @@ class FunctionComponent:
         given = {("state", k): v for k, v in state.fields.items()}
         given |= {("import", k): v for k, v in imports.items()}
         given |= {("parameter", k): v for k, v in parameters.items()}
-        members = next((len(v) for v in given.values()), state.extras.get(MEMBERS, 1))
-        random = Random(state.extras[RANDOM], self._owned) if RANDOM in state.extras else None
+        streams = state.extras.get(RANDOM, PerMember())
+        members = next((len(v) for v in given.values()), len(streams))
+        random = Random(streams, self._owned) if streams else None
         before = {key: value._version for key, value in given.items()}
         fields = {"imports": dict(imports), "state": dict(state.fields), "parameters": dict(parameters)}
         cells = Cells(*self._places, members)
         answer = self.function({**fields, "interval": interval, "cells": cells, "random": random})
         self._refuse_changes(given, before)
         exports, new = self._checked(answer, members)
-        extras = state.extras if random is None else {**state.extras, RANDOM: random.state}
-        return exports, State(new, extras)
+        return exports, State(new, {} if random is None else {RANDOM: random.streams})
 
     @property
     def _owned(self) -> Layout:
@@ -212,6 +213,21 @@ class FunctionComponent:
 
     def _error(self, what: str, hint: str) -> PluginError:
         return PluginError(what, where=self.function.where, hint=hint)
+
+    # ------------------------------------------------------------------ restart files
+    def save_state(self, state: State) -> Mapping[str, bytes]:
+        """Return where the random numbers stand; see `tradewind.couplers.coupling.component.OwnMemory`."""
+        return {RANDOM: to_bytes(state.extras[RANDOM])} if RANDOM in state.extras else {}
+
+    def load_state(self, fields: Fields, saved: Mapping[str, bytes]) -> State:
+        """Return a state whose random numbers go on where they stood.
+
+        Raises
+        ------
+        DataError
+            When `saved` does not say where.
+        """
+        return State(fields, {name: of_bytes(content) for name, content in saved.items()})
 
     def finalize(self) -> None:
         """Nothing is held."""

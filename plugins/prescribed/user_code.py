@@ -36,9 +36,8 @@ class UserCode:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, TradewindError) or not isinstance(error, Exception | SystemExit):
-            return
-        raise self.error(error, trace) from error
+        if isinstance(error, Exception | SystemExit):
+            raise self.error(error, trace) from error
 
     def error(self, error: BaseException, trace: TracebackType | None) -> PluginError:
         """Return the error that tells of `error`, with the last line of the user's that it came through."""
@@ -47,7 +46,8 @@ class UserCode:
             lines = [error.lineno]
         where = f"{self.source.file}, function {self.function!r}"
         where += f", line {lines[-1]}" if lines else ""
-        return PluginError(f"{type(error).__name__}: {error}", where=where)
+        what = str(error) if isinstance(error, TradewindError) else f"{type(error).__name__}: {error}"
+        return PluginError(what, where=where)
 
 
 @dataclass(frozen=True)
@@ -113,22 +113,33 @@ class Function:
         PluginError
             When it cannot be read or compiled, or holds no such function.
         """
+        if self.name not in self._named:
+            hint = did_you_mean(self.name, self._named)
+            raise PluginError(f"{self.file.name} defines no {self.name!r}", where=self.where, hint=hint)
+        self._refuse_unknown(self._named[self.name].needed)
+
+    @cached_property
+    def _named(self) -> Mapping[str, Signature]:
         with UserCode(self.source, self.name):
-            tree = ast.parse(self.source.text, str(self.source.file))
-        named = dict(_definitions(tree))
-        if self.name not in named:
-            raise PluginError(
-                f"{self.file.name} defines no {self.name!r}",
-                where=self.where,
-                hint=did_you_mean(self.name, named),
-            )
-        self._refuse_unknown(named[self.name].needed)
+            return dict(_definitions(ast.parse(self.source.text, str(self.source.file))))
 
     def _refuse_unknown(self, needed: tuple[str, ...]) -> None:
         for name in needed:
             if name not in self.known:
                 hint = f"it may ask for {', '.join(self.known)}"
                 raise PluginError(f"there is no {name!r} to be given", where=self.where, hint=hint)
+
+    def may_ask_for(self, name: str) -> bool:
+        """Return whether `name` may be among its arguments, as far as that is told without running it."""
+        found = self._signature()
+        return found.names is None or name in found.names
+
+    def asks_for(self, name: str) -> bool:
+        """Return whether `name` is surely among its arguments."""
+        return name in (self._signature().names or ())
+
+    def _signature(self) -> Signature:
+        return self._named.get(self.name, Signature())
 
     # ------------------------------------------------------------------ running it
     @cached_property
@@ -148,12 +159,6 @@ class Function:
         asked = signature(function).parameters
         self._refuse_unknown(tuple(k for k, v in asked.items() if v.default is v.empty))
         return function, tuple(name for name in asked if name in self.known)
-
-    def may_ask_for(self, name: str) -> bool:
-        """Return whether `name` may be among its arguments, as far as that is told without running it."""
-        with UserCode(self.source, self.name):
-            found = dict(_definitions(ast.parse(self.source.text))).get(self.name, Signature())
-        return found.names is None or name in found.names
 
     def __call__(self, given: Mapping[str, Any]) -> Any:
         """Call it with those of `given` that it asks for.
