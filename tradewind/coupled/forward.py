@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from tradewind.coupled.checkpoints import Tape
 from tradewind.coupled.replay import gradients, tangents
 from tradewind.coupled.run import CoupledRun
-from tradewind.coupled.tape import Event, Participant, Port, TapeEvent
+from tradewind.coupled.tape import Event, Participant, Port
 from tradewind.couplers.assimilation import Control, ObservationOperator
 from tradewind.couplers.assimilation.linearization import (
     Count,
@@ -54,7 +55,7 @@ class RunTangent(LinearOperator):
     """
 
     def __init__(
-        self, run: CoupledRun, tape: Sequence[TapeEvent], given: Event, wanted: Mapping[Event, float],
+        self, run: CoupledRun, tape: Tape, given: Event, wanted: Mapping[Event, float],
         spaces: tuple[Distributed, Distributed],
     ) -> None:  # fmt: skip
         self.run, self.tape, self.given, self.wanted = run, tape, given, wanted
@@ -195,7 +196,7 @@ class CoupledModel:
         return None if variance is None else _squared(self.observe.operator(window), variance)
 
     # ------------------------------------------------------------------ the run's own derivative
-    def record(self, x: Tensor, window: Interval) -> tuple[list[TapeEvent], Tensor]:
+    def record(self, x: Tensor, window: Interval) -> tuple[Tape, Tensor]:
         """Step the run through `window` at x; return its tape and the observed export, ``(1, cell)``."""
         self.run.rewind(self.run.start(window.start))
         with self.run.recording() as tape:

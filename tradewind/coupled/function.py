@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from tradewind.coupled.checkpoints import Tape
 from tradewind.coupled.replay import gradients
 from tradewind.coupled.run import CoupledRun
-from tradewind.coupled.tape import Event, Moment, Port, TapeEvent
+from tradewind.coupled.tape import Event, Moment, Port
 
 
 def gradient_function(
@@ -54,7 +55,7 @@ class _Job:
     outputs: tuple[Event, ...]
     until: datetime
 
-    def forward(self, values: Sequence[Tensor]) -> tuple[list[TapeEvent], tuple[Tensor, ...]]:
+    def forward(self, values: Sequence[Tensor]) -> tuple[Tape, tuple[Tensor, ...]]:
         """Run from the start with `values` put; return the tape and the outputs."""
         answers: dict[Event, Tensor] = {}
         self.run.rewind(self.start)
@@ -66,7 +67,7 @@ class _Job:
                 answers |= {(p, t): self.run.get(p) for p, t in self.outputs if t == time}
         return tape, tuple(answers[event] for event in self.outputs)
 
-    def backward(self, tape: Sequence[TapeEvent], cotangents: Sequence[Tensor]) -> list[Tensor | None]:
+    def backward(self, tape: Tape, cotangents: Sequence[Tensor]) -> list[Tensor | None]:
         """Return the cotangents of the inputs; None where nothing depends on one."""
         asked: dict[Event, Tensor] = {}
         for event, cotangent in zip(self.outputs, cotangents, strict=True):

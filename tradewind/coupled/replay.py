@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from tradewind.coupled.buffers import accumulated, mixed
+from tradewind.coupled.checkpoints import Tape
 from tradewind.coupled.plan import Give, Planned, Take
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.steps import step_gradient, step_tangent
@@ -29,7 +30,7 @@ Name = TypeVar("Name", str, Key)
 
 
 def tangents(
-    run: CoupledRun, tape: Sequence[TapeEvent], given: Mapping[Event, Tensor], wanted: Sequence[Event]
+    run: CoupledRun, tape: Tape, given: Mapping[Event, Tensor], wanted: Sequence[Event]
 ) -> dict[Event, Tensor]:
     """Replay `tape` forward: tangents of `wanted` exports, for tangents of the puts in `given`.
 
@@ -54,7 +55,7 @@ def tangents(
     NotDifferentiableError
         When a component on the way has no tangent.
     """
-    _check(run, given, _put_events(tape), run.ports.inputs)
+    _check(run, given, tape.puts, run.ports.inputs)
     _check_times(run, wanted, tape)
     if not given:
         raise SpecError("no tangent was given", where="tangents", hint="name what was put, and when")
@@ -64,9 +65,7 @@ def tangents(
     return sweep.result()
 
 
-def gradients(
-    run: CoupledRun, tape: Sequence[TapeEvent], cotangents: Mapping[Event, Tensor]
-) -> dict[Event, Tensor]:
+def gradients(run: CoupledRun, tape: Tape, cotangents: Mapping[Event, Tensor]) -> dict[Event, Tensor]:
     """Replay `tape` in reverse: cotangents of every put, for cotangents of exports.
 
     Parameters
@@ -96,10 +95,6 @@ def gradients(
     return sweep.found
 
 
-def _put_events(tape: Sequence[TapeEvent]) -> set[Event]:
-    return {(event.port, event.time) for event in tape if isinstance(event, Put)}
-
-
 def _check(
     run: CoupledRun, values: Mapping[Event, Tensor], known: Collection[Event], places: Mapping[Port, object]
 ) -> None:
@@ -113,11 +108,10 @@ def _check(
         raise SpecError("derivatives differ in the length of their first axis", where="tape")
 
 
-def _check_times(run: CoupledRun, events: Collection[Event], tape: Sequence[TapeEvent]) -> None:
-    ends = {(e.participant.name, e.interval.stop) for e in tape if isinstance(e, Taken)}
+def _check_times(run: CoupledRun, events: Collection[Event], tape: Tape) -> None:
     for port, time in events:
         component = run.ports.output(port).component
-        if (component, time) not in ends:
+        if not tape.has_step(component, time):
             raise SpecError(f"no recorded step of {component!r} ends at {time}", where=port)
 
 

@@ -7,28 +7,27 @@ order on every rank. torch differentiates only inside a component's step.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from tradewind.coupled.buffers import Buffer
-from tradewind.coupled.plan import Plan, Planned
-from tradewind.coupled.ports import Place, Ports, check_exchanges
+from tradewind.coupled.checkpoints import Keep, Tape
+from tradewind.coupled.plan import Plan
+from tradewind.coupled.ports import Ports, check_exchanges
 from tradewind.coupled.sinks import sink_of, with_sinks
-from tradewind.coupled.tape import Event, Moment, Participant, Port, Put, Taken, TapeEvent
-from tradewind.coupled.traffic import Given, Traffic
+from tradewind.coupled.stepping import Stepper, check_declared
+from tradewind.coupled.tape import Event, Moment, Participant, Port, Put
+from tradewind.coupled.traffic import Traffic
 from tradewind.couplers.coupling.clock import Clock
-from tradewind.couplers.coupling.component import Interval, Mode, Step
+from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.exchange import Exchange
-from tradewind.couplers.coupling.fields import Fields, Variable
 from tradewind.couplers.coupling.ledger import LedgerEntry
-from tradewind.couplers.ranks.parallel import Communicator, Serial, agree
+from tradewind.couplers.ranks.parallel import Communicator, Serial
 from tradewind.errors import ConfigError, SpecError
 
 
@@ -77,8 +76,9 @@ class CoupledRun:
         self.ports = Ports(self.participants, self.exchanges)
         self.traffic = Traffic(self.plan, members)
         self.ledger: list[LedgerEntry] = []
-        self._open: list[TapeEvent] | None = None
-        self._last: list[TapeEvent] | None = None
+        self._open: tuple[Tape, ...] = ()
+        self._last: Tape | None = None
+        self._stepper = Stepper(self.traffic, self.comm)
         self.moment = self.start()
 
     # ------------------------------------------------------------------ stepping
@@ -105,7 +105,7 @@ class CoupledRun:
         """Return the moment at which all components are initialised (the clock's start, or `time`)."""
         states = {p.name: p.component.initialize(p.spec, p.layouts, self.members) for p in self.participants}
         for p in self.participants:
-            _check_declared(p, "initial state", states[p.name].fields, p.spec.state, self.members)
+            check_declared(p, "initial state", states[p.name].fields, p.spec.state, self.members)
         begin = time or self.clock.start
         return Moment(begin, begin, 0, states, {}, {}, self.traffic.start())
 
@@ -113,8 +113,8 @@ class CoupledRun:
         """Return to a moment that was kept; an open tape starts anew, the ledger forgets what came later."""
         self.moment = moment
         self.ledger = [entry for entry in self.ledger if entry.interval.stop <= moment.time]
-        if self._open is not None:
-            self._open.clear()
+        for tape in self._open:
+            tape.clear()
 
     def put(self, port: Port, value: Tensor) -> None:
         """Set an import, a parameter or a state variable from now on.
@@ -133,18 +133,10 @@ class CoupledRun:
         """
         place = self.ports.input(port)
         place.check(value, self.members)
-        if self._open is not None:
-            self._open.append(Put(port, self.time, value.detach()))
-        value = value.detach().contiguous()
-        if place.role == "state":
-            self._put_state(place, _for_members(value, self.members))
-        else:
-            self.moment = replace(self.moment, held={**self.moment.held, port: value})
-
-    def _put_state(self, place: Place, value: Tensor) -> None:
-        state = self.moment.states[place.component]
-        changed = replace(state, fields={**state.fields, place.variable.name: value})
-        self.moment = replace(self.moment, states={**self.moment.states, place.component: changed})
+        put = Put(port, self.time, value.detach().contiguous(), place.role)
+        for tape in self._open:
+            tape.put(put)
+        self.moment = put.applied(self.moment, self.members)
 
     def get(self, port: Port) -> Tensor:
         """Return an export of the last step, what was delivered to an import, or a state variable.
@@ -195,68 +187,41 @@ class CoupledRun:
         return cycle * len(self.plan) + (self.plan.made_at(tick) if tick else 0)
 
     def _step_once(self) -> None:
-        moment = self.moment
-        cycle, index = divmod(moment.number, len(self.plan))
-        planned, buffers = self.plan.steps[index], list(moment.buffers)
-        given = self.traffic.give(buffers, planned, cycle, moment.origin)
-        self.ledger += given.entries
-        taken = self._given(planned, given)
-        step = self._step(taken)
-        chosen = self.traffic.take(buffers, planned, cycle, step.exports)
-        branch = None if step.valid is None else ~step.valid
-        taken = replace(taken, branch=branch, answered_by=step.answered_by, chosen=chosen)
-        self._made(taken, step, given.imports, tuple(buffers))
-
-    def _given(self, planned: Planned, given: Given) -> Taken:
-        p, moment = planned.participant, self.moment
-        known = {**p.defaults, **moment.held, **{p.port(k): v for k, v in given.imports.items()}}
-        imports, parameters = (
-            {v.name: _for_members(_known(known, p.port(v.name)), self.members) for v in variables}
-            for variables in (p.spec.imports, p.spec.parameters)
-        )
-        interval = self.plan.interval(moment.number, moment.origin)
-        state = moment.states[p.name]
-        return Taken(p, interval, state, imports, parameters, weighted=given.weighted, number=moment.number)
-
-    def _step(self, taken: Taken) -> Step:
-        p = taken.participant
-        given = {key: p.filled(key, value) for key, value in taken.given().items()}
-        call = taken.call(given, Mode.FORWARD, self.comm)
-        with agree(self.comm, f"component {p.name!r}, step {taken.interval}"), torch.no_grad():
-            return _checked(p, p.answer(call), self.members)
-
-    def _made(self, taken: Taken, step: Step, imports: Fields, buffers: tuple[Buffer, ...]) -> None:
-        """Remember a step that was made."""
-        p, moment = taken.participant, self.moment
-        new = {p.port(name): value for fields in (imports, step.exports) for name, value in fields.items()}
-        self.moment = replace(
-            moment, number=taken.number + 1, states={**moment.states, p.name: step.state},
-            exports={**moment.exports, **new}, buffers=buffers,
-        )  # fmt: skip
-        if self._open is not None:
-            self._open.append(taken)
+        before, made = self.moment, self._stepper.once(self.moment)
+        self.ledger += made.entries
+        self.moment = made.after
+        for tape in self._open:
+            tape.step(before, made.taken)
 
     # ------------------------------------------------------------------ derivatives
     @contextmanager
-    def recording(self) -> Iterator[list[TapeEvent]]:
-        """Keep a tape of puts and steps, from which tangents and gradients are replayed."""
-        before, tape = self._open, list[TapeEvent]()
-        self._open = self._last = tape
+    def recording(self, kind: Callable[[Stepper], Tape] = Keep) -> Iterator[Tape]:
+        """Keep a tape of puts and steps, from which tangents and gradients are replayed.
+
+        Parameters
+        ----------
+        kind
+            `Keep` holds what every step was given; `Checkpoints` holds moments every so often, and steps
+            again in between: memory grows with the square root of the number of steps. Bits are the same.
+        """
+        before = self._open
+        tape = self._last = kind(Stepper(Traffic(self.plan, self.members), self.comm))
+        self._open = (*before, tape)
         try:
             yield tape
         finally:
             self._open = before
 
     @property
-    def tape(self) -> list[TapeEvent]:
-        """The open tape, or else the last one.
+    def tape(self) -> Tape:
+        """The open tape (the innermost of several), or else the last one.
 
         Raises
         ------
         SpecError
             When nothing was recorded.
         """
-        tape = self._last if self._open is None else self._open
+        tape = self._open[-1] if self._open else self._last
         if tape is None:
             raise SpecError("nothing was recorded", where="tape", hint="advance within `run.recording()`")
         return tape
@@ -338,39 +303,6 @@ class CoupledRun:
     def with_members(self, members: int) -> CoupledRun:
         """Return the same run for another number of members, at its start."""
         return CoupledRun(self.clock, self.participants, self.exchanges, members)
-
-
-def _known(known: Mapping[Port, Tensor], port: Port) -> Tensor:
-    if port not in known:
-        hint = f"add an exchange to {port}, or put it"
-        raise SpecError("no exchange, put or default gives it a value", where=port, hint=hint)
-    return known[port]
-
-
-def _for_members(value: Tensor, members: int) -> Tensor:
-    return value.expand(members, *value.shape[1:])
-
-
-def _checked(p: Participant, step: Step, members: int) -> Step:
-    """Return the answer if it is what the component declares."""
-    _check_declared(p, "exports", step.exports, p.spec.exports, members)
-    _check_declared(p, "state", step.state.fields, p.spec.state, members)
-    state = replace(step.state, fields=_contiguous(step.state.fields))
-    return replace(step, exports=_contiguous(step.exports), state=state)
-
-
-def _contiguous(fields: Fields) -> Fields:
-    # products may give other bits for other strides, and a restored run has lost those
-    return {name: value.contiguous() for name, value in fields.items()}
-
-
-def _check_declared(
-    p: Participant, role: str, found: Fields, declared: Sequence[Variable], members: int
-) -> None:
-    shapes = {name: tuple(value.shape) for name, value in found.items()}
-    wanted = {v.name: (members, *p.shape(v)) for v in declared}
-    if shapes != wanted:
-        raise SpecError(f"{role} came as {shapes}, declared is {wanted}", where=f"component {p.name!r}")
 
 
 def _in_order(participants: Sequence[Participant], plan: Plan) -> tuple[Participant, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
@@ -127,16 +127,48 @@ class Moment:
 
 @dataclass(frozen=True)
 class Put:
-    """A value was set from outside, with one member for all or one for each."""
+    """A value was set from outside, with one member for all or one for each.
+
+    Attributes
+    ----------
+    role
+        ``import``, ``parameter`` or ``state``.
+    """
 
     port: Port
     time: datetime
     value: Tensor
+    role: str
 
     @property
     def members(self) -> int:
         """Length of the first axis as it was put."""
         return len(self.value)
+
+    def applied(self, moment: Moment, members: int) -> Moment:
+        """Return the moment with the value put into it, for a run of so many members."""
+        if self.role != "state":
+            return replace(moment, held={**moment.held, self.port: self.value})
+        component, _, variable = self.port.partition(".")
+        state, value = moment.states[component], self.value.expand(members, *self.value.shape[1:])
+        changed = replace(state, fields={**state.fields, variable: value})
+        return replace(moment, states={**moment.states, component: changed})
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Who answered a step: what must be known to take it again.
+
+    Attributes
+    ----------
+    by
+        Name of the plugin.
+    branch
+        Members for which the model had to answer in place of the surrogate.
+    """
+
+    by: str
+    branch: Tensor | None
 
 
 @dataclass(frozen=True)

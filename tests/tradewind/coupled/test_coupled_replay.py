@@ -178,7 +178,7 @@ def test_rewinding_empties_the_open_tape(make_chain, toys):
     with run.recording() as tape:
         run.advance(toys.at(1))
         run.rewind(moment)
-        assert tape == []
+        assert len(tape) == 0
         run.advance(toys.at(2))
     assert len(tape) == 2 * 2
 

@@ -78,7 +78,7 @@ def test_an_open_tape_starts_anew(half_way, toys, tmp_path):
     with half_way.recording() as tape:
         half_way.advance(toys.at(4))
         half_way.restore(tmp_path / "run.safetensors")
-        assert tape == []
+        assert len(tape) == 0
 
 
 @pytest.mark.parametrize(
