@@ -45,7 +45,7 @@ class Channel:
     def need(self) -> Need:
         """What it asks of the sequence."""
         ends = self.exchange.source.component, self.exchange.target.component
-        return Need(*ends, self.every, self.timing.lag)
+        return Need(*ends, self.every, self.timing.lag, self.exchange.name)
 
     @property
     def is_flux(self) -> bool:
