@@ -14,13 +14,12 @@ from pydantic import (
     field_validator,
 )
 
-from tradewind.config.regridding import RegridSection, by_name
+from tradewind.config.exchanging import ExchangeSection
 from tradewind.config.rhythm import RestartSection, Rhythm
 from tradewind.config.section import Count, Section
 from tradewind.config.source import ConfigSource
 from tradewind.config.values import At, Date, Duration, Endpoint, Settings
 from tradewind.couplers.coupling.calendars import Calendar
-from tradewind.couplers.regrid.scheme import Norm
 from tradewind.plugins.options import RelativePath
 
 SOURCE = "source"
@@ -120,28 +119,6 @@ class ComponentSection(Section):
         if run_as is not RunAs.REFERENCE and "surrogate" in info.data and info.data["surrogate"] is None:
             raise ValueError(f"{run_as} needs a surrogate, name one under `surrogate:`")
         return run_as
-
-
-class ExchangeSection(Section):
-    """A connection from an export to an import."""
-
-    source: At = Field(alias="from")
-    target: At = Field(alias="to")
-    regrid: Annotated[RegridSection, BeforeValidator(by_name)] | None = Field(
-        default=None, description="How; default: as the import's kind wants it."
-    )
-    norm: Norm | None = Field(
-        default=None, description="Divisor of conservative weights; default: the import's kind chooses."
-    )
-    units: str | None = Field(default=None, description="Units that the import is expected to declare.")
-
-    @field_validator("norm")
-    @classmethod
-    def _once(cls, norm: Norm | None, info: ValidationInfo) -> Norm | None:
-        regrid = info.data.get("regrid")
-        if norm is not None and regrid is not None and regrid.norm is not None:
-            raise ValueError("the norm is given twice, remove this one or the one under regrid:")
-        return norm
 
 
 class ObservationsSection(Section):

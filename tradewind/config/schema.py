@@ -21,6 +21,11 @@ PLACES = (
 SHORT = (
     # section of the schema, key, what may stand there instead of a mapping
     ("ExchangeSection", "regrid", {"$ref": "#/$defs/Regrid"}),
+    ("ExchangeSection", "initial", {"type": "number"}),
+    ("ExchangeSection", "fraction", {"type": ["number", "string"]}),
+    ("ExchangeSection", "levels", {"enum": ["interpolate", "layers", "sum"]}),
+    ("FractionSection", "initial", {"type": "number"}),
+    ("LevelsSection", "select", {"type": "integer"}),
     ("RegridSection", "extrapolate", {"enum": ["nearest", "inverse_distance", "creep"]}),
 )
 

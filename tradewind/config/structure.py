@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tradewind.config.exchanging import merges
 from tradewind.config.faults import Fault
 from tradewind.config.sequence import sequence_faults, step_faults
 from tradewind.config.source import Key
@@ -66,12 +67,23 @@ def _endpoint(text: object) -> Endpoint | None:
 
 
 def _doubly_fed(data: Mapping[str, Any]) -> Iterator[Fault]:
-    fed: dict[str, object] = {}
+    fed: dict[str, list[tuple[int, dict[str, Any]]]] = {}
     for i, item in entries(data.get("exchanges")):
-        target = str(item.get("to"))
-        if target in fed and "to" in item:
-            yield Fault(("exchanges", i, "to"), f"the import {target!r} already comes from {fed[target]!r}")
-        fed.setdefault(target, item.get("from"))
+        if "to" in item:
+            fed.setdefault(str(item["to"]), []).append((i, item))
+    for target, several in fed.items():
+        yield from _unmerged(target, several)
+
+
+def _unmerged(target: str, several: list[tuple[int, dict[str, Any]]]) -> Iterator[Fault]:
+    """Yield what of several exchanges into one import does not say how they go together."""
+    silent = [(i, item) for i, item in several if not merges(item)]
+    # one of two that say nothing could stay, so the others are at fault
+    wrong = silent[1:] if len(silent) > 1 else silent
+    for i, _ in wrong if len(several) > 1 else ():
+        other = next(item.get("from") for k, item in several if k != i)
+        hint = "say `merge: sum` in each, or give each a `fraction`"
+        yield Fault(("exchanges", i, "to"), f"the import {target!r} already comes from {other!r} ({hint})")
 
 
 def _incomplete(data: Mapping[str, Any]) -> Iterator[Fault]:

@@ -1,0 +1,145 @@
+"""Exchanges of a run config become those of a run; every fault is collected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from torch import Tensor
+
+from tradewind.assembly.exchanges.fractions import Part, check_sums, part_of, weighted_on
+from tradewind.assembly.exchanges.levels import levels_of
+from tradewind.assembly.exchanges.link import Link
+from tradewind.assembly.exchanges.regridding import (
+    operator_of,
+    refuse_unmapped_states,
+    unmapped_shares,
+    weights_of,
+)
+from tradewind.assembly.exchanges.times import timing_of
+from tradewind.assembly.exchanges.units import check_units, conversion_of
+from tradewind.assembly.faults import Faults
+from tradewind.assembly.parts import Assembly
+from tradewind.config.exchanging import ExchangeSection
+from tradewind.config.source import Key
+from tradewind.config.values import Endpoint
+from tradewind.couplers.coupling.conserving import GloballyConserving
+from tradewind.couplers.coupling.exchange import End, Exchange
+from tradewind.couplers.coupling.fields import Variable
+from tradewind.couplers.coupling.how import Merge, Side
+from tradewind.couplers.coupling.timing import Timing
+from tradewind.couplers.coupling.units import Conversion
+from tradewind.couplers.regrid.regridder import Regridder
+from tradewind.errors import ConfigError, did_you_mean
+
+
+def build_exchanges(assembly: Assembly, faults: Faults) -> None:
+    """Build every exchange; find imports that none feeds, and fractions that do not add up."""
+    built: list[tuple[int, Exchange]] = []
+    for number, section in enumerate(assembly.config.exchanges):
+        with faults.at("exchanges", number):
+            exchange = _exchange(assembly, number, section, faults)
+            if exchange is not None:
+                built.append((number, exchange))
+    assembly.exchanges += [exchange for _, exchange in built]
+    if len(built) == len(assembly.config.exchanges):
+        # of a part of them, sums would be wrong
+        check_sums(built, faults)
+    _unfed(assembly, faults)
+
+
+def _exchange(assembly: Assembly, number: int, section: ExchangeSection, faults: Faults) -> Exchange | None:
+    source = _end(assembly, "exports", section.source, ("exchanges", number, "from"), faults)
+    target = _end(assembly, "imports", section.target, ("exchanges", number, "to"), faults)
+    if source is None or target is None:
+        return None
+    link = Link(assembly, number, section, source, target)
+    with faults.at("exchanges", number, "units"):
+        check_units(link)
+    # units first: they are wrong more often than grids, and both are reported
+    timing = conversion = None
+    with faults.at("exchanges", number):
+        timing = timing_of(link)
+    with faults.at("exchanges", number):
+        conversion = conversion_of(link, Timing().reduction if timing is None else timing.reduction)
+    found = _in_space(link, timing or Timing(), faults)
+    if found is None or timing is None or conversion is None:
+        return None
+    return _with_factor(replace(found, timing=timing), conversion)
+
+
+def _end(assembly: Assembly, role: str, at: Endpoint, path: tuple[Key, ...], faults: Faults) -> End | None:
+    member = assembly.members.get(at.component)
+    if member is None:
+        return None  # reported where its component is
+    known: Mapping[str, Variable] = {v.name: v for v in getattr(member.spec, role)}
+    if at.variable not in known:
+        hint = did_you_mean(at.variable, tuple(known))
+        faults.add(path, f"{at.component} has no {role[:-1]} {at.variable!r}, {hint}")
+        return None
+    return End(at.component, known[at.variable], member.layouts[at.variable])
+
+
+def _in_space(link: Link, timing: Timing, faults: Faults) -> Exchange | None:
+    """Return the exchange but for units and times: levels, operator, fraction; None where one is wrong."""
+    section, before = link.section, len(faults.found)
+    levels = None
+    with faults.at(*link.path("levels")):
+        levels = levels_of(link)
+    with faults.at(*link.path("tolerance")):
+        _refuse_no_areas(link)
+    operator = operator_of(link, weighted_on(section.fraction))
+    part, weights = Part(), weights_of(operator)
+    with faults.at(*link.path("fraction")):
+        part = part_of(link, operator, timing)
+    if weights is not None and not _left_to_others(link, part, weights):
+        refuse_unmapped_states(link, weights, part.fraction)
+    unmapped = None if weights is None else unmapped_shares(weights)
+    if section.conserve is not None:
+        with faults.at(*link.path("conserve")):
+            operator, unmapped = GloballyConserving(operator, link.source, link.target), None
+    if len(faults.found) > before:
+        return None
+    return Exchange(
+        link.source, link.target, operator, 1.0 if part.of_source is None else part.of_source,
+        levels=levels, fraction=part.fraction, moving=part.moving, share=part.share, covered=part.covered,
+        merge=section.merge or (Merge.SUM if section.fraction is None else Merge.FRACTIONS),
+        unmapped=unmapped, tolerance=section.tolerance,
+    )  # fmt: skip
+
+
+def _left_to_others(link: Link, part: Part, weights: Regridder) -> bool:
+    """Return whether a fraction is 0 wherever the source does not reach."""
+    if part.moving is not None:
+        same = part.moving.source.layout == link.source.layout
+        return same and weights.method.is_conservative
+    return weighted_on(link.section.fraction) is Side.SOURCE
+
+
+def _with_factor(exchange: Exchange, conversion: Conversion) -> Exchange:
+    """Return the exchange with factor and offset, times the fraction of the source's cells."""
+    of_source = exchange.factor
+    if not isinstance(of_source, Tensor):
+        return replace(exchange, factor=conversion.factor, offset=conversion.offset)
+    offset = conversion.offset * of_source if conversion.offset else 0.0
+    return replace(exchange, factor=conversion.factor * of_source, offset=offset)
+
+
+def _refuse_no_areas(link: Link) -> None:
+    if link.section.tolerance is None:
+        return
+    for end in (link.source, link.target):
+        grid = end.layout.grid
+        if not (end.variable.kind.is_extensive or grid.has_corners or grid.given_area is not None):
+            raise ConfigError(
+                f"{end.port} lives on {grid!r}, without areas: nothing can be held to a tolerance",
+                hint="remove it, or give the grid corners or areas",
+            )
+
+
+def _unfed(assembly: Assembly, faults: Faults) -> None:
+    fed = {str(section.target) for section in assembly.config.exchanges}
+    for name, member in assembly.members.items():
+        for variable in member.spec.imports:
+            if f"{name}.{variable.name}" not in fed:
+                faults.add(("components", name), f"its import {variable.name!r} is fed by no exchange")
