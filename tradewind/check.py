@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tradewind.assembly import Assembly, assemble
+from tradewind.assembly.sequence import plan_of
 from tradewind.config import RunAs
+from tradewind.couplers.coupling.calendars import Calendar
+from tradewind.couplers.coupling.exchange import Exchange
 from tradewind.errors import ConfigError
+from tradewind.timetable import spoken, timetable
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,25 @@ def check(path: Path | str, overrides: Sequence[str] = (), comm: object | None =
 def plan(assembly: Assembly) -> Iterator[str]:
     """Yield the run in words: when, who answers, what is exchanged, what is estimated."""
     run = assembly.config.run
-    yield f"run        {run.start} to {run.stop}, {len(assembly.clock)} steps of {run.step}"
-    for participant in assembly.run().participants:
-        section = assembly.members[participant.name].section
-        yield f"component  {participant.name}: {_answerer(section.plugin, section.surrogate, section.run_as)}"
+    calendar = "" if run.calendar is Calendar.STANDARD else f", {run.calendar} calendar"
+    yield f"run        {run.start} to {run.stop}, {len(assembly.clock)} steps of {run.step}{calendar}"
+    for name, member in assembly.ordered.items():
+        section, step = member.section, f", step {spoken(member.section.step)}" if member.section.step else ""
+        answerer = _answerer(section.plugin, section.surrogate, section.run_as)
+        yield f"component  {name}: {answerer}{step}"
     for exchange in assembly.exchanges:
-        yield f"exchange   {exchange.name}, {exchange.source.variable.units} times {exchange.factor:g}"
+        yield f"exchange   {exchange.name}, {_conversion(exchange)}"
+    head, *steps = timetable(plan_of(assembly))
+    yield f"sequence   {head}"
+    yield from (f"{'':11}{line}" for line in steps)
     yield from (f"note       {note}" for note in assembly.notes)
     yield from _inversion(assembly)
+
+
+def _conversion(exchange: Exchange) -> str:
+    factor = f"{exchange.factor:g}" if isinstance(exchange.factor, float) else "a fraction of each cell"
+    plus = f" plus {exchange.offset:g}" if exchange.offset else ""
+    return f"{exchange.source.variable.units} times {factor}{plus}"
 
 
 def _answerer(plugin: str, surrogate: str | None, run_as: RunAs) -> str:

@@ -11,6 +11,7 @@ from tradewind.assembly.faults import Faults
 from tradewind.assembly.inversion import build_control, build_observations, build_solver
 from tradewind.assembly.outputs import check_outputs
 from tradewind.assembly.parts import Assembly
+from tradewind.assembly.sequence import check_sequence
 from tradewind.config import RunConfig
 from tradewind.config.faults import config_error
 from tradewind.config.loading import survey_config
@@ -21,6 +22,7 @@ from tradewind.couplers.ranks.parallel import agree, as_communicator
 BUILDERS = (
     build_members,
     build_exchanges,
+    check_sequence,
     build_callers,
     build_control,
     build_observations,

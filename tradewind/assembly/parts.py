@@ -68,9 +68,15 @@ class Assembly:
     solver: Solver | None = None
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def ordered(self) -> dict[str, Member]:
+        """The components in the order that ``run.sequence`` asks for, else as declared."""
+        names = self.config.run.sequence or self.members
+        return {name: self.members[name] for name in names if name in self.members}
+
     def run(self, members: int = 1) -> CoupledRun:
         """Return the coupled run at its start."""
-        participants = [self._participant(name, member) for name, member in self.members.items()]
+        participants = [self._participant(name, member) for name, member in self.ordered.items()]
         return CoupledRun(self.clock, participants, self.exchanges, members)
 
     def model(self) -> CoupledModel:
