@@ -15,6 +15,7 @@ from tradewind.couplers.coupling.ledger import LedgerEntry
 from tradewind.couplers.coupling.levels import LevelMap
 from tradewind.couplers.coupling.timing import Timing
 from tradewind.couplers.operators import Distributed, LinearOperator
+from tradewind.couplers.operators.spaces import Integral
 from tradewind.couplers.ranks.layout import Layout
 
 NAN = float("nan")
@@ -52,8 +53,11 @@ class End:
 
         Over all ranks, collective; in units times steradian, or in units for amounts.
         """
-        counted = torch.where(self.measure == 0.0, 0.0, field)
-        return Distributed(self.layout).dot(counted, self.measure.expand_as(field))
+        return self._integral(field)
+
+    @cached_property
+    def _integral(self) -> Integral:
+        return Integral(Distributed(self.layout), self.measure)
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ class Exchange:
         """The fixed part of each target cell that it answers for; None where it is moving, or all."""
         return self.share if self.fraction is None else self.fraction
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The exchange as ``source -> target``."""
         return f"{self.source.port} -> {self.target.port}"
@@ -122,7 +126,7 @@ class Exchange:
         scaled = self.linear(field)
         return scaled + self.offset if self.has_offset else scaled
 
-    @property
+    @cached_property
     def has_offset(self) -> bool:
         """Whether b is there."""
         return isinstance(self.offset, Tensor) or self.offset != 0.0
@@ -137,11 +141,14 @@ class Exchange:
 
     def leaving(self, field: Tensor) -> float:
         """Return the integral of L(a x) over the source: what the ledger says has left; collective."""
+        if isinstance(self.factor, float):
+            return self.factor * self.source.integral(self.levelled(field))
         return self.source.integral(self.levelled(self.linear(field)))
 
     def linear(self, field: Tensor) -> Tensor:
         """Return a x, shape ``(..., source cell)``."""
-        return self.factor * field
+        # most factors are 1: the same bits without the copy
+        return field if isinstance(self.factor, float) and self.factor == 1.0 else self.factor * field
 
     def levelled(self, prepared: Tensor) -> Tensor:
         """Return L(x): a field of the export's cells and levels, on the import's levels."""

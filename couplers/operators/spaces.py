@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from tradewind.couplers.ranks.parallel import Communicator, Serial, tree_sum
+from tradewind.couplers.ranks.parallel import Communicator, Serial, tree_sum, tree_sum_array
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from tradewind.couplers.ranks.layout import Layout
 
 BLOCK = 256
@@ -89,15 +92,12 @@ class Distributed(Space):
 
     def __init__(self, layout: Layout, extra: tuple[int, ...] = ()) -> None:
         self.layout, self.extra = layout, tuple(extra)
+        self._size = prod(self.extra) * layout.n_local
 
     @property
     def size(self) -> int:
         """Number of extra elements times number of cells owned by this rank."""
-        return self._per_cell * self.layout.n_local
-
-    @property
-    def _per_cell(self) -> int:
-        return int(np.prod(self.extra, dtype=np.int64))
+        return self._size
 
     @property
     def comm(self) -> Communicator:
@@ -107,9 +107,14 @@ class Distributed(Space):
     def dot(self, a: torch.Tensor, b: torch.Tensor) -> float:
         """Return <a, b>: per cell first, then in fixed blocks of cells by global index.
 
-        Cells that several ranks own (halos) count once for each.
+        Cells that several ranks own (halos) count once for each. One of the two may lack leading axes.
         """
-        return float(tree_sum(self.layout.block_sums(_products(a, b, self.layout.n_local), BLOCK)))
+        if self.layout.is_serial:
+            # neighbours in blocks, then neighbouring blocks, are neighbours all along: the same bits
+            return _sum_of_rows(_array(a) * _array(b), self.layout.n_local)
+        sums = self.layout.block_sums(_products(a, b, self.layout.n_local), BLOCK)
+        # where all are -0, padding decides the sign: + 0 makes it the same everywhere
+        return float(tree_sum(sums)) + 0.0
 
     def random(self, seed: int, batch: tuple[int, ...] = ()) -> torch.Tensor:
         """Return this rank's part of standard normal numbers drawn for the whole grid."""
@@ -131,6 +136,47 @@ def _products(a: torch.Tensor, b: torch.Tensor, n: int) -> torch.Tensor:
     """Return the products a·b summed over everything but the last axis, shape ``(n,)``."""
     products = a.detach() * b.detach()
     return tree_sum(products.reshape(-1, n)) if n else products.new_zeros(0)
+
+
+class Integral:
+    """The functional x -> <x, w> with fixed weights, over all ranks: as `Distributed.dot`, to the bit.
+
+    Cells of weight 0 count for nothing, whatever they hold.
+
+    Parameters
+    ----------
+    weights
+        w, shape ``(cell,)``, this rank's cells.
+    """
+
+    def __init__(self, space: Distributed, weights: torch.Tensor) -> None:
+        self.space, self.weights = space, weights
+        idle = weights == 0.0
+        self._idle = idle if bool(idle.any()) else None
+        self._array = _array(weights)
+
+    def __call__(self, x: torch.Tensor) -> float:
+        """Return <x, w> of a field of shape ``(..., cell)``; collective."""
+        if self._idle is not None:
+            x = torch.where(self._idle, 0.0, x)
+        layout = self.space.layout
+        if layout.is_serial:
+            # called at every exchange: the weights are an array already
+            return _sum_of_rows(_array(x) * self._array, layout.n_local)
+        return self.space.dot(x, self.weights)
+
+
+def _array(x: torch.Tensor) -> NDArray[np.float64]:
+    array: NDArray[np.float64] = x.detach().cpu().numpy()
+    return array
+
+
+def _sum_of_rows(products: NDArray[np.float64], n: int) -> float:
+    """Return the sum of products of shape ``(..., n)``: per cell first, then neighbours; never -0."""
+    if products.ndim > 1:
+        rows = products.reshape(products.size // n if n else 0, n)
+        products = rows[0] if len(rows) == 1 else tree_sum_array(rows)
+    return float(tree_sum_array(products)) + 0.0
 
 
 def _normal(seed: int, shape: tuple[int, ...]) -> torch.Tensor:

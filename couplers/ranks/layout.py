@@ -47,6 +47,7 @@ class Layout:
         with agree(self.comm, "Layout"):
             self.owned: Cells = _checked(mine, grid)
         self._everyone: list[Cells] = self.comm.allgather_array(self.owned)
+        self._whole: dict[int, bool] = {}
         self._refuse_orphans()
 
     @classmethod
@@ -123,7 +124,9 @@ class Layout:
 
         `block` is a power of two. Where ranks own whole blocks, only one number a block travels.
         """
-        if self._owns_whole(block):
+        if block not in self._whole:
+            self._whole[block] = self._owns_whole(block)
+        if self._whole[block]:
             parts = self.comm.allgather_array(_sums(values, block).cpu().numpy())
             return torch.from_numpy(np.concatenate(parts))
         everything = np.concatenate(self.comm.allgather_array(values.cpu().numpy()))
