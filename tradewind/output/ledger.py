@@ -34,7 +34,7 @@ HEADINGS = ("left", "arrived", "unmapped", "withheld")
 # ---------------------------------------------------------------------- terminal
 def ledger_table(budgets: Sequence[Budget]) -> Table:
     """Return one line for each exchange: totals over the run, and what is missing, relative to what left."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 1), header_style="bold")
     # names fold where the terminal is narrow, numbers break at their spaces
     table.add_column("from\nto", overflow="fold", min_width=12)
     for name in HEADINGS:
