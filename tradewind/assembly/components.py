@@ -12,7 +12,6 @@ from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly, Member
 from tradewind.config import RunAs
 from tradewind.config.models import ComponentSection
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.fields import Spec
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.errors import ConfigError
@@ -27,6 +26,9 @@ def build_members(assembly: Assembly, faults: Faults) -> None:
     for name, section in assembly.config.components.items():
         if isinstance(section.options, dict) or faults.spoil("components", name, "plugin"):
             continue  # reported where the settings were checked
+        if faults.spoil("components", name, "step"):
+            # reported where it was checked; what depends on it is looked at with the step of the run
+            section = section.model_copy(update={"step": None})  # noqa: PLW2901
         with faults.at("components", name, "options"):
             assembly.members[name] = _member(assembly, name, section, faults)
 
@@ -39,7 +41,7 @@ def _member(assembly: Assembly, name: str, section: ComponentSection, faults: Fa
         if hasattr(component, "defaults"):
             member.defaults = component.defaults(member.layouts)
         if hasattr(component, "verify"):
-            component.verify(_clock(assembly, name, section, faults))
+            component.verify(replace(assembly.clock, step=section.step or assembly.clock.step))
     with faults.at("components", name, "step"):
         _refuse_inner_step(assembly, section, spec)
     with faults.at("components", name, "run_as"):
@@ -59,13 +61,6 @@ def _refuse_guard(section: ComponentSection, spec: Spec) -> None:
     if spec.opaque and (section.run_as is RunAs.GUARDED or guard in {p.policy for p in section.policies}):
         what = f"a surrogate cannot make {', '.join(spec.opaque)} for the members that it answers"
         raise ConfigError(what, hint="use reference, surrogate or shadow, or declare all state as variables")
-
-
-def _clock(assembly: Assembly, name: str, section: ComponentSection, faults: Faults) -> Clock:
-    """Return the clock with the component's own steps; the run's where they are wrong and reported."""
-    if section.step is None or faults.spoil("components", name, "step"):
-        return assembly.clock
-    return replace(assembly.clock, step=section.step)
 
 
 def _refuse_inner_step(assembly: Assembly, section: ComponentSection, spec: Spec) -> None:

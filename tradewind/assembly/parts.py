@@ -71,8 +71,8 @@ class Assembly:
     @property
     def ordered(self) -> dict[str, Member]:
         """The components in the order that ``run.sequence`` asks for, else as declared."""
-        names = self.config.run.sequence or self.members
-        return {name: self.members[name] for name in names if name in self.members}
+        names = [*(self.config.run.sequence or ()), *self.members]
+        return {name: self.members[name] for name in dict.fromkeys(names) if name in self.members}
 
     def run(self, members: int = 1) -> CoupledRun:
         """Return the coupled run at its start."""

@@ -16,8 +16,6 @@ from tradewind.errors import ConfigError
 
 def check_sequence(assembly: Assembly, faults: Faults) -> None:
     """Find periods that do not fit, circles, and an order that does not give what is needed."""
-    if any(faults.spoil("components", name, "step") for name in assembly.members):
-        return
     fitting = [e for e in assembly.exchanges if _fits(assembly, e, faults)]
     with faults.at("exchanges"):
         plan_of(assembly, fitting)

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,6 +21,7 @@ from tradewind.coupled.buffers import Buffer, Tally
 from tradewind.coupled.plan import Channel
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Moment
+from tradewind.couplers.coupling.calendars import format_time, parse_time
 from tradewind.couplers.coupling.fields import State, Variable
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import agree
@@ -51,8 +51,8 @@ def save(run: CoupledRun, path: Path) -> None:
     _refuse_different(run, extras)
     header = {
         "format": FORMAT,
-        "time": run.time.isoformat(),
-        "origin": run.moment.origin.isoformat(),
+        "time": format_time(run.time),
+        "origin": format_time(run.moment.origin),
         "number": run.moment.number,
         "ledger": [_figures(buffer) for buffer in run.moment.buffers],
         "extras": extras,
@@ -84,7 +84,8 @@ def signature(run: CoupledRun) -> dict[str, str]:
     """Return what a run and its file must have in common, in words."""
     found = {
         "members": str(run.members),
-        "start": run.clock.start.isoformat(),
+        "calendar": str(run.clock.calendar),
+        "start": format_time(run.clock.start),
         "step": str(run.clock.step),
         "exchanges": "; ".join(_exchange_in_words(c) for c in run.plan.channels),
     }
@@ -202,7 +203,7 @@ def _refuse_other_run(header: Mapping[str, Any], run: CoupledRun, path: Path) ->
             here, there = own.get(name, "absent"), saved.get(name, "absent")
             what = f"{name} is {here!r} in this run, {there!r} in the file"
             raise DataError(f"holds another run: {what}", where=str(path))
-    time = datetime.fromisoformat(header["time"])
+    time = parse_time(header["time"], run.clock.calendar)
     if time > run.clock.stop:
         raise DataError(f"stands at {time}, this run stops at {run.clock.stop}", where=str(path))
 
@@ -218,7 +219,8 @@ class _Restored:
     def moment(self) -> Moment:
         """Return the moment with this rank's cells."""
         states = {p.name: self._state(p.name) for p in self.run.participants}
-        time, origin = (datetime.fromisoformat(self.header[key]) for key in ("time", "origin"))
+        calendar = self.run.clock.calendar
+        time, origin = (parse_time(self.header[key], calendar) for key in ("time", "origin"))
         held, exports = self._of_kind(HELD), self._of_kind(EXPORT)
         return Moment(time, origin, self.header["number"], states, held, exports, tuple(self._buffers()))
 

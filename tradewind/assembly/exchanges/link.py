@@ -47,7 +47,7 @@ class Link:
 
     def step(self, component: str) -> timedelta:
         """Return the step of a component."""
-        return self.assembly.config.components[component].step or self.assembly.config.run.step
+        return self.assembly.members[component].section.step or self.assembly.config.run.step
 
     @property
     def steps(self) -> tuple[timedelta, timedelta]:
