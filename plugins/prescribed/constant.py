@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -18,11 +19,15 @@ from tradewind.plugins.prescribed.quantity import KINDS
 
 LEVEL = "level"
 
+Levels: TypeAlias = int | tuple[float, ...] | None
 
-def declared(name: str, said: FieldOptions, grid: Grid, levels: int | None) -> Variable:
-    """Return the variable that is declared in a config."""
-    extra = () if levels is None else ((LEVEL, levels),)
-    return Variable(name, said.units, grid, KINDS[said.kind, said.extent], extra)
+
+def declared(name: str, said: FieldOptions, grid: Grid, levels: Levels) -> Variable:
+    """Return a variable that a config declares, with so many levels, or levels at these coordinates."""
+    places = levels if isinstance(levels, tuple) else ()
+    count = levels if isinstance(levels, int) else len(places)
+    extra = ((LEVEL, count),) if count else ()
+    return Variable(name, said.units, grid, KINDS[said.kind, said.extent], extra, levels=places)
 
 
 def spread(value: float | tuple[float, ...], cells: int) -> Tensor:

@@ -47,7 +47,10 @@ class Replayed:
         found = self.records
         mean = self.timeline is not None and self.timeline.method is TimeMethod.MEAN
         methods = "time: mean" if mean else ""
-        return Variable(self.name, found.units, found.grid, found.kind, found.shape.extra, methods)
+        return Variable(
+            self.name, found.units, found.grid, found.kind, found.shape.extra, methods,
+            levels=found.shape.levels, interfaces=found.shape.interfaces,
+        )  # fmt: skip
 
     @property
     def factor(self) -> Variable:

@@ -132,8 +132,8 @@ class FunctionComponent:
     def _initial(self, name: str, members: int) -> Tensor:
         said = self.options.state[name]
         whole = spread(said.initial, self._cells)
-        if said.levels is not None and whole.ndim == 1:
-            whole = whole.expand(said.levels, -1)
+        if said.count is not None and whole.ndim == 1:
+            whole = whole.expand(said.count, -1)
         return whole.expand(members, *whole.shape).clone()
 
     @property
@@ -203,7 +203,7 @@ class FunctionComponent:
         if more:
             raise self._error(f"returned {role} {min(more)!r}", f"declared are {sorted(wanted)}")
         for name, said in wanted.items():
-            extra = () if said.levels is None else (said.levels,)
+            extra = () if said.count is None else (said.count,)
             self._refuse_shape(f"{role} {name!r}", found[name], (members, *extra, self._cells))
 
     def _refuse_shape(self, what: str, value: Any, shape: tuple[int, ...]) -> None:

@@ -201,9 +201,20 @@ class ConstantOptions(Options):
 
 
 class PortOptions(FieldOptions):
-    """An import or export of a function."""
+    """An import or export of a function.
 
-    levels: PositiveInt | None = None
+    Attributes
+    ----------
+    levels
+        How many, or the coordinates of each.
+    """
+
+    levels: PositiveInt | Annotated[tuple[FiniteFloat, ...], Field(min_length=1)] | None = None
+
+    @property
+    def count(self) -> int | None:
+        """How many levels there are; None without."""
+        return len(self.levels) if isinstance(self.levels, tuple) else self.levels
 
 
 class StateOptions(PortOptions):
@@ -213,8 +224,8 @@ class StateOptions(PortOptions):
 
     @model_validator(mode="after")
     def _as_many(self) -> StateOptions:
-        if isinstance(self.initial, tuple) and len(self.initial) != self.levels:
-            raise ValueError(f"{len(self.initial)} initial values for levels: {self.levels}")
+        if isinstance(self.initial, tuple) and len(self.initial) != self.count:
+            raise ValueError(f"{len(self.initial)} initial values for {self.count or 'no'} levels")
         return self
 
 

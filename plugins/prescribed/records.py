@@ -43,11 +43,15 @@ class Shape:
         Names and lengths of the dimensions that are neither time nor space.
     cells
         Names of the dimensions of the grid.
+    levels, interfaces
+        Coordinates along the last of `extra`, and between them; empty where the file has none.
     """
 
     time: str | None
     extra: tuple[tuple[str, int], ...]
     cells: tuple[str, ...]
+    levels: tuple[float, ...] = ()
+    interfaces: tuple[float, ...] = ()
 
 
 class Records:
@@ -107,7 +111,9 @@ class Records:
         rest = [str(d) for d in variable.dims if d != time and d not in self.grid.dims]
         if not set(self.grid.dims) <= set(map(str, variable.dims)):
             raise DataError(f"has dimensions {variable.dims}, its grid {self.grid.dims}", where=self.where)
-        return Shape(time, tuple((name, variable.sizes[name]) for name in rest), self.grid.dims)
+        extra = tuple((name, variable.sizes[name]) for name in rest)
+        ds = self.archive.open(self.archive.paths[0])
+        return Shape(time, extra, self.grid.dims, *(_levels(ds, rest[-1]) if rest else ()))
 
     def _surveyed(self) -> tuple[tuple[Place, ...], Dates | None]:
         """Return where each record lies and when it holds; files in order of time."""
@@ -200,6 +206,18 @@ class Records:
             where=str(self._places[record][0]),
             hint=hint,
         )
+
+
+def _levels(ds: xr.Dataset, name: str) -> tuple[tuple[float, ...], ...]:
+    """Return coordinates of levels, and those between them where bounds follow each other."""
+    if name not in ds.variables or ds[name].dtype.kind not in "iuf":
+        return (), ()
+    levels = tuple(map(float, ds[name].values))
+    bounds = ds[name].attrs.get("bounds")
+    if bounds not in ds.variables or ds[bounds].shape != (len(levels), 2):
+        return levels, ()
+    lower, upper = np.asarray(ds[bounds].values, dtype=np.float64).T
+    return levels, (float(lower[0]), *map(float, upper)) if np.array_equal(lower[1:], upper[:-1]) else ()
 
 
 def _time_of(variable: xr.DataArray) -> str | None:
