@@ -135,7 +135,7 @@ ticks = st.lists(st.integers(0, 10_000_000_000), min_size=2, max_size=8, unique=
 
 
 @st.composite
-def cut(draw, between=st.integers(2, 4)):
+def cut(draw):
     """Return an axis of points or of intervals, and a step within it that is cut into parts."""
     marks = draw(ticks)
     axis = points(*marks) if draw(st.booleans()) else intervals(*pairwise(marks))
