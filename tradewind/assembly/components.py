@@ -35,6 +35,8 @@ def build_members(assembly: Assembly, faults: Faults) -> None:
 
 def _member(assembly: Assembly, name: str, section: ComponentSection, faults: Faults) -> Member:
     component = assembly.manager.descriptor(Role.COMPONENT, section.plugin).build(section.options)
+    if hasattr(component, "share"):
+        component.share(assembly.comm)
     spec: Spec = component.describe()
     member = Member(section, component, spec, _layouts(spec))
     with faults.at("components", name, "options"):
