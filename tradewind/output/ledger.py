@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -15,6 +16,8 @@ from tradewind.output import words
 from tradewind.output.coordinates import Variables, periods, variable
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from tradewind.couplers.coupling.component import Interval
 
 PARTS = {
@@ -28,34 +31,42 @@ SUMMED = {
     Counted.AMOUNT: "amount of the period",
     Counted.STATE: "mean over the period",
 }
-HEADINGS = ("left", "arrived", "unmapped", "withheld")
+HEADINGS = (*PARTS, "residual", "worst period")
+WIDTH = 12
+"""Of a column: that of ``−1.4 × 10⁻¹⁶``."""
 
 
 # ---------------------------------------------------------------------- terminal
-def ledger_table(budgets: Sequence[Budget]) -> Table:
-    """Return one line for each exchange: totals over the run, and what is missing, relative to what left."""
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 1), header_style="bold")
-    # names fold where the terminal is narrow, numbers break at their spaces
-    table.add_column("from\nto", overflow="fold", min_width=12)
-    for name in HEADINGS:
-        table.add_column(name, justify="right", min_width=8)
-    table.add_column("units")
-    for name in ("residual,\nwhole run", "worst\nperiod"):
-        table.add_column(name, justify="right", min_width=9)
+def ledger_table(budgets: Sequence[Budget]) -> Group:
+    """Return totals over the run and residuals relative to what left, one line for each exchange.
+
+    Names, which may be long, stand above their numbers: so the table fits into 80 columns.
+    """
+    parts: list[RenderableType] = [_line(HEADINGS, "bold")]
     for budget in budgets:
-        table.add_row(*_line(budget))
-    return table
+        mean = " (mean over time)" if budget.counted is Counted.STATE else ""
+        units = words.units(budget.weight.units) or "1"
+        parts += [
+            Text.assemble(budget.exchange, (f" in {units}{mean}", "dim")),
+            _line(list(_numbers(budget))),
+        ]
+    return Group(*parts)
 
 
-def _line(budget: Budget) -> Iterator[Text]:
-    source, _, target = budget.exchange.partition(" -> ")
-    yield Text(f"{source}\n{target}")
-    for part in HEADINGS:
-        yield Text(words.number(budget.total(part)))
-    yield Text(words.units(budget.weight.units) + (", mean" if budget.counted is Counted.STATE else ""))
-    yield Text(words.signed(budget.residual, 2))
+def _line(cells: Sequence[str], style: str = "") -> Table:
+    line = Table.grid(padding=(0, 1, 0, 0))
+    for _ in cells:
+        line.add_column(justify="right", width=WIDTH, no_wrap=True)
+    line.add_row(*(Text(cell, style) for cell in cells))
+    return line
+
+
+def _numbers(budget: Budget) -> Iterator[str]:
+    for part in PARTS:
+        yield words.number(budget.total(part))
+    yield words.signed(budget.residual, 2)
     worst = budget.worst
-    yield Text(words.signed(float("nan") if worst is None else worst.residual, 2))
+    yield words.signed(float("nan") if worst is None else worst.residual, 2)
 
 
 # ---------------------------------------------------------------------- file
