@@ -18,6 +18,7 @@ from tradewind.couplers.regrid.quantities import (
     Choice,
     QuantityRegridder,
     choose,
+    norm_of,
     quantity_operator,
     refuse_wrong_pair,
 )
@@ -54,7 +55,7 @@ def operator_of(link: Link, weighted: Side | None) -> LinearOperator:
         return IdentityOperator(Distributed(source.layout))
     chosen = _chosen(link, wanted, weighted)
     cache = link.assembly.config.run.cache
-    if _diluted(link, chosen.scheme, weighted):
+    if _excused(link, chosen.scheme, weighted):
         weights = Regridder.build(source.layout, target.layout, chosen.scheme, cache=cache)
         operator = QuantityRegridder(weights, quantity.kind)
     else:
@@ -76,15 +77,17 @@ def _grids(link: Link) -> str:
 def _chosen(link: Link, wanted: RegridSection, weighted: Side | None) -> Choice:
     """Return the scheme that the config asks for; what it leaves open, the kind and the fraction choose."""
     grids = link.source.layout.grid, link.target.layout.grid
-    name = None if wanted.method is None else Method(wanted.method)
-    chosen = choose(link.quantity, *grids, name)
+    if wanted.method is None:
+        chosen = choose(link.quantity, *grids)
+    else:
+        chosen = Choice(Scheme(Method(wanted.method), norm_of(link.quantity.kind)), AS_ASKED)
     try:
         scheme = wanted.onto(chosen.scheme)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     norm = link.section.norm or wanted.norm
     scheme = _normed(link, replace(scheme, norm=norm or scheme.norm), norm, weighted)
-    if not _diluted(link, scheme, weighted):
+    if not _excused(link, scheme, weighted):
         refuse_wrong_pair(link.quantity, scheme)
     return replace(chosen, scheme=scheme)
 
@@ -105,10 +108,16 @@ def _normed(link: Link, scheme: Scheme, asked: Norm | None, weighted: Side | Non
     return replace(scheme, norm=mean)
 
 
-def _diluted(link: Link, scheme: Scheme, weighted: Side | None) -> bool:
-    """Return whether a state is diluted on purpose: what is missing of a cell, others bring."""
-    conservative = scheme.method.is_conservative and scheme.norm is Norm.DSTAREA
-    return weighted is Side.SOURCE and conservative and link.quantity.kind is Kind.STATE_INTENSIVE
+def _excused(link: Link, scheme: Scheme, weighted: Side | None) -> bool:
+    """Return whether what a scheme does to a kind is mended elsewhere.
+
+    A state is diluted on purpose where others bring what is missing of a cell, and a flux's total may be
+    lost where it is put back.
+    """
+    if link.quantity.kind is Kind.FLUX_INTENSIVE:
+        return link.section.conserve is not None and scheme.method is not Method.NEAREST_D2S
+    diluted = scheme.method.is_conservative and scheme.norm is Norm.DSTAREA
+    return diluted and weighted is Side.SOURCE and link.quantity.kind is Kind.STATE_INTENSIVE
 
 
 def _how(operator: QuantityRegridder, chosen: Choice) -> Iterator[str]:
