@@ -18,7 +18,9 @@ UNTOUCHED = 0
 
 
 @contextmanager
-def run_directory(scratch: Path | None, prefix: str, keep: Keep) -> Iterator[Path]:
+def run_directory(
+    scratch: Path | None, prefix: str, keep: Keep, again: tuple[type[TradewindError], ...] = ()
+) -> Iterator[Path]:
     """Give a new, empty run directory and remove it afterwards, or keep it as `keep` says.
 
     Parameters
@@ -27,6 +29,8 @@ def run_directory(scratch: Path | None, prefix: str, keep: Keep) -> Iterator[Pat
         Folder in which it is made; None: the system's for temporary files.
     prefix
         Beginning of its name.
+    again
+        Errors after which another attempt is made: it is not kept for these, unless all are.
 
     Raises
     ------
@@ -40,7 +44,7 @@ def run_directory(scratch: Path | None, prefix: str, keep: Keep) -> Iterator[Pat
     try:
         yield path
     except TradewindError as error:
-        stays = keep is not Keep.NEVER
+        stays = keep is Keep.ALWAYS or (keep is Keep.FAILED and not isinstance(error, again))
         if stays:
             kept = f"its run directory is kept: {path}"
             raise said_again(error, hint=f"{error.hint}; {kept}" if error.hint else kept) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +30,8 @@ FORMATS: dict[NetCDF, Format] = {
     NetCDF.OFFSET: "NETCDF3_64BIT_OFFSET",
     NetCDF.NETCDF4: "NETCDF4",
 }
+HEADER = 2**16
+"""Bytes that a file needs beside its fields, at most."""
 TIME = "time"
 """Dimension of records, where the model wants one."""
 
@@ -121,13 +124,24 @@ def write(run: Path, values: Sequence[tuple[Place, Array]], form: NetCDF) -> Non
     """
     for file in dict.fromkeys(place.file for place, _ in values):
         path = run / file
+        fields = [(place, _in_file(place, value)) for place, value in values if place.file == file]
         with filling(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             make_own(path)
+            _reserve(path, sum(value.nbytes for _, value in fields) + HEADER)
             with _opened(path, "a" if path.exists() else "w", FORMATS[form]) as ds:
-                for place, value in values:
-                    if place.file == file:
-                        _write(ds, place, _in_file(place, value))
+                for place, value in fields:
+                    _write(ds, place, value)
+
+
+def _reserve(path: Path, size: int) -> None:
+    """Find out whether there is room for so many bytes: where there is not, the netCDF library crashes."""
+    part = path.with_name(f".{path.name}.room")
+    try:
+        with part.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _opened(path: Path, mode: Mode, form: Format = "NETCDF4") -> Dataset:

@@ -52,7 +52,7 @@ def _inside(name: str) -> str:
 
 
 def _word(value: object) -> object:
-    return str(value) if type(value) in {int, float} else value
+    return str(value) if isinstance(value, Path) or type(value) in {int, float} else value
 
 
 def _program_beside_config(words: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:

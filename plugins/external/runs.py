@@ -12,6 +12,7 @@ from tradewind.errors import ModelError, NotDifferentiableError, TradewindError
 from tradewind.plugins.external.directory import (
     copy_template,
     mark,
+    refuse_missing,
     render_files,
     rendered_files,
     run_directory,
@@ -101,12 +102,17 @@ class Runner:
         TradewindError
             When a run directory cannot be made, or what the program has written cannot be used.
         """
-        for _ in range(self.options.retries):
+        attempts = self.options.retries + 1
+        for _ in range(attempts - 1):
             try:
-                return self._attempt(task)
+                return self._attempt(task, again=(ModelError,))
             except ModelError:
                 continue
-        return self._attempt(task)
+        try:
+            return self._attempt(task)
+        except ModelError as error:
+            times = f", after {attempts} attempts" if attempts > 1 else ""
+            raise said_again(error, where=f"{task}{times}") from error
 
     def check(self) -> None:
         """Refuse what no run can be made of: programs, templates, placeholders; starts nothing.
@@ -119,6 +125,7 @@ class Runner:
         from datetime import datetime, timedelta
 
         start = datetime(2000, 1, 1)
+        refuse_missing(self.options.template)
         derivatives = {ADJOINT: self.options.adjoint, TANGENT: self.options.tangent}
         for mode in (FORWARD, *(mode for mode, program in derivatives.items() if program is not None)):
             task = Task(mode, 0, Interval(start, start + timedelta(hours=1)), {}, ())
@@ -127,15 +134,17 @@ class Runner:
                 text = (self.options.template / name).read_text(errors="replace")
                 render(text, task.values, name)
 
-    def _attempt(self, task: Task) -> Outcome:
+    def _attempt(self, task: Task, again: tuple[type[TradewindError], ...] = ()) -> Outcome:
         name = Path(self._command(task.mode)[0]).name
         prefix = f"{name}-{task.mode}-{task.interval.start:%Y%m%dT%H%M}-member{task.member}"
         try:
-            with run_directory(self.options.scratch, prefix, self.options.keep) as run:
+            with run_directory(self.options.scratch, prefix, self.options.keep, again) as run:
                 self._fill(run, task)
                 self._program(task).run(run)
                 memory = Kept.of_run(run, task.takes, self.options.scratch) if task.takes else None
                 return Outcome(read(run, task.wanted), memory)
+        except ModelError:
+            raise
         except TradewindError as error:
             raise said_again(error, where=str(task)) from error
 
