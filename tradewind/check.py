@@ -70,7 +70,8 @@ def plan(assembly: Assembly) -> Iterator[str]:
 
 def _conversion(exchange: Exchange) -> str:
     factor = f"{exchange.factor:g}" if isinstance(exchange.factor, float) else "a fraction of each cell"
-    plus = f" plus {exchange.offset:g}" if exchange.offset else ""
+    offset = f"{exchange.offset:g}" if isinstance(exchange.offset, float) else "a fraction of an offset"
+    plus = f" plus {offset}" if exchange.has_offset else ""
     return f"{exchange.source.variable.units} times {factor}{plus}"
 
 
