@@ -14,8 +14,7 @@ TOYS = Path(__file__).parent / "programs" / "toys.py"
 ENDS = np.array(["2000-01-01T12", "2000-01-02T00"], dtype="datetime64[ns]")
 CONFIG = """\
 plugins: [toys.py]
-run:
-  {start: 2000-01-01, stop: 2000-01-02, step: 6h, window: 12h, restart: {folder: restart, every: 1h}}
+run: {start: 2000-01-01, stop: 2000-01-02, step: 6h, window: 12h}
 components:
   source: {plugin: source, step: 1h}
   tank: {plugin: tank, step: 3h}
@@ -33,7 +32,7 @@ def levels() -> xr.Dataset:
     """Return three observations at the end of each window."""
     coords = {
         "time": ("obs", np.repeat(ENDS, 3), {"standard_name": "time"}),
-        "latitude": ("obs", np.tile([10.0, 20.0, 30.0], 2), {"standard_name": "latitude"}),
+        "latitude": ("obs", np.tile([10.0, 15.0, 30.0], 2), {"standard_name": "latitude"}),
         "longitude": ("obs", np.tile([5.0, 15.0, 25.0], 2), {"standard_name": "longitude"}),
     }
     units = {"units": "kg m-2"}
