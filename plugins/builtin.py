@@ -26,6 +26,12 @@ def tradewind_register_component(register: Register) -> None:
         summary="an emission inventory on a grid of its own, constant in time",
     )
     register(
+        "external",
+        factory="tradewind.plugins.external.derivatives:external",
+        options="tradewind.plugins.external.options:ExternalOptions",
+        summary="a program of its own, driven through its run directory and netCDF files",
+    )
+    register(
         "dataset",
         factory="tradewind.plugins.prescribed.dataset:Dataset",
         options="tradewind.plugins.prescribed.options:DatasetOptions",
