@@ -2,10 +2,11 @@
 
 Two sources emit: the basins of the Permian twin, whose truth and prior this script does not change, and
 wetlands, which are prescribed. Nothing in the wetlands is measured. They stand on a grid of 1 degree, four
-times coarser than the inventory's: playa lakes on the southern High Plains (0.12 Tg a year) and marshes on
-the coast of Texas and Louisiana (0.35 Tg a year), each a hill of given widths, where such places are. Their
-emissions follow the sun: 1 + 0.6 cos(2 pi (h - 14) / 24) times the mean, h hours of local solar time, so
-that the mean over a day is the mean.
+times coarser than the inventory's: playa lakes on the southern High Plains (0.12 Tg a year) and bottomlands
+along the Red River (0.35 Tg a year), each a hill of given widths, where such places are, and north of 30
+degrees, since the emulator looks 10 degrees around and the model's box begins at 20. Their emissions follow
+the sun: 1 + 0.6 cos(2 pi (h - 14) / 24) times the mean, h hours of local solar time, so that the mean over a
+day is the mean.
 
 The truth knows both fluxes hour by hour. The example's exchange gives the model means over 6 hours, 6 hours
 late, and that is one more thing in which its inversion is not perfect; the others are as in
@@ -32,9 +33,9 @@ from tradewind.plugins.transport.model import Transport
 
 SEED = 1997
 HOUR = timedelta(hours=1)
-LAT = np.arange(27.5, 37.0, 1.0)
+LAT = np.arange(30.5, 38.0, 1.0)
 LON = np.arange(-105.5, -89.0, 1.0)
-WETLANDS = ((33.5, -102.0, 1.2, 0.9, 0.12), (29.75, -93.0, 0.5, 2.2, 0.35))
+WETLANDS = ((33.8, -102.0, 1.2, 0.9, 0.12), (33.5, -95.5, 1.0, 1.2, 0.35))
 """Latitude, longitude, widths in degrees to the north and east, and what each emits, Tg a year."""
 AMPLITUDE, PEAK = 0.6, 14.0
 CLOCK = replace(build_twin.CLOCK, step=HOUR)

@@ -75,9 +75,9 @@ def _pair(source: Series, steps: tuple[timedelta, timedelta]) -> dict[str, Parti
 def accumulated(reduction: Reduction) -> tuple[Tensor, Tensor]:
     """Reduce steps of 1 h to periods of 6 h.
 
-    Step n exports (n - 2)²: 4, 1, 0, 1, 4, 9 in the first period, 16, 25, 36, 49, 64, 81 in the second. Their
-    sums are 19 and 271, so the means 19/6 and 271/6, and the integrals 3600 times the sums; the extremes are 0
-    and 9, 16 and 81, and the last ones 9 and 81.
+    Step n exports (n - 2)²: 4, 1, 0, 1, 4, 9 in the first period, 16, 25, 36, 49, 64, 81 in the second.
+    Their sums are 19 and 271, so the means 19/6 and 271/6, and the integrals 3600 times the sums; the
+    extremes are 0 and 9, 16 and 81, and the last ones 9 and 81.
     """
     expected = {
         Reduction.INSTANT: (9.0, 81.0), Reduction.MEAN: (19.0 / 6.0, 271.0 / 6.0),
@@ -146,7 +146,7 @@ def three_tiles() -> tuple[Tensor, Tensor]:
         [[1.0, 0.5, 0.0, 0.125], [0.0, 0.25, 0.0, 0.625], [0.0, 0.25, 1.0, 0.25]], dtype=torch.float64
     ).repeat(1, 2)
     gauge = participant("gauge", Gauge(OCTANTS))
-    tiles = {name: participant(name, numbered(HOUR, lambda _, v=v: v)) for name, v in TILES.items()}
+    tiles = {name: participant(name, numbered(HOUR, _always(v))) for name, v in TILES.items()}
     exchanges = [
         joined(end(tile, "x"), end(gauge, "x"), fraction=share)
         for tile, share in zip(tiles.values(), shares, strict=True)
@@ -156,12 +156,16 @@ def three_tiles() -> tuple[Tensor, Tensor]:
     return run.get("gauge.given")[0], _numbers(10.0, 17.5, 30.0, 21.25).repeat(2)
 
 
+def _always(value: float) -> Callable[[int], float]:
+    return lambda _: value
+
+
 def three_grids() -> tuple[Tensor, Tensor]:
     """Carry a mass over the sphere through three grids, by steps of 1 h, 2 h and 3 h.
 
     Octant k of the sphere, of area pi / 2 (steradian), sends the flux k, k from 1 to 8: 18 pi in all every
-    second, whatever the grids on the way. After 6 h the last grid holds 21600 · 18 pi. The middle one hands on
-    what it is given.
+    second, whatever the grids on the way. After 6 h the last grid holds 21600 · 18 pi. The middle one hands
+    on what it is given.
     """
     first = Series(OCTANTS, lambda _: torch.arange(1.0, 9.0, dtype=torch.float64))
     three = {

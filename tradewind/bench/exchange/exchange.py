@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 def figures(progress: Progress) -> dict[str, Any]:
     """Return all figures as one flat object."""
-    from tradewind.bench.exchange import analytical, overhead
+    from tradewind.bench.exchange import analytical, checkpointing, example, kills, overhead
 
     parts = (
-        # first, on a quiet machine
         overhead.figures,
         lambda: {"analytical_error_max": max(analytical.errors().values())},
+        checkpointing.figures, example.derivatives, example.budget, kills.figures,
     )  # fmt: skip
     found: dict[str, Any] = {}
     step = progress("benchmark exchange", len(parts))

@@ -25,6 +25,7 @@ from tradewind.couplers.coupling.timing import Reduction, Timing
 from tradewind.couplers.grids import Grid
 from tradewind.plugins.caller import Part, StepCaller
 
+Prepare = Callable[[], Callable[[], Any]]
 GAUGES, STEPS, ROUNDS = 8, 240, 7
 HOUR = timedelta(hours=1)
 CELLS = Grid.latlon([-45.0, 45.0], [45.0, 135.0, 225.0, 315.0])
@@ -37,7 +38,7 @@ TIMINGS = {
 
 def figures() -> dict[str, Any]:
     """Return microseconds per exchange and step: the worse way first, then each."""
-    work: dict[str, Callable[[], Callable[[], Any]]] = {name: _run(timing) for name, timing in TIMINGS.items()}
+    work: dict[str, Prepare] = {name: _run(timing) for name, timing in TIMINGS.items()}
     seconds = fastest(work | {"bare": lambda: bare}, ROUNDS)
     per_exchange = 1e6 / (GAUGES * STEPS)
     found = {name: (seconds[name] - seconds["bare"]) * per_exchange for name in TIMINGS}
@@ -66,7 +67,7 @@ def _hooked(name: str, component: Component) -> Participant:
     return replace(participant(name, component, HOUR), answer=caller, plugin=name)
 
 
-def _run(timing: Timing) -> Callable[[], Callable[[], Any]]:
+def _run(timing: Timing) -> Prepare:
     run = chain(timing)
 
     def prepare() -> Callable[[], Any]:

@@ -59,7 +59,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Gauge:
-    """Adds up what it is given: ``total += seconds * x``; exports ``total``, and ``x`` itself as ``given``."""
+    """Adds up what it is given, ``total += seconds * x``; exports ``total``, and ``x`` as ``given``."""
 
     grid: Grid
 
