@@ -23,7 +23,7 @@ INDENT = "  "
 LONGEST = 100
 """Steps in a row that are looked for again: more of them no reader sees as one."""
 UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "min": timedelta(minutes=1)}
-WORDS = {Reduction.INSTANT: "last", Reduction.MIN: "minimum", Reduction.MAX: "maximum"}
+WORDS = {Reduction.INSTANT: "last of", Reduction.MIN: "minimum over", Reduction.MAX: "maximum over"}
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,10 @@ def _counts(items: Sequence[Item]) -> dict[str, int]:
 
 # ---------------------------------------------------------------------- exchanges
 def _given(plan: Plan, component: str) -> Iterator[str]:
+    fractions = [channel.exchange.moving for channel in plan.channels]
     for channel in plan.channels:
-        if channel.exchange.target.component == component and not plan.is_moving(channel):
+        moving = any(channel.exchange is fraction for fraction in fractions)
+        if channel.exchange.target.component == component and not moving:
             yield f"{channel.exchange.name}{_in_brackets(channel)}"
 
 
@@ -118,7 +120,7 @@ def timing_words(channel: Channel) -> Iterator[str]:
     """Yield what an exchange makes of time; nothing where each step of one end feeds one of the other."""
     timing, period = channel.timing, spoken(channel.every)
     if channel.source_step < channel.every:
-        yield f"{WORDS.get(timing.reduction, timing.reduction.value)} over {period}"
+        yield f"{WORDS.get(timing.reduction, f'{timing.reduction} over')} {period}"
     elif timing.reduction is Reduction.INTEGRAL:
         yield f"integral over {period}"
     if timing.lag:

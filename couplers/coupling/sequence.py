@@ -95,7 +95,7 @@ def refuse_order(order: Sequence[str], needs: Sequence[Need]) -> None:
         if not need.lag and place.get(need.target, 0) < place.get(need.source, -1):
             what = f"{need.target} stands before {need.source}, but needs {need} of the same period"
             hint = f"swap them, or let {need.exchange or 'the exchange'} lag"
-            raise ConfigError(what, where="sequence", hint=hint)
+            raise ConfigError(what, hint=hint)
 
 
 @dataclass
@@ -143,7 +143,7 @@ def _circle(waits: Mapping[str, Need]) -> ConfigError:
     circle = path[path.index(path[-1]) :]
     exchanges = "; ".join(str(waits[name]) for name in circle[:-1])
     return ConfigError(
-        f"exchanges form a circle: {' -> '.join(reversed(circle))}", where="exchanges",
+        f"exchanges form a circle: {' -> '.join(reversed(circle))}",
         hint=f"let one lag (longer), with `initial`: {exchanges}; or leave one out and put its import",
     )  # fmt: skip
 

@@ -114,7 +114,7 @@ def test_the_plan_nests_and_says_what_is_given_before_each_step(write):
         "    land",
         "  air.t -> sea.t (lag 6 h)",
         "  sea",
-        "  land.heat -> air.heat (last over 6 h)",
+        "  land.heat -> air.heat (last of 6 h)",
         "  sea.warmth -> air.warmth",
         "  air",
     ]
@@ -166,7 +166,7 @@ def test_an_order_decides_where_the_exchanges_leave_it_open(write):
 def test_an_order_against_the_exchanges_is_refused_with_both_names_and_what_to_do(write):
     path = write(("  step: 6h", "  step: 6h\n  sequence: [air, land, sea]"))
     assert only_fault(path) == (
-        "run.yaml:6: run.sequence: sequence: air stands before land, but needs land.heat -> air.heat "
+        "run.yaml:6: run.sequence: air stands before land, but needs land.heat -> air.heat "
         "(every 6:00:00) of the same period (swap them, or let land.heat -> air.heat lag)"
     )
 
@@ -187,7 +187,7 @@ def test_an_order_that_leaves_one_out_is_one_fault(write):
 # ---------------------------------------------------------------------- circles
 def test_a_circle_is_refused_with_its_components_and_the_exchanges_that_could_lag(write):
     fault = only_fault(write(CIRCLE))
-    assert fault.startswith("run.yaml:10: exchanges: exchanges: exchanges form a circle: ")
+    assert fault.startswith("run.yaml:10: exchanges: exchanges form a circle: ")
     assert "air -> sea -> air" in fault or "sea -> air -> sea" in fault
     assert "let one lag (longer), with `initial`" in fault
     assert "air.t -> sea.t (every 6:00:00)" in fault
@@ -198,7 +198,7 @@ def test_a_component_that_feeds_itself_at_once_is_a_fault_of_that_exchange(write
     path = write(("takes: [t], gives: [warmth]", "takes: [t, warmth], gives: [warmth]"),
                  ("exchanges:\n", "exchanges:\n  - {from: sea.warmth, to: sea.warmth}\n"))  # fmt: skip
     fault = only_fault(path)
-    assert fault.startswith("run.yaml:11: exchanges.0: exchanges: exchanges form a circle: sea -> sea")
+    assert fault.startswith("run.yaml:11: exchanges.0: exchanges form a circle: sea -> sea")
 
 
 def test_a_circle_is_found_beside_other_faults(write):

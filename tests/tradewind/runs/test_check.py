@@ -44,6 +44,8 @@ def test_a_sound_config_shows_the_plan(small_run):
         or "20 observations, 2 windows" in plan
     )
     assert "inventory.methane_flux: 9 elements" in plan
+    order = ["every 6 h:", "inventory", "inventory.methane_flux -> transport.methane_flux", "transport"]
+    assert [line[10:].strip() for line in report.lines[4:8]] == order
     assert "analytical" in plan
 
 
@@ -207,6 +209,16 @@ def test_windows_of_another_length_than_the_emulators(small_run):
 def test_a_run_that_the_winds_do_not_cover(small_run):
     path = small_run(("start: 1996-01-16, stop: 1996-01-17", "start: 1997-01-16, stop: 1997-01-17"))
     assert any("no winds for 1997-01-16" in fault for fault in check(path).faults)
+
+
+@pytest.mark.parametrize("calendar", ["noleap", "360_day"])
+def test_winds_and_observations_of_the_world_in_a_run_of_another_calendar(small_run, calendar):
+    path = small_run(("step: 6h,", f"step: 6h, calendar: {calendar},"))
+    winds, seen = check(path).faults
+    assert "components.transport.options: weather: 1996-01-16" in winds
+    assert f"is of the {calendar} calendar" in winds
+    assert "of the standard calendar" in winds
+    assert f"observations are made in the standard calendar, the run's is {calendar}" in seen
 
 
 def test_observations_that_belong_to_no_window(small_run, pieces):
