@@ -16,7 +16,7 @@ from tradewind.couplers.coupling.fields import Fields, Kind, Layouts, PerMember,
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import Communicator
-from tradewind.errors import PluginError
+from tradewind.errors import PluginError, SpecError
 from tradewind.plugins.prescribed.constant import declared, spread
 from tradewind.plugins.prescribed.draws import Random, of_bytes, seeded, to_bytes
 from tradewind.plugins.prescribed.grids import make_grid
@@ -62,6 +62,7 @@ class FunctionComponent:
         self.options = options
         self.function = Function(options.file, options.function, GIVEN)
         self._layout: Layout | None = None
+        self._lat = self._lon = torch.zeros(0, dtype=torch.float64)
 
     def share(self, comm: Communicator) -> None:
         """Read the file on rank 0, for all; collective.
@@ -122,7 +123,7 @@ class FunctionComponent:
 
     def initialize(self, spec: Spec, layouts: Layouts, members: int) -> State:
         """Return the initial state of the config, and where the stream of random numbers begins."""
-        self._layout = layouts[next(iter(self.options.exports))]
+        self._settle(layouts[next(iter(self.options.exports))])
         fields = {name: self._initial(name, members) for name in self.options.state}
         streams = seeded(self.options.seed, members)
         if self.function.may_ask_for(RANDOM) or not (spec.state or spec.imports or spec.parameters):
@@ -131,14 +132,10 @@ class FunctionComponent:
 
     def _initial(self, name: str, members: int) -> Tensor:
         said = self.options.state[name]
-        whole = spread(said.initial, self._cells)
+        whole = spread(said.initial, self._owned.n_local)
         if said.count is not None and whole.ndim == 1:
             whole = whole.expand(said.count, -1)
         return whole.expand(members, *whole.shape).clone()
-
-    @property
-    def _cells(self) -> int:
-        return self.grid.size if self._layout is None else self._layout.n_local
 
     def step(
         self, state: State, imports: Fields, parameters: Fields, interval: Interval
@@ -158,21 +155,23 @@ class FunctionComponent:
         random = Random(streams, self._owned) if streams else None
         before = {key: value._version for key, value in given.items()}
         fields = {"imports": dict(imports), "state": dict(state.fields), "parameters": dict(parameters)}
-        cells = Cells(*self._places, members)
+        cells = Cells(self._lat, self._lon, members)
         answer = self.function({**fields, "interval": interval, "cells": cells, "random": random})
         self._refuse_changes(given, before)
         exports, new = self._checked(answer, members)
         return exports, State(new, {} if random is None else {RANDOM: random.streams})
 
+    def _settle(self, layout: Layout) -> None:
+        """Learn which cells are this rank's."""
+        whole = (torch.from_numpy(x.reshape(-1).copy()) for x in (self.grid.lat, self.grid.lon))
+        self._layout = layout
+        self._lat, self._lon = (layout.scatter(x) for x in whole)
+
     @property
     def _owned(self) -> Layout:
-        return Layout(self.grid) if self._layout is None else self._layout
-
-    @cached_property
-    def _places(self) -> tuple[Tensor, Tensor]:
-        whole = (torch.from_numpy(x.reshape(-1).copy()) for x in (self.grid.lat, self.grid.lon))
-        lat, lon = (self._owned.scatter(x) for x in whole)
-        return lat, lon
+        if self._layout is None:
+            raise SpecError("was not initialized", where=self.function.where)
+        return self._layout
 
     # ------------------------------------------------------------------ what it returned
     def _refuse_changes(self, given: Mapping[Key, Tensor], before: Mapping[Key, int]) -> None:
@@ -204,7 +203,7 @@ class FunctionComponent:
             raise self._error(f"returned {role} {min(more)!r}", f"declared are {sorted(wanted)}")
         for name, said in wanted.items():
             extra = () if said.count is None else (said.count,)
-            self._refuse_shape(f"{role} {name!r}", found[name], (members, *extra, self._cells))
+            self._refuse_shape(f"{role} {name!r}", found[name], (members, *extra, self._owned.n_local))
 
     def _refuse_shape(self, what: str, value: Any, shape: tuple[int, ...]) -> None:
         hint = f"declared is a float64 tensor of shape {shape}"

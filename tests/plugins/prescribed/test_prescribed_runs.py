@@ -1,0 +1,133 @@
+"""Prescribed components in a run config: checked, run, and recorded."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+import numpy as np
+import pytest
+import torch
+
+from tradewind.accounts import input_files
+from tradewind.assembly import assemble
+from tradewind.check import check
+from tradewind.errors import ConfigError
+
+CONFIG = """\
+run: {start: 2000-01-01, stop: 2000-01-02, step: 6h}
+components:
+  sky: {plugin: dataset, step: 1h, options: {file: "x*.nc", variables: {rain: x}}}
+  spring:
+    plugin: constant
+    options:
+      grid: {file: x.nc}
+      fields: {water: {value: 0.5, units: kg m-2 s-1, kind: flux}}
+  bucket:
+    plugin: function
+    step: 3h
+    options:
+      file: bucket.py
+      function: fill
+      grid: {file: x.nc}
+      imports: {rain: {units: kg m-2 s-1, kind: flux}, spring: {units: kg m-2 s-1, kind: flux}}
+      state: {water: {units: kg m-2, initial: 1.0}}
+      exports: {water: {units: kg m-2}}
+exchanges:
+  - {from: sky.rain, to: bucket.rain}
+  - {from: spring.water, to: bucket.spring}
+"""
+FILL = """
+def fill(imports, state, interval):
+    water = state["water"] + interval.seconds * (imports["rain"] + imports["spring"])
+    return {"water": water}, {"water": water}
+"""
+
+
+@pytest.fixture
+def config(write):
+    """Return a config beside its data: rain grows from 0 to 24 in a day."""
+    write(np.arange(9) * 3.0, np.arange(9) * 3)
+    (write.folder / "bucket.py").write_text(FILL)
+    path = write.folder / "bucket.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_a_day_of_rain_fills_the_bucket(config):
+    run = assemble(config).run()
+    run.advance(run.clock.stop)
+    # a line from 0 to 24 has the mean 12: 86 400 s of 12 times the cell's weight, and of 0.5
+    expected = [1.0 + 86400 * (12.0 * weight + 0.5) for weight in range(1, 7)]
+    assert run.get("bucket.water")[0].tolist() == pytest.approx(expected, rel=1e-14)
+
+
+def test_rain_of_less_and_less_is_differentiated(config):
+    run = assemble(config).run()
+    with run.recording():
+        run.put("sky.rain_scale", torch.ones(1, 6, dtype=torch.float64))
+        run.advance(run.clock.stop)
+        found = run.vjp({("bucket.water", run.clock.stop): torch.ones(1, 1, 6, dtype=torch.float64)})
+    (gradient,) = (v for (port, _), v in found.items() if port == "sky.rain_scale")
+    assert gradient.flatten().tolist() == pytest.approx([86400 * 12.0 * weight for weight in range(1, 7)])
+
+
+def test_check_tells_of_data_that_end_early_with_the_line(config):
+    config.write_text(CONFIG.replace("stop: 2000-01-02,", "stop: 2000-01-03,"))
+    report = check(config)
+    (fault,) = report.faults
+    assert "bucket.yaml:3" in fault
+    assert "do not cover 2000-01-01 00:00:00 to 2000-01-03 00:00:00" in fault
+    assert "they hold from 2000-01-01 00:00:00 to 2000-01-02 00:00:00" in fault
+
+
+def test_check_tells_of_all_faults_and_runs_no_code(config, tmp_path):
+    text = "from pathlib import Path\nPath(__file__).with_name('ran').touch()\ndef fil(): ...\n"
+    (tmp_path / "bucket.py").write_text(text)
+    config.write_text(CONFIG.replace("{rain: x}", "{rain: y}"))
+    faults = "\n".join(check(config).faults)
+    assert "no variable 'y'" in faults
+    assert "defines no 'fill'" in faults
+    assert not (tmp_path / "ran").exists()
+
+
+def test_check_of_a_sound_config_runs_no_code(config, tmp_path):
+    text = f"from pathlib import Path\nPath(__file__).with_name('ran').touch()\n{FILL}"
+    (tmp_path / "bucket.py").write_text(text)
+    assert not check(config).faults
+    assert not (tmp_path / "ran").exists()
+
+
+def test_what_was_read_is_recorded_with_the_users_code(config, tmp_path):
+    files = {path.name: path for path in input_files(assemble(config))}
+    assert {"x.nc", "bucket.py"} <= set(files)
+    function = assemble(config).members["bucket"].component.function
+    assert function.source.sha256 == hashlib.sha256((tmp_path / "bucket.py").read_bytes()).hexdigest()
+
+
+def test_a_method_that_needs_gradients_hears_that_there_are_none(config):
+    config.write_text(CONFIG.replace("function: fill", "function: fill\n      differentiable: false"))
+    assert not assemble(config).members["bucket"].spec.differentiable
+
+
+def test_an_unknown_option_is_refused_with_the_nearest(config):
+    config.write_text(CONFIG.replace("file: bucket.py", "fiel: bucket.py"))
+    with pytest.raises(ConfigError, match=r"fiel.*file"):
+        assemble(config)
+
+
+def test_a_walk_goes_on_after_a_restart_with_the_same_bits(config, tmp_path):
+    (tmp_path / "bucket.py").write_text(
+        FILL.replace("interval):", "interval, random):").replace(
+            "+ interval", "+ random.normal(state['water']) + interval"
+        )
+    )
+    whole = assemble(config).run()
+    whole.advance(whole.clock.stop)
+    first = assemble(config).run()
+    first.advance(first.clock.start + timedelta(hours=12))
+    first.save(tmp_path / "half.tw")
+    second = assemble(config).run()
+    second.restore(tmp_path / "half.tw")
+    second.advance(second.clock.stop)
+    assert torch.equal(second.get("bucket.water"), whole.get("bucket.water"))
