@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from math import gcd
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tradewind.assembly.faults import Faults
-from tradewind.couplers.coupling.alarms import alarm
+from tradewind.couplers.coupling.alarms import MICROSECOND, alarm
 from tradewind.errors import DataError, did_you_mean
 from tradewind.output.files import check_writable
 
@@ -26,6 +28,8 @@ def check_outputs(assembly: Assembly, faults: Faults) -> None:
     if restart is not None:
         with faults.at("run", "restart", "folder"):
             _check_folder(restart.folder)
+        with faults.at("run", "restart", "every"):
+            restart_alarm(assembly)
     _check_fields(assembly, faults)
     assembly.notes += _without_effect(assembly)
 
@@ -63,6 +67,22 @@ def fields_alarm(assembly: Assembly) -> Alarm:
     """
     clock = assembly.clock
     return alarm(assembly.config.output.every or clock.step, clock, "output.every")
+
+
+def restart_alarm(assembly: Assembly) -> Alarm:
+    """Return when restart files are written: at ends of steps, also within a coupling interval.
+
+    Raises
+    ------
+    ConfigError
+        When they would be due where no step can end, or never.
+    """
+    config, clock = assembly.config, assembly.clock
+    steps = [(section.step or clock.step) // MICROSECOND for section in config.components.values()]
+    # an edge of this clock need not be the end of a step; a file is then written at the next that is
+    finest = replace(clock, step=gcd(*steps) * MICROSECOND)
+    restart = config.run.restart
+    return alarm((restart and restart.every) or clock.step, finest, "run.restart.every")
 
 
 def _without_effect(assembly: Assembly) -> Iterator[str]:

@@ -76,7 +76,7 @@ def simulate_assembled(
     """Run what `assembly` describes; see `simulate`. Every rank enters."""
     asked = [str(field) for field in assembly.config.output.fields]
     answers = Answers(assembly, asked)
-    restarts = restarts_of(assembly, answers.whole, begin)
+    restarts = restarts_of(assembly, begin)
     mine = [assembly.windows[number] for number in owned(assembly.windows, assembly.comm)]
     _load(assembly, restarts, begin, mine)
     with agree(assembly.comm, "simulating windows"):

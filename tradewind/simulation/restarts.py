@@ -13,8 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import reduce
-from math import gcd
+from glob import escape
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
@@ -24,24 +23,26 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as as_bytes
 from torch import Tensor
 
-from tradewind.couplers.coupling.alarms import Alarm, alarm
-from tradewind.couplers.coupling.clock import Clock
+from tradewind.assembly.outputs import restart_alarm
 from tradewind.couplers.ranks.parallel import agree
 from tradewind.errors import ConfigError, DataError
 from tradewind.output.files import replacing
-from tradewind.simulation.record import MICROSECOND, Record, packed, unpacked
+from tradewind.simulation.record import Record, packed, unpacked
 from tradewind.simulation.signature import differing, of_window, signature
 
 if TYPE_CHECKING:
     from tradewind.assembly import Assembly
-    from tradewind.config.rhythm import RestartSection
     from tradewind.coupled.run import CoupledRun
+    from tradewind.couplers.coupling.alarms import Alarm
     from tradewind.couplers.coupling.calendars import Time
     from tradewind.couplers.coupling.component import Interval
 
 FORMAT = 1
 ENTRY = "tradewind-forward-run"
 MOMENT = "moment"
+ASIDE = ".aside-"
+WINDOW = "????????T??????"
+"""When a window starts, in the names of files."""
 ANEW = "run without --resume to begin anew"
 
 
@@ -122,9 +123,12 @@ class Restarts(NoRestarts):
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for left in self.folder.glob(f".{self.name}.*"):
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
-            for old in self.folder.glob(f"{self.name}.*.restart") if begin is Begin.ANEW else ():
+            for aside in self.folder.glob(f".{escape(self.name)}{ASIDE}*"):
+                shutil.rmtree(aside)
+            whole = f"{escape(self.name)}.{WINDOW}.restart"
+            for old in self.folder.glob(f".{whole}.*.part"):
+                old.unlink()
+            for old in self.folder.glob(whole) if begin is Begin.ANEW else ():
                 old.unlink()
         except OSError as error:
             reason = error.strerror or str(error)
@@ -184,14 +188,14 @@ class Restarts(NoRestarts):
     @contextmanager
     def _aside(self) -> Iterator[Path]:
         # within the folder: elsewhere there may be no room
-        place = Path(mkdtemp(prefix=f".{self.name}.", dir=self.folder))
+        place = Path(mkdtemp(prefix=f".{self.name}{ASIDE}", dir=self.folder))
         try:
             yield place / MOMENT
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def restarts_of(assembly: Assembly, run: CoupledRun, begin: Begin) -> NoRestarts:
+def restarts_of(assembly: Assembly, begin: Begin) -> NoRestarts:
     """Return the restart files that a config asks for, ready to be used; collective.
 
     Raises
@@ -208,25 +212,11 @@ def restarts_of(assembly: Assembly, run: CoupledRun, begin: Begin) -> NoRestarts
             raise ConfigError("the config keeps no restart files", where="--resume", hint=hint)
         return NoRestarts()
     name, since = assembly.config.source.file.stem, assembly.clock.start
-    rhythm = rhythm_of(section, assembly.clock, run)
-    restarts = Restarts(section.folder, name, since, signature(assembly), rhythm)
+    restarts = Restarts(section.folder, name, since, signature(assembly), restart_alarm(assembly))
     with agree(assembly.comm, "preparing the restart files"):
         if assembly.comm.rank == 0:
             restarts.prepare(begin)
     return restarts
-
-
-def rhythm_of(section: RestartSection, clock: Clock, run: CoupledRun) -> Alarm:
-    """Return when restart files are written: at ends of steps, also within a coupling interval.
-
-    Raises
-    ------
-    ConfigError
-        When they would be due where no step can end.
-    """
-    lengths = [tick // MICROSECOND for tick in run.plan.ticks]
-    finest = Clock(clock.start, clock.stop, reduce(gcd, lengths) * MICROSECOND)
-    return alarm(section.every or clock.step, finest, "run.restart.every")
 
 
 # ---------------------------------------------------------------------- files

@@ -1,13 +1,16 @@
 """A source that never does the same twice and a tank that fills, for forward runs of a few milliseconds.
 
 The source draws random numbers from a stream in its state; the tank remembers what it holds. With
-``TOY_KILL=7`` in the environment, the process kills itself in the seventh step of the tank.
+``TOY_KILL=7`` in the environment, the process kills itself in the seventh step of the tank; with
+``TOY_WAIT=7`` it waits there to be ended.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
+import time
 
 import numpy as np
 import torch
@@ -49,7 +52,8 @@ class Tank:
     """``amount += seconds * inflow``, in two layers: all in the lower one, a tenth of it in the upper."""
 
     def __init__(self, options: Options) -> None:
-        self.steps, self.last = 0, int(os.environ.get("TOY_KILL", "0"))
+        self.steps = 0
+        self.last, self.waits = (int(os.environ.get(f"TOY_{name}", "0")) for name in ("KILL", "WAIT"))
 
     def describe(self) -> Spec:
         return Spec(
@@ -65,6 +69,10 @@ class Tank:
         self.steps += 1
         if self.steps == self.last:
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.steps == self.waits:
+            sys.stderr.write("waiting\n")
+            sys.stderr.flush()
+            time.sleep(60)
         more = interval.seconds * imports["inflow"]
         amount = state.fields["amount"] + torch.stack([more, 0.1 * more], dim=1)
         return {"level": amount[:, 0]}, State({"amount": amount})
