@@ -150,6 +150,7 @@ def test_means_over_what_is_covered_go_with_a_fraction_of_the_target(config):
     halves = {"a": "fraction: 0.5", "b": "fraction: 0.5"}
     path = config(halves, a=WEST, b=EAST, sink=BOTH)
     assert norms(assemble(path)) == [Norm.FRACAREA, Norm.FRACAREA]
+    assert any("(means over what is covered, of which a fraction counts)" in n for n in assemble(path).notes)
     assert float(ran(path).get("sink.field")[0, 1]) == pytest.approx(1.0, rel=0.4)
     asked = {n: f"{keys}, norm: dstarea" for n, keys in halves.items()}
     assert norms(assemble(config(asked, a=WEST, b=EAST, sink=BOTH))) == [Norm.DSTAREA, Norm.DSTAREA]
@@ -180,6 +181,7 @@ def test_what_each_covers_adds_up(config, kind):
     )  # fmt: skip
     assembly = assemble(path)
     assert norms(assembly) == [Norm.DSTAREA, Norm.DSTAREA]
+    assert any("what is missing of a cell, others bring" in n for n in assembly.notes) is bool(kind)
     west, east = (e.part for e in assembly.exchanges)
     assert west.tolist() == pytest.approx([1, 0.5, 0, 0] * 2, abs=1e-12)
     assert (west + east).tolist() == pytest.approx([1] * 8, abs=1e-12)

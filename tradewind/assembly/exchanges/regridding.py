@@ -27,6 +27,10 @@ from tradewind.couplers.regrid.scheme import Method, Norm, Scheme
 from tradewind.errors import ConfigError
 
 ROUNDING = 1e-9
+WHY_NORM = {
+    Norm.DSTAREA: "a fraction of the source's cells: what is missing of a cell, others bring",
+    Norm.FRACAREA: "means over what is covered, of which a fraction counts",
+}
 NOTHING = 1e-12
 """Shares of a cell that are rounding."""
 
@@ -86,10 +90,11 @@ def _chosen(link: Link, wanted: RegridSection, weighted: Side | None) -> Choice:
     except ValueError as error:
         raise ConfigError(str(error)) from error
     norm = link.section.norm or wanted.norm
-    scheme = _normed(link, replace(scheme, norm=norm or scheme.norm), norm, weighted)
+    found = scheme = replace(scheme, norm=norm or scheme.norm)
+    scheme = _normed(link, scheme, norm, weighted)
     if not _excused(link, scheme, weighted):
         refuse_wrong_pair(link.quantity, scheme)
-    return replace(chosen, scheme=scheme)
+    return Choice(scheme, chosen.why if scheme == found else WHY_NORM[scheme.norm])
 
 
 def _normed(link: Link, scheme: Scheme, asked: Norm | None, weighted: Side | None) -> Scheme:
