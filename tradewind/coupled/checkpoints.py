@@ -10,14 +10,42 @@ doi 10.1137/080742439).
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from datetime import datetime
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from tradewind.coupled.stepping import Stepper
-from tradewind.coupled.tape import Answered, Event, Moment, Put, Taken, TapeEvent
+from torch import Tensor
+
+from tradewind.coupled.stepping import Made, Stepper
+from tradewind.coupled.tape import Answered, Event, Moment, Participant, Port, Put, Taken, TapeEvent
+from tradewind.couplers.coupling.calendars import Time
+
+if TYPE_CHECKING:
+    from tradewind.coupled.run import CoupledRun
+
+
+LARGE = 2**29
+"""Bytes on a rank beyond which a tape is better kept by `Checkpoints`."""
+
+
+def sparing(run: CoupledRun, until: Time) -> type[Tape]:
+    """Return how to record a run from where it stands to `until`: the rule wherever nobody says.
+
+    `Keep` while what all steps are given takes less than `LARGE`, else `Checkpoints`, which take one more
+    forward run. Counted by whole grids, so that all ranks choose alike; what steps share is counted twice.
+    """
+    cycles = math.ceil((until - run.time) / run.clock.step)
+    size = cycles * sum(_bytes(planned.participant, run.members) for planned in run.plan.steps)
+    return Keep if size <= LARGE * run.comm.size else Checkpoints
+
+
+def _bytes(p: Participant, members: int) -> int:
+    """Return how large what a step is given is, of all ranks together."""
+    shapes = ((*(n for _, n in v.extra), 1 if v.grid is None else v.grid.size) for _, v in p.given)
+    return sum(8 * members * math.prod(shape) for shape in shapes)
 
 
 class Tape(ABC):
@@ -27,30 +55,48 @@ class Tape(ABC):
     ----------
     stepper
         Of the run; makes steps again.
+
+    Attributes
+    ----------
+    seen
+        What was watched for: values by port and time.
     """
 
     def __init__(self, stepper: Stepper) -> None:
         self.stepper = stepper
+        self.seen: dict[Event, Tensor] = {}
+        self._watched: dict[tuple[str, Time], list[Port]] = {}
         self._puts: dict[Event, None] = {}
-        self._first: Moment | None = None
+        self._first: tuple[Time, int] | None = None
         self._steps = 0
 
     # ------------------------------------------------------------------ recording
+    def watch(self, component: str, event: Event) -> None:
+        """Keep what stands at a port of `component` when its step that ends then is made; see `seen`.
+
+        A component may run ahead of the time that all have reached: what the run's `get` gives then is later.
+        """
+        port, time = event
+        self._watched.setdefault((component, time), []).append(port)
+
     def put(self, put: Put) -> None:
         """Record a put."""
         self._puts[put.port, put.time] = None
         self._keep_put(put)
 
-    def step(self, before: Moment, taken: Taken) -> None:
+    def step(self, before: Moment, made: Made) -> None:
         """Record a step, and the moment before it."""
         if self._first is None:
-            self._first = replace(before, states={}, held={}, exports={}, buffers=())
-        self._keep_step(before, taken)
+            self._first = before.origin, before.number
+        self._keep_step(before, made.taken)
         self._steps += 1
+        name, stop = made.taken.participant.name, made.taken.interval.stop
+        for port in self._watched.get((name, stop), ()):
+            self.seen[port, stop] = _standing(made.after, port)
 
     def clear(self) -> None:
-        """Forget everything: the run was rewound."""
-        self._puts, self._first, self._steps = {}, None, 0
+        """Forget everything but what is watched for: the run was rewound."""
+        self.seen, self._puts, self._first, self._steps = {}, {}, None, 0
         self._forget()
 
     # ------------------------------------------------------------------ reading
@@ -59,12 +105,12 @@ class Tape(ABC):
         """What was put, and when."""
         return self._puts.keys()
 
-    def has_step(self, component: str, stop: datetime) -> bool:
+    def has_step(self, component: str, stop: Time) -> bool:
         """Return whether a step of `component` that ends at `stop` was recorded."""
         if self._first is None:
             return False
-        plan, first = self.stepper.plan, self._first.number
-        cycle, tick = divmod(stop - self._first.origin, plan.cycle)
+        plan, (origin, first) = self.stepper.plan, self._first
+        cycle, tick = divmod(stop - origin, plan.cycle)
         begin, end = (cycle, tick) if tick else (cycle - 1, plan.cycle)
         numbers = (
             begin * len(plan) + index
@@ -93,6 +139,14 @@ class Tape(ABC):
 
     @abstractmethod
     def _forget(self) -> None: ...
+
+
+def _standing(moment: Moment, port: Port) -> Tensor:
+    """Return an export, what was delivered to an import, or a state variable."""
+    if port in moment.exports:
+        return moment.exports[port]
+    component, _, variable = port.partition(".")
+    return moment.states[component].fields[variable]
 
 
 class Keep(Tape):

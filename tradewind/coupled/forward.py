@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from tradewind.coupled.checkpoints import Tape
-from tradewind.coupled.replay import gradients, tangents
+from tradewind.coupled.checkpoints import Tape, sparing
+from tradewind.coupled.replay import gradients, reached, tangents
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Event, Participant, Port
 from tradewind.couplers.assimilation import Control, ObservationOperator
@@ -115,23 +115,45 @@ class StandIn:
     operator
         From the mean import to the observed export.
     upstream
-        From the controlled field to the mean import.
-    rest
-        What the mean import is made of besides: other sources, initial values, offsets; shape ``(cell,)``.
+        The derivative of the mean import by the controlled field.
+    mean
+        The mean import itself, of all sources, shape ``(cell,)``.
+    silent
+        What is exported where nothing is imported, because of what the component begins with; shape
+        ``(cell,)``. None: nothing.
     """
 
     operator: LinearOperator
     upstream: LinearOperator
-    rest: Tensor
+    mean: Tensor
+    silent: Tensor | None = None
 
     @property
     def chain(self) -> LinearOperator:
-        """From the controlled field to the observed export; a derivative, which the rest does not enter."""
+        """From a change of the controlled field to that of the observed export."""
         return self.operator @ self.upstream
 
-    def mean_import(self, field: Tensor) -> Tensor:
-        """Return the mean of what the component imports, shape ``(cell,)``, for a controlled field."""
-        return self.upstream.forward(field) + self.rest
+    @property
+    def exported(self) -> Tensor:
+        """The observed export, shape ``(cell,)``."""
+        answer = self.operator.forward(self.mean)
+        return answer if self.silent is None else answer + self.silent
+
+    @property
+    def variance(self) -> Tensor | None:
+        """The variance of the surrogate's own error in the export, shape ``(cell,)``; None: not known."""
+        return self.operator.variance(self.mean) if isinstance(self.operator, Uncertain) else None
+
+
+@dataclass
+class _Last:
+    """What was asked for last: a window is asked several times in a row, for values, Jacobian and error."""
+
+    window: Interval | None = None
+    operator: LinearOperator | None = None
+    silent: Tensor | None = None
+    field: Tensor | None = None
+    stand_in: StandIn | None = None
 
 
 @dataclass
@@ -161,25 +183,22 @@ class CoupledModel:
     callers: Mapping[str, StepCaller] = field(default_factory=dict)
     comm: Communicator = field(default_factory=Serial)
     calls: Calls = field(default_factory=Calls)
-    _kept: tuple[Interval | None, StandIn | None] = (None, None)
+    _last: _Last = field(default_factory=_Last)
 
     def __call__(self, x: Tensor, window: Interval) -> Tensor:
         """Return the simulated observations of `window`, shape ``(m,)``.
 
-        Where a surrogate stands in for the linearization of a linear component, the answer is the
-        superposition of its sensitivities; otherwise the run is stepped.
+        Where a surrogate stands in for the linearization of a linear component, all that feeds it is stepped
+        and the answer is the superposition of its sensitivities to the mean of what it imports; otherwise
+        the whole run is stepped.
         """
-        stand_in = self.stand_in(window)
-        if stand_in is not None:
-            # superposition: the field itself goes through the linear chain, not a change of it
-            exported = stand_in.operator.forward(stand_in.mean_import(self._field(x)))
-        else:
-            exported = self.record(x, window)[1][0]
+        stand_in = self.stand_in(window, x)
+        exported = self._stepped(x, window) if stand_in is None else stand_in.exported
         return self.observe.operator(window).forward(exported) + self.observe.offset(window)
 
     def linearize(self, x: Tensor, window: Interval) -> LinearOperator:
         """Return K of `window`: observation operator, components, exchanges and control composed."""
-        stand_in = self.stand_in(window)
+        stand_in = self.stand_in(window, x)
         chain = self._from_tape(x, window) if stand_in is None else stand_in.chain
         return self.observe.operator(window) @ chain @ self.control.linearize(x)
 
@@ -189,20 +208,30 @@ class CoupledModel:
         The surrogate says how far each cell of its export may be off; H carries variances with the squares
         of its entries, as if errors in different cells were independent.
         """
-        stand_in = self.stand_in(window)
-        if stand_in is None or not isinstance(stand_in.operator, Uncertain):
-            return None
-        variance = stand_in.operator.variance(stand_in.mean_import(self._field(x)))
+        stand_in = self.stand_in(window, x)
+        variance = None if stand_in is None else stand_in.variance
         return None if variance is None else _squared(self.observe.operator(window), variance)
 
     # ------------------------------------------------------------------ the run's own derivative
     def record(self, x: Tensor, window: Interval) -> tuple[Tape, Tensor]:
-        """Step the run through `window` at x; return its tape and the observed export, ``(1, cell)``."""
+        """Step the run through `window` at x; return its tape and the observed export, ``(1, cell)``.
+
+        How it is recorded follows `tradewind.coupled.checkpoints.sparing`.
+        """
         self.run.rewind(self.run.start(window.start))
-        with self.run.recording() as tape:
-            self.run.put(self.control.target, self._field(x)[None])
-            self.run.advance(window.stop)
+        with self.run.recording(sparing(self.run, window.stop)) as tape:
+            self._advance(self.run, self._field(x), window)
         return tape, self.run.get(self.observe.observes)
+
+    def _stepped(self, x: Tensor, window: Interval) -> Tensor:
+        """Return the observed export at x, shape ``(cell,)``."""
+        self.run.rewind(self.run.start(window.start))
+        self._advance(self.run, self._field(x), window)
+        return self.run.get(self.observe.observes)[0]
+
+    def _advance(self, run: CoupledRun, controlled: Tensor, window: Interval) -> None:
+        run.put(self.control.target, controlled[None])
+        run.advance(window.stop)
 
     def _field(self, x: Tensor) -> Tensor:
         return self.control.to_fields(x)[self.control.target]
@@ -216,20 +245,49 @@ class CoupledModel:
         return CountedOperator(chain, self.calls.of(observed.name, "reference"))
 
     # ------------------------------------------------------------------ a surrogate's
-    def stand_in(self, window: Interval) -> StandIn | None:
-        """Return what a surrogate puts in place of the observed component, None where there is none."""
-        # a window is asked several times in a row: for its values, its Jacobian, its error
-        if self._kept[:1] != (window,):
-            self._kept = (window, self._ask(window))
-        return self._kept[1]
+    def stand_in(self, window: Interval, x: Tensor | None = None) -> StandIn | None:
+        """Return what a surrogate puts in place of the observed component at x, None where there is none.
 
-    def _ask(self, window: Interval) -> StandIn | None:
-        observed = self._participant(self.observe.observes)
-        caller = self.callers.get(observed.name)
-        if caller is None or not observed.spec.linear:
+        Parameters
+        ----------
+        x
+            The control vector, at which all that feeds the component is stepped; None: the prior.
+        """
+        last = self._last
+        if last.window != window:
+            observed = self._participant(self.observe.observes)
+            operator = self._operator(observed, window)
+            silent = None if operator is None else self._silent(observed, window)
+            last = self._last = _Last(window, operator, silent)
+        if last.operator is None:
             return None
-        operator = caller.linearize(self.window_model(observed, window), None, window)
-        return None if operator is None else StandIn(operator, *self._upstream(observed, window))
+        controlled = self._field(self.control.prior if x is None else x)
+        if last.field is None or not torch.equal(last.field, controlled):
+            upstream, mean = self._upstream(controlled, window)
+            last.field = controlled.clone()
+            last.stand_in = StandIn(last.operator, upstream, mean, last.silent)
+        return last.stand_in
+
+    def _operator(self, observed: Participant, window: Interval) -> LinearOperator | None:
+        """Return the surrogate's operator; None where there is none, or where it could not serve.
+
+        It knows one window's mean import, and what is exported at its end: the component must be linear, and
+        neither hold the control nor feed itself through others.
+        """
+        caller, controlled = self.callers.get(observed.name), self.control.target.partition(".")[0]
+        if caller is None or not observed.spec.linear or controlled == observed.name:
+            return None
+        fed = {e.target.component for e in self.run.exchanges if e.source.component == observed.name}
+        if observed.name in reached(self.run, fed) or observed.name not in reached(self.run, {controlled}):
+            return None
+        return caller.linearize(self.window_model(observed, window), None, window)
+
+    def _silent(self, observed: Participant, window: Interval) -> Tensor | None:
+        """Return what the reference model exports when it is given nothing, None where it begins empty."""
+        initial = self._alone(observed).start(window.start).states[observed.name]
+        if not any(bool(value.any()) for value in initial.fields.values()):
+            return None
+        return self._recorded_alone(observed, window)[0].get(self.observe.observes)[0]
 
     def window_model(self, observed: Participant, window: Interval) -> WindowModel:
         """Return what a surrogate of `observed` is asked about `window`."""
@@ -241,36 +299,47 @@ class CoupledModel:
 
     def _component_tangent(self, observed: Participant, window: Interval) -> LinearOperator:
         """Return the reference model's own operator: one component alone, with a constant import."""
-        alone = CoupledRun(self.run.clock, [observed], [], members=1)
-        alone.rewind(alone.start(window.start))
+        alone, tape = self._recorded_alone(observed, window)
         port = observed.port(self._single_import(observed))
-        with alone.recording() as tape:
-            alone.put(port, torch.zeros(1, self._layout(port).n_local, dtype=torch.float64))
-            alone.advance(window.stop)
         spaces = (self._space(port), self._space(self.observe.observes))
         wanted = {(self.observe.observes, window.stop): 1.0}
         operator = RunTangent(alone, tape, (port, window.start), wanted, spaces)
         return CountedOperator(operator, self.calls.of(observed.name, "reference"))
 
-    def _upstream(self, observed: Participant, window: Interval) -> tuple[LinearOperator, Tensor]:
-        """Return the map from the controlled field to the mean import of `observed`, and its rest."""
-        above, prior = self.run.upstream(observed.name), self._field(self.control.prior)
+    def _alone(self, observed: Participant) -> CoupledRun:
+        return CoupledRun(self.run.clock, [observed], [], members=1)
+
+    def _recorded_alone(self, observed: Participant, window: Interval) -> tuple[CoupledRun, Tape]:
+        """Return the run of one component through `window`, given nothing, and its tape."""
+        alone, port = self._alone(observed), observed.port(self._single_import(observed))
+        alone.rewind(alone.start(window.start))
+        with alone.recording(sparing(alone, window.stop)) as tape:
+            alone.put(port, torch.zeros(1, self._layout(port).n_local, dtype=torch.float64))
+            alone.advance(window.stop)
+        return alone, tape
+
+    @cached_property
+    def _above(self) -> CoupledRun:
+        """The run of all that feeds the observed component."""
+        return self.run.upstream(self.observe.observes.partition(".")[0])
+
+    def _upstream(self, controlled: Tensor, window: Interval) -> tuple[LinearOperator, Tensor]:
+        """Return the derivative of what the observed component imports on average, and that, ``(cell,)``.
+
+        Both at the `controlled` field: what feeds the component need not be linear.
+        """
+        observed, above = self._participant(self.observe.observes), self._above
         port = observed.port(self._single_import(observed))
         parts = tuple(above.steps_of(observed.name, window))
         wanted = {(port, p.stop): share for p, share in zip(parts, spans(window, parts), strict=True)}
         above.rewind(above.start(window.start))
-        with above.recording() as tape:
-            above.put(self.control.target, prior[None])
-            mean = reduce(torch.add, [share * self._at(above, event) for event, share in wanted.items()])
+        with above.recording(sparing(above, window.stop)) as tape:
+            for event in wanted:
+                tape.watch(observed.name, event)
+            self._advance(above, controlled, window)
+        mean = reduce(torch.add, [share * tape.seen[event][0] for event, share in wanted.items()])
         spaces = (self._space(self.control.target), self._space(port))
-        upstream = RunTangent(above, tape, (self.control.target, window.start), wanted, spaces)
-        return upstream, mean - upstream.forward(prior)
-
-    def _at(self, run: CoupledRun, event: Event) -> Tensor:
-        """Step a run to the time of an event; return its value of one member, shape ``(cell,)``."""
-        port, time = event
-        run.advance(time)
-        return run.get(port)[0]
+        return RunTangent(above, tape, (self.control.target, window.start), wanted, spaces), mean
 
     # ------------------------------------------------------------------ names
     def _participant(self, port: Port) -> Participant:

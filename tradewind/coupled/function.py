@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from tradewind.coupled.checkpoints import Tape
+from tradewind.coupled.checkpoints import Tape, sparing
 from tradewind.coupled.replay import gradients
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Event, Moment, Port
+from tradewind.couplers.coupling.calendars import Time
+from tradewind.errors import SpecError
 
 
 def gradient_function(
-    run: CoupledRun, inputs: Sequence[Port], outputs: Sequence[Event], until: datetime
+    run: CoupledRun, inputs: Sequence[Port], outputs: Sequence[Event], until: Time
 ) -> Callable[..., tuple[Tensor, ...]]:
     """Return the run, from where it stands to `until`, as one differentiable torch function.
 
@@ -27,14 +28,15 @@ def gradient_function(
     inputs
         Where the function's arguments are put before the first step.
     outputs
-        What it returns: exports, and when they are read.
+        What it returns: exports, imports or states, and the end of the step after which they are read.
 
     Returns
     -------
     Callable
         Takes one tensor for each of `inputs`, returns a tuple with one for each of `outputs`, and leaves
         the run at `until`. Its backward replays the tape on the thread that calls ``backward()`` on the
-        CPU; every rank must call it. It can be differentiated once.
+        CPU; every rank must call it. It can be differentiated once. A long run is recorded by checkpoints:
+        see `tradewind.coupled.checkpoints.sparing`.
     """
     job = _Job(run, run.moment, tuple(inputs), tuple(outputs), until)
 
@@ -53,19 +55,21 @@ class _Job:
     start: Moment
     inputs: tuple[Port, ...]
     outputs: tuple[Event, ...]
-    until: datetime
+    until: Time
 
     def forward(self, values: Sequence[Tensor]) -> tuple[Tape, tuple[Tensor, ...]]:
         """Run from the start with `values` put; return the tape and the outputs."""
-        answers: dict[Event, Tensor] = {}
         self.run.rewind(self.start)
-        with self.run.recording() as tape:
+        with self.run.recording(sparing(self.run, self.until)) as tape:
+            for port, time in self.outputs:
+                tape.watch(self.run.ports.output(port).component, (port, time))
             for port, value in zip(self.inputs, values, strict=True):
                 self.run.put(port, value)
-            for time in sorted({t for _, t in self.outputs} | {self.until}):
-                self.run.advance(time)
-                answers |= {(p, t): self.run.get(p) for p, t in self.outputs if t == time}
-        return tape, tuple(answers[event] for event in self.outputs)
+            self.run.advance(self.until)
+        for port, time in self.outputs:
+            if (port, time) not in tape.seen:
+                raise SpecError(f"no step ends at {time}, up to {self.until}", where=port)
+        return tape, tuple(tape.seen[event] for event in self.outputs)
 
     def backward(self, tape: Tape, cotangents: Sequence[Tensor]) -> list[Tensor | None]:
         """Return the cotangents of the inputs; None where nothing depends on one."""

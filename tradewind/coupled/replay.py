@@ -9,9 +9,9 @@ of one serves all members.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,11 +22,13 @@ from tradewind.coupled.plan import Give, Planned, Take
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.steps import step_gradient, step_tangent
 from tradewind.coupled.tape import Event, Port, Put, Taken, TapeEvent
+from tradewind.couplers.coupling.calendars import Time
 from tradewind.couplers.coupling.component import Key
 from tradewind.couplers.ranks.parallel import tree_sum
 from tradewind.errors import SpecError
 
 Name = TypeVar("Name", str, Key)
+_ByStep: TypeAlias = Mapping[tuple[str, Time], Sequence[Event]]
 
 
 def tangents(
@@ -59,10 +61,11 @@ def tangents(
     _check_times(run, wanted, tape)
     if not given:
         raise SpecError("no tangent was given", where="tangents", hint="name what was put, and when")
-    sweep = _Forward(run, given, wanted)
+    sweep = _Forward(run, given, _by_step(run, wanted))
     for event in tape:
         sweep.take(event)
-    return sweep.result()
+    like = next(iter(given.values()))
+    return {event: sweep.result(event, like) for event in wanted}
 
 
 def gradients(run: CoupledRun, tape: Tape, cotangents: Mapping[Event, Tensor]) -> dict[Event, Tensor]:
@@ -78,7 +81,7 @@ def gradients(run: CoupledRun, tape: Tape, cotangents: Mapping[Event, Tensor]) -
     -------
     dict
         By ``(port, time)`` of the puts, with the member axis that was put; a put that nothing depends on
-        is absent.
+        is absent. Components that no put can reach are passed over: they need no adjoint.
 
     Raises
     ------
@@ -89,7 +92,8 @@ def gradients(run: CoupledRun, tape: Tape, cotangents: Mapping[Event, Tensor]) -
     """
     _check_times(run, cotangents, tape)
     _check(run, cotangents, cotangents, run.ports.outputs)
-    sweep = _Reverse(run, cotangents)
+    put = {run.ports.input(port).component for port, _ in tape.puts}
+    sweep = _Reverse(run, cotangents, _by_step(run, cotangents), reached(run, put))
     for event in reversed(tape):
         sweep.take(event)
     return sweep.found
@@ -115,6 +119,23 @@ def _check_times(run: CoupledRun, events: Collection[Event], tape: Tape) -> None
             raise SpecError(f"no recorded step of {component!r} ends at {time}", where=port)
 
 
+def reached(run: CoupledRun, components: Iterable[str]) -> frozenset[str]:
+    """Return `components`, and all that exchanges and moving fractions lead to from there."""
+    leads = {(c.exchange.source.component, c.exchange.target.component) for c in run.plan.channels}
+    found = set(components)
+    while new := {target for source, target in leads if source in found} - found:
+        found |= new
+    return frozenset(found)
+
+
+def _by_step(run: CoupledRun, events: Iterable[Event]) -> _ByStep:
+    """Return events by the component, and the end of the step, that they belong to."""
+    found: dict[tuple[str, Time], list[Event]] = {}
+    for port, time in events:
+        found.setdefault((run.ports.output(port).component, time), []).append((port, time))
+    return found
+
+
 class _Sweep:
     """What both sweeps know of the run."""
 
@@ -133,7 +154,7 @@ class _Forward(_Sweep):
 
     run: CoupledRun
     given: Mapping[Event, Tensor]
-    wanted: Sequence[Event]
+    wanted: _ByStep
     held: dict[Port, Tensor] = field(default_factory=dict)
     states: dict[Port, Tensor] = field(default_factory=dict)
     windows: dict[int, dict[int, Tensor]] = field(default_factory=dict)
@@ -145,15 +166,14 @@ class _Forward(_Sweep):
         else:
             self._step(event)
 
-    def result(self) -> dict[Event, Tensor]:
-        like = next(iter(self.given.values()))
-        return {e: self.found[e] if e in self.found else self._zeros(e[0], like) for e in self.wanted}
-
-    def _zeros(self, port: Port, like: Tensor) -> Tensor:
-        return like.new_zeros(len(like), self.run.members, *self.run.ports.output(port).inner)
+    def result(self, event: Event, like: Tensor) -> Tensor:
+        """Return what was wanted; zeros where nothing depends on what was given."""
+        if event in self.found:
+            return self.found[event]
+        return like.new_zeros(len(like), self.run.members, *self.run.ports.output(event[0]).inner)
 
     def _put(self, event: Put) -> None:
-        of = self.states if self.run.ports.input(event.port).role == "state" else self.held
+        of = self.states if event.role == "state" else self.held
         of.pop(event.port, None)
         tangent = self.given.get((event.port, event.time))
         if tangent is not None:
@@ -171,16 +191,14 @@ class _Forward(_Sweep):
 
     def _find(self, taken: Taken, moving: Mapping[str, Mapping[str, Tensor]]) -> None:
         """Keep what is wanted of the step."""
-        for port, time in self.wanted:
-            place = self.run.ports.output(port)
-            if time != taken.interval.stop or place.component != taken.participant.name:
-                continue
+        for event in self.wanted.get((taken.participant.name, taken.interval.stop), ()):
+            place = self.run.ports.output(event[0])
             if place.role == "state":
-                tangent = self.states.get(port)
+                tangent = self.states.get(event[0])
             else:
                 tangent = moving[place.role].get(place.variable.name)
             if tangent is not None:
-                self.found[port, time] = tangent
+                self.found[event] = tangent
 
     def _delivered(self, planned: Planned, cycle: int, taken: Taken) -> dict[str, Tensor]:
         """Return the tangents of what the exchanges give to the step, by import."""
@@ -240,6 +258,8 @@ class _Reverse(_Sweep):
 
     run: CoupledRun
     cotangents: Mapping[Event, Tensor]
+    asked: _ByStep
+    active: frozenset[str]
     held: dict[Port, Tensor] = field(default_factory=dict)
     states: dict[Port, Tensor] = field(default_factory=dict)
     windows: dict[tuple[int, int], Tensor] = field(default_factory=dict)
@@ -252,7 +272,7 @@ class _Reverse(_Sweep):
             self._step(event)
 
     def _put(self, event: Put) -> None:
-        of = self.states if self.run.ports.input(event.port).role == "state" else self.held
+        of = self.states if event.role == "state" else self.held
         if event.port in of:
             cotangent = of.pop(event.port)
             one_for_all = event.members == 1 and self.run.members > 1
@@ -262,7 +282,10 @@ class _Reverse(_Sweep):
 
     def _step(self, taken: Taken) -> None:
         cycle, planned = self.planned(taken)
-        p, asked = taken.participant, self._asked(taken)
+        p = taken.participant
+        if p.name not in self.active:
+            return
+        asked = self._asked(taken)
         for take in reversed(planned.takes):
             self._take(take, cycle, asked, taken)
         came = self._through(taken, asked)
@@ -280,14 +303,13 @@ class _Reverse(_Sweep):
     def _asked(self, taken: Taken) -> dict[Key, Tensor]:
         """Return the cotangents that enter at the end of a step; those of states join the states'."""
         asked: dict[Key, Tensor] = {}
-        for (port, time), cotangent in self.cotangents.items():
-            place = self.run.ports.output(port)
-            if time == taken.interval.stop and place.component == taken.participant.name:
-                whole = cotangent.expand(-1, self.run.members, *cotangent.shape[2:])
-                if place.role == "state":
-                    _add(self.states, port, whole)
-                else:
-                    asked[place.role, place.variable.name] = whole
+        for event in self.asked.get((taken.participant.name, taken.interval.stop), ()):
+            place, cotangent = self.run.ports.output(event[0]), self.cotangents[event]
+            whole = cotangent.expand(-1, self.run.members, *cotangent.shape[2:])
+            if place.role == "state":
+                _add(self.states, event[0], whole)
+            else:
+                asked[place.role, place.variable.name] = whole
         return asked
 
     def _through(self, taken: Taken, asked: Mapping[Key, Tensor]) -> dict[Key, Tensor]:
@@ -326,9 +348,10 @@ class _Reverse(_Sweep):
     def _return(self, give: Give, cycle: int, cotangent: Tensor) -> None:
         base = cycle * give.channel.per_cycle
         terms = [(base + window, weight) for window, weight in give.terms if base + window >= 0]
-        if not terms:
+        exchange = give.channel.exchange
+        if not terms or exchange.source.component not in self.active:
             return
-        back = give.channel.exchange.adjoint(cotangent)
+        back = exchange.adjoint(cotangent)
         for window, weight in terms:
             key, part = (give.channel.number, window), back if weight == 1.0 else weight * back
             self.windows[key] = self.windows[key] + part if key in self.windows else part

@@ -191,7 +191,7 @@ class CoupledRun:
         self.ledger += made.entries
         self.moment = made.after
         for tape in self._open:
-            tape.step(before, made.taken)
+            tape.step(before, made)
 
     # ------------------------------------------------------------------ derivatives
     @contextmanager
