@@ -52,8 +52,9 @@ def folded(names: Sequence[str]) -> tuple[Item, ...]:
     items: tuple[Item, ...] = tuple(names)
     length = 1
     while length <= min(len(items) // 2, LONGEST):
-        items = tuple(_fold(items, length))
-        length += 1
+        before, items = len(items), tuple(_fold(items, length))
+        # what was put together may now repeat in a shorter row
+        length = length + 1 if len(items) == before else 1
     return items
 
 

@@ -22,6 +22,7 @@ HOUR = timedelta(hours=1)
         ("aab", (Again(2, ("a",)), "b")),
         ("abab", (Again(2, ("a", "b")),)),
         ("aaabaaab", (Again(2, (Again(3, ("a",)), "b")),)),
+        ("ababcababcababc", (Again(3, (Again(2, ("a", "b")), "c")),)),
         ("abcabcx", (Again(2, ("a", "b", "c")), "x")),
         ("xabab", ("x", Again(2, ("a", "b")))),
         ("aba", ("a", "b", "a")),
