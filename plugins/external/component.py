@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 from tradewind.couplers.coupling.component import Interval, Key
 from tradewind.couplers.coupling.fields import Fields, Layouts, PerMember, Spec, State
 from tradewind.couplers.ranks.parallel import Communicator, Serial, agree
-from tradewind.errors import DataError
+from tradewind.errors import DataError, SpecError
 from tradewind.plugins.external.files import Place, read_template
 from tradewind.plugins.external.memory import Kept
 from tradewind.plugins.external.options import AtStart, ExternalOptions
@@ -48,7 +48,6 @@ class External:
     def __init__(self, options: ExternalOptions) -> None:
         self.options, self.runner = options, Runner(options)
         self._layouts: Layouts = {}
-        self._members = 1
 
     @cached_property
     def places(self) -> Places:
@@ -90,14 +89,14 @@ class External:
 
     def initialize(self, spec: Spec, layouts: Layouts, members: int) -> State:
         """Return the state that the template, or the options, begin with; the same for all members."""
-        self._layouts, self._members = layouts, members
+        self._layouts = layouts
         whole, memory = None, None
         with agree(self.comm, "reading the initial state"):
             if self.comm.rank == 0:
                 whole, memory = self._initial(), self._begin()
         fields = self.comm.bcast(whole) or {}
         repeated = {key: np.broadcast_to(v, (members, *v.shape)) for key, v in fields.items()}
-        return State(self._scattered(repeated, "state"), self._extras([memory] * members))
+        return State(self._scattered(repeated, "state"), {MEMORY: PerMember([memory] * members)})
 
     def _initial(self) -> Wholes:
         return {("state", name): self._first(name) for name in self.options.state}
@@ -132,29 +131,18 @@ class External:
             When a field is missing values, or an answer cannot be used.
         """
         given = self._gathered({"import": imports, "parameter": parameters, "state": state.fields})
-        found: tuple[Wholes, list[Kept | None]] = {}, []
+        before, found = memory_of(state), list[Outcome]()
         with agree(self.comm, "running the model"):
             if self.comm.rank == 0:
-                found = self._advanced(given, state, interval)
-        wholes, memory = self.comm.bcast(found[0]), found[1]
-        new = State(self._scattered(wholes, "state"), self._extras(memory))
-        return self._scattered(wholes, "export"), new
+                found = [self._advanced(m, given, kept, interval) for m, kept in enumerate(before)]
+        wholes = self.comm.bcast({key: _stacked(found, p) for key, p in self.places.found.items() if found})
+        after = PerMember(outcome.memory for outcome in found) or before
+        return self._scattered(wholes, "export"), State(self._scattered(wholes, "state"), {MEMORY: after})
 
-    def _advanced(self, given: Wholes, state: State, interval: Interval) -> tuple[Wholes, list[Kept | None]]:
-        wanted, takes = self.places.found, self.options.restart
-        outcomes: list[Outcome] = []
-        for member in range(self._count(given, state)):
-            fields = {self.places.given[key]: whole[member] for key, whole in given.items()}
-            task = Task(
-                FORWARD, member, interval, fields, tuple(wanted.values()), memory_of(state, member), takes
-            )
-            outcomes.append(self.runner.run(task))
-        wholes = {key: _stacked(outcomes, place) for key, place in wanted.items()}
-        return wholes, [outcome.memory for outcome in outcomes]
-
-    def _count(self, given: Mapping[Key, Array], state: State) -> int:
-        lengths = (len(whole) for whole in given.values())
-        return next(lengths, len(state.extras.get(MEMORY, ())) or self._members)
+    def _advanced(self, member: int, given: Wholes, kept: Kept | None, interval: Interval) -> Outcome:
+        fields = {self.places.given[key]: whole[member] for key, whole in given.items()}
+        wanted = tuple(self.places.found.values())
+        return self.runner.run(Task(FORWARD, member, interval, fields, wanted, kept, self.options.restart))
 
     def finalize(self) -> None:
         """Nothing is held: restart files go with the states that name them."""
@@ -162,12 +150,11 @@ class External:
     # ------------------------------------------------------------------ restart files of a coupled run
     def save_state(self, state: State) -> dict[str, bytes]:
         """Return the restart files of all members; see `tradewind.couplers.coupling.component.OwnMemory`."""
-        memory = state.extras.get(MEMORY)
-        if memory is None or self.comm.rank:
-            return {}
+        memory = memory_of(state)
         found = {COUNT: str(len(memory)).encode()}
         for member, kept in enumerate(memory):
-            found |= {f"{member}/{name}": content for name, content in kept.contents().items()}
+            contents = {} if kept is None else kept.contents()
+            found |= {f"{member}/{name}": content for name, content in contents.items()}
         return found
 
     def load_state(self, fields: Fields, saved: Mapping[str, bytes]) -> State:
@@ -176,26 +163,27 @@ class External:
         Raises
         ------
         DataError
-            When the model has restart files and none were saved, or the other way round.
+            When the model carries restart files and none were saved, or the other way round.
         """
-        if bool(self.options.restart) != bool(saved):
-            there, here = ("no", "some") if self.options.restart else ("some", "no")
-            raise DataError(f"has {there} files of the model, which has {here}", where="restart files")
-        memory: list[Kept | None] = []
+        memory: list[Kept | None] = [None] * self._count(saved)
         with agree(self.comm, "restoring restart files"):
-            if self.comm.rank == 0 and saved:
-                memory = [self._of_bytes(saved, member) for member in range(int(saved[COUNT]))]
-        return State(fields, self._extras(memory))
+            if self.comm.rank == 0 and self.options.restart:
+                memory = [self._of_bytes(saved, member) for member in range(len(memory))]
+        return State(fields, {MEMORY: PerMember(memory)})
+
+    def _count(self, saved: Mapping[str, bytes]) -> int:
+        """Return the number of members whose files were saved."""
+        known = {f.file for f in self.options.restart}
+        unknown = sorted({name.partition("/")[2] for name in saved if name != COUNT} - known)
+        if COUNT not in saved or unknown:
+            what = f"files that the model does not carry: {', '.join(unknown)}" if unknown else "nothing"
+            raise DataError(f"what was saved of the model holds {what}", hint="save the run again")
+        return int(saved[COUNT])
 
     def _of_bytes(self, saved: Mapping[str, bytes], member: int) -> Kept:
         prefix = f"{member}/"
         own = {name.removeprefix(prefix): c for name, c in saved.items() if name.startswith(prefix)}
         return Kept.of_bytes(own, self.options.scratch)
-
-    def _extras(self, memory: Iterable[Kept | None]) -> dict[str, Any]:
-        """Return the extras of a state; ranks that hold no files hold nothing."""
-        found = [kept for kept in memory if kept is not None]
-        return {MEMORY: PerMember(found)} if found else {}
 
     # ------------------------------------------------------------------ ranks
     def _gathered(self, roles: Mapping[str, Fields]) -> Wholes:
@@ -221,10 +209,19 @@ class External:
         return value if layout is None or layout.is_serial else layout.scatter(value).contiguous()
 
 
-def memory_of(state: State, member: int) -> Kept | None:
-    """Return the restart files of a member."""
-    kept: Kept | None = state.extras[MEMORY][member] if MEMORY in state.extras else None
-    return kept
+def memory_of(state: State) -> PerMember:
+    """Return the restart files of all members; None for those that have none, and on ranks but the first.
+
+    Raises
+    ------
+    SpecError
+        When the state is none of this component's.
+    """
+    memory = state.extras.get(MEMORY)
+    if not isinstance(memory, PerMember):
+        hint = "a surrogate must hand on the extras of the state that it is given"
+        raise SpecError("the state has lost the model's restart files", where=MEMORY, hint=hint)
+    return memory
 
 
 def _stacked(outcomes: Iterable[Outcome], place: Place) -> Array:

@@ -83,7 +83,7 @@ class ExternalWithAdjoint(External):
             if not any(value.any() for value in asked.values()):
                 continue
             point = {self.places.given[key]: whole[member] for key, whole in given.items()}
-            memory = memory_of(call.state, member)
+            memory = memory_of(call.state)[member]
             task = Task(mode, member, call.interval, point | asked, tuple(out.values()), memory)
             outcome = self.runner.run(task)
             for key, place in out.items():

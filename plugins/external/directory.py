@@ -98,8 +98,11 @@ def copy_template(template: Path, run: Path) -> None:
     except OSError as error:
         with filling(run):
             raise error from None
-    for link in [path for path in run.rglob("*") if path.is_symlink()]:
-        _relink(link, template / link.relative_to(run))
+    for path in [run, *run.rglob("*")]:
+        if path.is_symlink():
+            _relink(path, template / path.relative_to(run))
+        else:
+            _make_writable(path)
 
 
 def refuse_missing(template: Path) -> None:
@@ -107,6 +110,11 @@ def refuse_missing(template: Path) -> None:
     if not template.is_dir():
         hint = "make the folder with everything that the model needs to run"
         raise DataError("there is no such template", where=str(template), hint=hint)
+
+
+def _make_writable(path: Path) -> None:
+    """Let the owner write to what a template protects: this is a copy."""
+    path.chmod(path.stat().st_mode | (0o700 if path.is_dir() else 0o200))
 
 
 def _relink(link: Path, original: Path) -> None:
@@ -136,9 +144,10 @@ def rendered_files(template: Path, patterns: Iterable[str]) -> tuple[str, ...]:
 
 def render_files(run: Path, files: Iterable[str], values: Values) -> None:
     """Replace the placeholders in files of a run directory."""
-    for name in files:
-        make_own(run / name)
-        render_file(run / name, values)
+    for path in (run / name for name in files):
+        with filling(path):
+            make_own(path)
+            render_file(path, values)
 
 
 def make_own(path: Path) -> None:
@@ -147,6 +156,7 @@ def make_own(path: Path) -> None:
         original = path.resolve()
         path.unlink()
         shutil.copy2(original, path)
+        _make_writable(path)
 
 
 def mark(run: Path, outputs: Iterable[str]) -> None:

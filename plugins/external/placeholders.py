@@ -34,6 +34,21 @@ def render(text: str, values: Values, where: str) -> str:
     return PLACEHOLDER.sub(lambda match: _replaced(match, values, where), text)
 
 
+def text_of(path: Path) -> str:
+    """Return the text of a file, its line ends as they are.
+
+    Raises
+    ------
+    DataError
+        When it is no text.
+    """
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        hint = "list only text files under rendered"
+        raise DataError("is no text in UTF-8", where=path.name, hint=hint) from error
+
+
 def render_file(path: Path, values: Values) -> None:
     """Replace the placeholders of a text file.
 
@@ -44,13 +59,7 @@ def render_file(path: Path, values: Values) -> None:
     DataError
         When it is no text.
     """
-    try:
-        # no translation of line ends: a file of another system stays one
-        text = path.read_bytes().decode()
-    except UnicodeDecodeError as error:
-        hint = "list only text files under rendered"
-        raise DataError("is no text in UTF-8", where=path.name, hint=hint) from error
-    path.write_bytes(render(text, values, path.name).encode())
+    path.write_bytes(render(text_of(path), values, path.name).encode())
 
 
 def _replaced(match: re.Match[str], values: Values, where: str) -> str:

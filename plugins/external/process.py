@@ -111,7 +111,8 @@ def find_program(word: str, template: Path) -> str:
         raise ConfigError("there is no such program", where=word, hint="build the model, or mend the path")
     if not os.access(path, os.X_OK):
         raise ConfigError("the program is not executable", where=str(path), hint=f"chmod +x {path}")
-    return f"./{word}" if inside else str(path.resolve())
+    # not resolved: what a program is called may decide what it does
+    return f"./{word}" if inside else str(path.absolute())
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:

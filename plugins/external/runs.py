@@ -21,7 +21,7 @@ from tradewind.plugins.external.directory import (
 from tradewind.plugins.external.files import Place, read, write
 from tradewind.plugins.external.memory import Kept
 from tradewind.plugins.external.options import DerivativeOptions, ExternalOptions, RestartFile
-from tradewind.plugins.external.placeholders import NAMES, render
+from tradewind.plugins.external.placeholders import NAMES, render, text_of
 from tradewind.plugins.external.process import Program, find_program
 
 if TYPE_CHECKING:
@@ -131,8 +131,7 @@ class Runner:
             task = Task(mode, 0, Interval(start, start + timedelta(hours=1)), {}, ())
             self._program(task)
             for name in rendered_files(self.options.template, self.options.rendered):
-                text = (self.options.template / name).read_text(errors="replace")
-                render(text, task.values, name)
+                render(text_of(self.options.template / name), task.values, name)
 
     def _attempt(self, task: Task, again: tuple[type[TradewindError], ...] = ()) -> Outcome:
         name = Path(self._command(task.mode)[0]).name

@@ -15,7 +15,7 @@ import xarray as xr
 from tradewind.couplers.coupling.component import Component, Interval
 from tradewind.couplers.coupling.fields import PerMember, State
 from tradewind.couplers.ranks.layout import Layout
-from tradewind.errors import DataError, ModelError
+from tradewind.errors import DataError, ModelError, SpecError
 from tradewind.plugins.external.component import External
 from tradewind.plugins.external.derivatives import ExternalWithAdjoint, ExternalWithBoth, external
 
@@ -98,7 +98,7 @@ def test_the_first_state_is_that_of_the_template_in_our_units(script, tools):
     state, _ = begun(External(options), members=2)
     expected = torch.from_numpy(tools.AMOUNT.ravel() / 1000)
     torch.testing.assert_close(state.fields["amount"], expected.expand(2, 12), rtol=1e-15, atol=0)
-    assert state.extras == {}
+    assert state.extras == {"restart": (None, None)}
 
 
 def test_the_first_state_may_be_a_number(script):
@@ -203,13 +203,27 @@ def test_a_cold_start_survives_as_bytes(remembering):
 
 def test_memory_of_another_model_is_refused(remembering, script):
     component = remembering()
-    with pytest.raises(DataError, match="has no files of the model, which has some"):
+    with pytest.raises(DataError, match="what was saved of the model holds nothing"):
         component.load_state({}, {})
-    plain = External(script())
-    assert plain.save_state(State()) == {}
-    assert plain.load_state({}, {}) == State()
-    with pytest.raises(DataError, match="has some files of the model, which has no"):
-        plain.load_state({}, {"members": b"1"})
+    with pytest.raises(DataError, match=r"holds files that the model does not carry: clock\.bin"):
+        component.load_state({}, {"members": b"1", "0/clock.bin": b""})
+
+
+def test_a_state_of_somebody_else_is_refused(remembering):
+    component = remembering()
+    begun(component)
+    with pytest.raises(SpecError, match="the state has lost the model's restart files"):
+        component.step(State(), {}, {}, HOUR)
+
+
+def test_members_are_known_where_nothing_is_given(script):
+    component = External(script())
+    two, _ = begun(component, members=2)
+    begun(component, members=1)  # another run of the same component
+    assert component.step(two, {}, {}, HOUR)[0]["level"].shape == (2, 12)
+    assert component.step(two.select(torch.tensor([1])), {}, {}, HOUR)[0]["level"].shape == (1, 12)
+    saved = component.save_state(two)
+    assert component.step(component.load_state({}, saved), {}, {}, HOUR)[0]["level"].shape == (2, 12)
 
 
 # ---------------------------------------------------------------------- what the model is given

@@ -82,6 +82,14 @@ def test_a_template_is_copied_with_its_folders_and_modes(template, scratch):
     assert os.access(scratch / "model", os.X_OK)
 
 
+def test_what_a_template_protects_can_be_written_to_in_a_run_directory(template, scratch):
+    for path in (template / "run.nml", template / "input" / "table.txt", template / "input"):
+        path.chmod(path.stat().st_mode & ~0o222)
+    copy_template(template, scratch)
+    assert all(path.stat().st_mode & 0o200 for path in [scratch, *scratch.rglob("*")])
+    (template / "input").chmod(0o755)
+
+
 def test_links_lead_to_the_same_file(template, scratch, tmp_path):
     (tmp_path / "large.nc").write_text("forcing")
     (template / "input" / "large.nc").symlink_to("../../large.nc")

@@ -197,7 +197,15 @@ def test_a_bare_name_is_a_file_of_the_template_or_on_the_path(tmp_path):
     (tmp_path / "model").chmod(0o755)
     assert find_program("model", tmp_path) == "./model"
     assert find_program("sh", tmp_path) == shutil.which("sh")
-    assert find_program("/bin/sh", tmp_path).endswith("sh")
+    assert find_program("/bin/sh", tmp_path) == "/bin/sh"
+
+
+def test_a_program_that_is_a_link_keeps_its_name(tmp_path, monkeypatch):
+    # the Python of a virtual environment is one, and would lose its packages
+    (tmp_path / "python").symlink_to(sys.executable)
+    assert find_program(f"{tmp_path}/python", tmp_path) == f"{tmp_path}/python"
+    monkeypatch.chdir(tmp_path)
+    assert find_program("./python", tmp_path) == f"{tmp_path}/python"
 
 
 @pytest.mark.parametrize(
