@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradewind.timetable import Again, folded, spoken
+from tradewind.couplers.coupling.sequence import Call
+from tradewind.couplers.coupling.timing import Interpolation, Reduction, Timing
+from tradewind.timetable import Again, folded, spoken, timetable, timing_words
 
 HOUR = timedelta(hours=1)
 
@@ -56,3 +59,67 @@ def test_a_day_of_minutes_is_two_lines():
 )  # fmt: skip
 def test_lengths_of_time_in_words(length, words):
     assert spoken(length) == words
+
+
+def channel(timing: Timing, source: float = 6, target: float = 6, every: float = 6) -> SimpleNamespace:
+    return SimpleNamespace(
+        timing=timing, every=every * HOUR, source_step=source * HOUR, target_step=target * HOUR
+    )
+
+
+@pytest.mark.parametrize(
+    ("reduction", "words"),
+    [
+        (Reduction.INSTANT, "last of 6 h"), (Reduction.MEAN, "mean over 6 h"),
+        (Reduction.SUM, "sum over 6 h"),
+        (Reduction.INTEGRAL, "integral over 6 h"), (Reduction.MIN, "minimum over 6 h"),
+        (Reduction.MAX, "maximum over 6 h"),
+    ],
+)  # fmt: skip
+def test_what_is_made_of_several_steps(reduction, words):
+    assert list(timing_words(channel(Timing(reduction=reduction), source=1))) == [words]
+
+
+@pytest.mark.parametrize("reduction", sorted(set(Reduction) - {Reduction.INTEGRAL}))
+def test_of_one_step_nothing_is_made(reduction):
+    assert list(timing_words(channel(Timing(reduction=reduction)))) == []
+
+
+def test_the_integral_of_one_step_is_told_since_it_changes_the_value():
+    assert list(timing_words(channel(Timing(reduction=Reduction.INTEGRAL)))) == ["integral over 6 h"]
+
+
+@pytest.mark.parametrize(
+    ("timing", "words"),
+    [
+        (Timing(), ["held for 6 h"]),
+        (Timing(lag=2), ["lag 12 h", "held for 6 h"]),
+        (Timing(interpolation=Interpolation.LINEAR), ["linear in time"]),
+        (Timing(lag=1, interpolation=Interpolation.NEAREST), ["lag 6 h", "nearest in time"]),
+    ],
+)
+def test_what_several_steps_of_the_target_are_given(timing, words):
+    assert list(timing_words(channel(timing, target=1))) == words
+
+
+def lines(names: str, **hours: float) -> list[str]:
+    """Return the table of a plan without exchanges, whose steps are given by one letter each."""
+    at, calls = dict.fromkeys(hours, 0 * HOUR), []
+    for name in names:
+        start = at[name]
+        at[name] = start + hours[name] * HOUR
+        calls.append(SimpleNamespace(call=Call(name, start, at[name])))
+    return list(timetable(SimpleNamespace(steps=calls, cycle=max(at.values()), channels=())))
+
+
+def test_intervals_nest():
+    assert lines("aaabaaabc", a=1, b=3, c=6) == [
+        "every 6 h:", "  every 3 h:", "    every 1 h:", "      a", "    b", "  c",
+    ]  # fmt: skip
+
+
+def test_steps_that_do_not_keep_pace_are_counted():
+    # b lags behind a, and catches up after c
+    assert lines("aabaabcbb", a=1, b=1, c=4) == [
+        "every 4 h:", "  2 times:", "    every 1 h:", "      a", "    b", "  c", "  every 1 h:", "    b",
+    ]  # fmt: skip
