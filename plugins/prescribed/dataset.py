@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +17,9 @@ from tradewind.couplers.coupling.fields import Fields, Layouts, Spec, State, Var
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.errors import DataError
 from tradewind.plugins.prescribed.files import Archive, find_files
-from tradewind.plugins.prescribed.options import DatasetOptions, Moment, TimeMethod, VariableOptions
+from tradewind.plugins.prescribed.options import Cycle, DatasetOptions, Moment, TimeMethod, VariableOptions
 from tradewind.plugins.prescribed.records import Records
+from tradewind.plugins.prescribed.survey import Sketch, survey
 from tradewind.plugins.prescribed.timeline import Timeline
 
 IN_MEMORY = 3
@@ -124,10 +125,12 @@ class Dataset:
     @cached_property
     def replayed(self) -> Mapping[str, Replayed]:
         """The exports by name; reads dates and coordinates of all files."""
-        return {name: self._replayed(name, said) for name, said in self.options.asked.items()}
+        asked = self.options.asked
+        known = survey(self.archive, sorted({str(said.name) for said in asked.values()}))
+        return {name: self._replayed(name, said, known[str(said.name)]) for name, said in asked.items()}
 
-    def _replayed(self, name: str, said: VariableOptions) -> Replayed:
-        records = Records(self.archive, said, self.options.mask)
+    def _replayed(self, name: str, said: VariableOptions, known: Sequence[Sketch]) -> Replayed:
+        records = Records(self.archive, known, said, self.options.mask)
         return Replayed(name, records, self._timeline(records, said))
 
     def _timeline(self, records: Records, said: VariableOptions) -> Timeline | None:
@@ -137,6 +140,9 @@ class Dataset:
             return None
         method = said.time or (TimeMethod.MEAN if flux else TimeMethod.LINEAR)
         moment = said.at or (Moment.MIDDLE if flux else Moment.END)
+        if (dates.climatological or dates.old_style) and self.options.cycle is Cycle.NONE:
+            what = "is a climatology" if dates.climatological else "begins before the reform of 1582"
+            raise DataError(what, where=records.where, hint="say `cycle: year`")
         if self.options.stamps is not None and dates.edges is None:
             dates = dates.stamped(self.options.stamps, records.where)
         if method is TimeMethod.MEAN and dates.averaged and dates.edges is None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from tradewind.couplers.coupling.calendars import Calendar, times_of
+from tradewind.couplers.coupling.calendars import Calendar
 from tradewind.couplers.coupling.component import Interval
 from tradewind.errors import DataError
 from tradewind.plugins.prescribed.options import Moment
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from tradewind.couplers.coupling.calendars import Time
 
 Edges: TypeAlias = "tuple[tuple[Time, Time], ...]"
-YEAR_ONE_HINT = "CF writes them as numbers with units such as `hours since 1996-01-01`"
+REFORM = Calendar.STANDARD.time(1582, 10, 15)
+NO_TIMES_HINT = "CF writes them as numbers with units such as `hours since 1996-01-01`"
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Dates:
         Whether the file says that its records are means over intervals (``cell_methods``).
     climatological
         Whether edges are those of a climatology: parts of the year, over many years.
+    old_style
+        Whether some are of the Julian calendar, before 1582: dates, but no distances from today's.
     """
 
     times: tuple[Time, ...]
@@ -47,6 +51,7 @@ class Dates:
     calendar: Calendar
     averaged: bool = False
     climatological: bool = False
+    old_style: bool = False
 
     def __len__(self) -> int:
         return len(self.times)
@@ -108,7 +113,9 @@ def read_dates(ds: xr.Dataset, variable: xr.DataArray, axis: str, where: str) ->
         flat, _ = _decoded(ds[name], {**time.attrs, **ds[name].attrs}, where)
         edges = tuple(zip(flat[::2], flat[1::2], strict=True))
         _refuse_empty(edges, where)
-    return Dates(times, edges, calendar, "mean" in methods, climatology is not None)
+    julian = calendar is Calendar.STANDARD and time.attrs.get("calendar") != "proleptic_gregorian"
+    old = julian and any(t < REFORM for t in times)
+    return Dates(times, edges, calendar, "mean" in methods, climatology is not None, old)
 
 
 def _refuse_empty(edges: Edges, where: str) -> None:
@@ -131,23 +138,23 @@ def _decoded(values: xr.DataArray, about: dict[str, Any], where: str) -> tuple[t
     numbers = np.asarray(values.values).ravel()
     where = f"{where}, {values.name}"
     if " since " not in units or numbers.dtype.kind not in "iuf":
-        raise DataError(f"units {units!r} are no times", where=where, hint=YEAR_ONE_HINT)
+        raise DataError(f"units {units!r} are no times", where=where, hint=NO_TIMES_HINT)
     if not np.isfinite(numbers).all():
         raise DataError(f"time {int((~np.isfinite(numbers)).argmax())} is missing", where=where)
     try:
         calendar = Calendar(written)
         found = cftime.num2date(numbers, units, written, only_use_cftime_datetimes=True)
+        return tuple(_dated(time, calendar) for time in found), calendar
     except ValueError as error:
         raise DataError(f"times cannot be read: {error}", where=where) from error
-    return times_of(np.array([_rounded(t) for t in found], dtype=object), where), calendar
 
 
-def _rounded(time: Any) -> Any:
+def _dated(time: Any, calendar: Calendar) -> Time:
     """Return a time to the millisecond: fractions of days are not exact in a file."""
-    from datetime import timedelta
-
     off = time.microsecond % 1000
-    return time + timedelta(microseconds=1000 - off if off >= 500 else -off)
+    near = time + timedelta(microseconds=1000 - off if off >= 500 else -off)
+    clock = near.hour, near.minute, near.second, near.microsecond
+    return calendar.time(near.year, near.month, near.day, *clock)
 
 
 def joined(parts: Sequence[Dates], where: Sequence[str]) -> Dates:
@@ -167,7 +174,8 @@ def joined(parts: Sequence[Dates], where: Sequence[str]) -> Dates:
             raise DataError(f"time bounds are in {where[0]} or here, not in both", where=name)
     times = tuple(t for part in parts for t in part.times)
     edges = None if first.edges is None else tuple(e for part in parts for e in part.edges or ())
-    _refuse_unordered(times, edges, f"{where[0]} to {where[-1]}" if len(where) > 1 else where[0])
+    apart = None if first.climatological else edges  # seasons of many years lie on each other
+    _refuse_unordered(times, apart, f"{where[0]} to {where[-1]}" if len(where) > 1 else where[0])
     return replace(first, times=times, edges=edges)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,10 +16,11 @@ from tradewind.couplers.coupling.fields import Kind
 from tradewind.couplers.coupling.units import conversion
 from tradewind.couplers.grids import Grid
 from tradewind.errors import DataError
-from tradewind.plugins.prescribed.dates import Dates, joined, read_dates
-from tradewind.plugins.prescribed.files import Archive, find_variable, grid_of
+from tradewind.plugins.prescribed.dates import Dates, joined
+from tradewind.plugins.prescribed.files import Archive, grid_of
 from tradewind.plugins.prescribed.options import Missing, VariableOptions
 from tradewind.plugins.prescribed.quantity import kind_of, units_of
+from tradewind.plugins.prescribed.survey import Sketch
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -59,8 +60,8 @@ class Records:
 
     Parameters
     ----------
-    archive
-        Its files.
+    archive, sketches
+        Its files, and what is known of it in each, in order of time.
     said
         What the user says of it.
     mask
@@ -69,20 +70,22 @@ class Records:
     Raises
     ------
     DataError
-        When the variable or its units are missing, or files do not fit to each other.
+        When units are missing, or missing values are to be zero in a state.
     GridError
         When it lies on no grid.
     """
 
-    def __init__(self, archive: Archive, said: VariableOptions, mask: str | None = None) -> None:
+    def __init__(
+        self, archive: Archive, sketches: Sequence[Sketch], said: VariableOptions, mask: str | None = None
+    ) -> None:
         self.archive, self.said, self.name = archive, said, str(said.name)
-        first = archive.paths[0]
-        variable = self._variable(first)
-        self.attributes: Mapping[str, Any] = dict(variable.attrs)
-        self.grid: Grid = grid_of(archive.open(first), self.name, str(first), mask)
-        self.shape = self._shape(variable)
-        self.written, self.units = units_of(self.attributes, said.units, self.where)
-        self._places, self._dates = self._surveyed()
+        self._sketches, first = sketches, sketches[0]
+        self.grid: Grid = grid_of(archive.open(first.path), self.name, str(first.path), mask)
+        self.shape = self._shape(first)
+        self.written, self.units = units_of(first.attributes, said.units, self.where)
+        self._places = tuple(
+            (s.path, k if s.along else None) for s in sketches for k in range(len(s.dates or (None,)))
+        )
         self._refuse_zeros()
 
     @property
@@ -95,61 +98,29 @@ class Records:
     @cached_property
     def kind(self) -> Kind:
         """What the variable measures."""
-        return kind_of(self.units, self.attributes, (self.said.kind, self.said.extent), self.where)
+        told = self._sketches[0].attributes
+        return kind_of(self.units, told, (self.said.kind, self.said.extent), self.where)
 
-    @property
+    @cached_property
     def dates(self) -> Dates | None:
-        """When the records hold; None where nothing depends on time."""
-        return self._dates
+        """When the records hold; None where nothing depends on time.
 
-    # ------------------------------------------------------------------ survey
-    def _variable(self, path: Path) -> xr.DataArray:
-        return find_variable(self.archive.open(path), self.name, str(path))
+        Raises
+        ------
+        DataError
+            When those of several files do not follow each other.
+        """
+        parts = [(s.dates, str(s.path)) for s in self._sketches if s.dates is not None]
+        return joined(*zip(*parts, strict=True)) if parts else None
 
-    def _shape(self, variable: xr.DataArray) -> Shape:
-        time = _time_of(variable)
-        rest = [str(d) for d in variable.dims if d != time and d not in self.grid.dims]
-        if not set(self.grid.dims) <= set(map(str, variable.dims)):
-            raise DataError(f"has dimensions {variable.dims}, its grid {self.grid.dims}", where=self.where)
-        extra = tuple((name, variable.sizes[name]) for name in rest)
-        ds = self.archive.open(self.archive.paths[0])
-        return Shape(time, extra, self.grid.dims, *(_levels(ds, rest[-1]) if rest else ()))
-
-    def _surveyed(self) -> tuple[tuple[Place, ...], Dates | None]:
-        """Return where each record lies and when it holds; files in order of time."""
-        paths = self.archive.paths
-        if self.shape.time is None:
-            if len(paths) > 1:
-                raise DataError("does not depend on time, and there are several files", where=self.where)
-            return ((paths[0], None),), None
-        parts = [(path, *self._survey(path)) for path in paths]
-        parts.sort(key=lambda part: part[1].times[0])
-        dates = joined([part[1] for part in parts], [str(part[0]) for part in parts])
-        places = [(path, k if along else None) for path, own, along in parts for k in range(len(own))]
-        return tuple(places), dates
-
-    def _survey(self, path: Path) -> tuple[Dates, bool]:
-        """Return the dates of one file, and whether time is a dimension of the variable there."""
-        ds, variable = self.archive.open(path), self._variable(path)
-        self._refuse_other(ds, variable, path)
-        time = str(self.shape.time)
-        dates = read_dates(ds, variable, time, str(path))
-        if not len(dates):
-            raise DataError("holds no times", where=str(path))
-        return dates, time in variable.dims
-
-    def _refuse_other(self, ds: xr.Dataset, variable: xr.DataArray, path: Path) -> None:
-        first = self.archive.paths[0]
-        if path == first:
-            return
-        units = str(variable.attrs.get("units", self.written))
-        if units != self.written or _time_of(variable) != self.shape.time:
-            what = f"{self.name} is in {units!r} here, in {self.written!r} in {first}"
-            raise DataError(what, where=str(path))
-        # sizes first: to read the grid of every file takes long
-        sizes = [dict(v.sizes) | {self.shape.time: 0} for v in (variable, self._variable(first))]
-        if sizes[0] != sizes[1] or not _same_axes(ds, self.archive.open(first), self.shape.cells):
-            raise DataError(f"{self.name} lies on another grid than in {first}", where=str(path))
+    def _shape(self, first: Sketch) -> Shape:
+        cells, dims = self.grid.dims, tuple(first.sizes)
+        if not set(cells) <= set(dims):
+            raise DataError(f"has dimensions {dims}, its grid {cells}", where=self.where)
+        rest = [d for d in dims if d != first.time and d not in cells]
+        extra = tuple((name, first.sizes[name]) for name in rest)
+        ds = self.archive.open(first.path)
+        return Shape(first.time, extra, cells, *(_levels(ds, rest[-1]) if rest else ()))
 
     def _refuse_zeros(self) -> None:
         if self.said.missing is Missing.ZERO and self.kind is Kind.STATE_INTENSIVE:
@@ -169,7 +140,7 @@ class Records:
             When values are missing in active cells; variable, time and count are named.
         """
         path, place = self._places[record]
-        variable = self._variable(path)
+        variable = self.archive.open(path)[self.name]
         time = self.shape.time
         one = variable if place is None or time is None else variable.isel({time: place})
         order = [name for name, _ in self.shape.extra] + list(self.shape.cells)
@@ -218,22 +189,3 @@ def _levels(ds: xr.Dataset, name: str) -> tuple[tuple[float, ...], ...]:
         return levels, ()
     lower, upper = np.asarray(ds[bounds].values, dtype=np.float64).T
     return levels, (float(lower[0]), *map(float, upper)) if np.array_equal(lower[1:], upper[:-1]) else ()
-
-
-def _time_of(variable: xr.DataArray) -> str | None:
-    """Return the coordinate of time: along one of the dimensions, else one of the whole variable."""
-    coordinates = {str(n): c for n, c in variable.coords.items() if " since " in str(c.attrs.get("units"))}
-    for name in map(str, variable.dims):
-        if name in coordinates:
-            return name
-    alone = [n for n, c in coordinates.items() if not c.dims and _is_time(n, c.attrs)]
-    return alone[0] if alone else None
-
-
-def _is_time(name: str, attributes: Mapping[str, Any]) -> bool:
-    return name == "time" or attributes.get("standard_name") == "time"
-
-
-def _same_axes(one: xr.Dataset, other: xr.Dataset, dims: tuple[str, ...]) -> bool:
-    shared = [d for d in dims if d in one.variables and d in other.variables]
-    return all(np.array_equal(one[d].values, other[d].values) for d in shared)

@@ -191,9 +191,39 @@ def test_the_calendar_of_the_file_counts(write, written, last):
     assert read(write, [0, 59 * 24], time={"calendar": written}).times[1] == last
 
 
-def test_climatological_bounds_are_found(write):
+def test_bounds_are_found(write):
     found = read(write, [0, 1], bounds=[[0, 1], [1, 2]])
     assert (found.edges[1][1], found.climatological) == (datetime(2000, 1, 1, 2), False)
+
+
+def climatology(write):
+    """Write two halves of a year, means over 1961 to 1990, as CF writes climatologies."""
+    days = {m: (datetime(1961, m, 1) - datetime(1961, 1, 1)).days * 24 for m in (1, 7)}
+    last = (datetime(1990, 7, 1) - datetime(1961, 1, 1)).days * 24
+    end = (datetime(1991, 1, 1) - datetime(1961, 1, 1)).days * 24
+    ds = write.dataset([1.0, 2.0], [2160, 6480], since="1961-01-01", bounds=[[days[1], last], [days[7], end]])
+    ds["time"].attrs["climatology"] = ds["time"].attrs.pop("bounds")
+    ds.to_netcdf(write.folder / "x.nc")
+    return write.folder / "x.nc"
+
+
+def test_a_climatology_is_replayed_year_by_year(write, make_replay):
+    step = make_replay(climatology(write), cycle="year")
+    assert (step(0, 24), step(24 * 200, 24 * 201)) == (1.0, 2.0)
+    assert step(24 * 181, 24 * 183) == pytest.approx(1.5)  # 30 June and 1 July 2000
+
+
+def test_a_climatology_is_not_taken_for_a_series(write, make_replay):
+    with pytest.raises(DataError, match=r"is a climatology \(say `cycle: year`\)"):
+        make_replay(climatology(write))
+
+
+def test_a_climatology_of_the_year_one_has_dates_though_the_calendar_was_another(write, make_replay):
+    months_of_hours = [(datetime(2001, m, 15) - datetime(2001, 1, 1)).days * 24 for m in range(1, 13)]
+    path = write(range(12), months_of_hours, since="0001-01-01")
+    assert make_replay(path, time="previous", at="start", cycle="year")(24 * 60, 24 * 61) == 1.0
+    with pytest.raises(DataError, match="begins before the reform of 1582"):
+        make_replay(path)
 
 
 @pytest.mark.parametrize(
