@@ -10,8 +10,8 @@ import torch
 
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.exchange import End, Exchange
-from tradewind.couplers.coupling.ledger import LedgerEntry
 from tradewind.couplers.coupling.fields import Kind, Variable
+from tradewind.couplers.coupling.ledger import LedgerEntry
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.operators import Distributed, IdentityOperator
 from tradewind.couplers.ranks.layout import Layout
@@ -145,3 +145,55 @@ def test_points_have_no_areas_and_say_so():
     assert np.isnan(End("a", Variable("t", "K", points), Layout(points)).integral(torch.ones(1, 2).double()))
     counted = End("a", Variable("n", "kg", points, Kind.FLUX_EXTENSIVE), Layout(points))
     assert counted.integral(torch.ones(1, 2).double()) == 2.0
+
+
+# ---------------------------------------------------------------------- fractions and levels on the way
+def test_a_fraction_of_the_source_multiplies_factor_and_offset():
+    source, target = end("a", COARSE), end("b", COARSE)
+    part = torch.linspace(0, 1, COARSE.size, dtype=torch.float64)
+    exchange = Exchange(source, target, IdentityOperator(Distributed(source.layout)), 2.0 * part, 10.0 * part)
+    field = draw(3, COARSE.size)
+    assert torch.allclose(exchange.forward(field), part * (2.0 * field + 10.0), rtol=1e-14)
+    assert torch.equal(exchange.tangent(field), 2.0 * part * field)
+    assert torch.equal(exchange.adjoint(field), 2.0 * part * field)
+
+
+def test_the_integral_of_an_offset_is_that_of_one_member():
+    source, target = end("a", COARSE), end("b", COARSE)
+    identity = IdentityOperator(Distributed(source.layout))
+    assert Exchange(source, target, identity).offset_integral == 0.0
+    exchange = Exchange(source, target, identity, offset=2.0)
+    assert exchange.offset_integral == pytest.approx(8 * np.pi, rel=1e-13)
+
+
+def levelled(levels: int) -> Exchange:
+    """Return an exchange that takes the last of some levels, in other units and with an offset."""
+    from tradewind.couplers.coupling.levels import OneLevel, selected
+
+    column = Variable("t", "K", COARSE, extra=(("level", levels),))
+    source, target = End("a", column, Layout(COARSE)), end("b", COARSE)
+    last = OneLevel(selected(levels, [-1]))
+    return Exchange(source, target, IdentityOperator(Distributed(source.layout)), 2.0, 1.0, levels=last)
+
+
+def test_what_leaves_is_counted_on_the_imports_levels():
+    field = torch.ones(2, 3, COARSE.size, dtype=torch.float64)
+    field[:, :2] = 1e6
+    assert levelled(3).leaving(field) == pytest.approx(2 * 2 * 4 * np.pi, rel=1e-13)
+    assert levelled(3).offset_integral == pytest.approx(4 * np.pi, rel=1e-13)
+    entry = levelled(3).account(field, levelled(3).forward(field), HOUR)
+    assert abs(entry.residual) <= 1e-13
+
+
+def test_adjoints_go_through_levels():
+    exchange, x, y = levelled(3), draw(2, 3, COARSE.size), draw(2, COARSE.size, seed=1)
+    there, back = (exchange.tangent(x) * y).sum(), (x * exchange.adjoint(y)).sum()
+    assert abs(float(there - back)) <= 1e-13 * float(x.norm() * y.norm())
+
+
+def test_the_part_that_an_exchange_answers_for():
+    source, target = end("a", COARSE), end("b", COARSE)
+    identity, half = IdentityOperator(Distributed(source.layout)), torch.full((COARSE.size,), 0.5).double()
+    assert Exchange(source, target, identity).part is None
+    assert Exchange(source, target, identity, fraction=half).part is half
+    assert Exchange(source, target, identity, share=half).part is half
