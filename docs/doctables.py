@@ -4,6 +4,7 @@
     tradewind bench regrid --json > docs/benchmarks/regrid.json
     tradewind bench misfits --json > docs/benchmarks/misfits.json
     tradewind bench misuse --json > docs/benchmarks/misuse.json
+    tradewind bench exchange --json > docs/benchmarks/exchange.json
     python docs/doctables.py --update
     python docs/doctables.py --result
 
@@ -28,7 +29,8 @@ FIGURES = FOLDER / "benchmarks" / "permian.json"
 PAGE = FOLDER / "permian.md"
 BENCHMARKS = FOLDER / "benchmarks"
 PAGES = {
-    PAGE: ("permian",), FOLDER / "misuse.md": ("misuse",), FOLDER / "regridding.md": ("misfits", "regrid")
+    PAGE: ("permian",), FOLDER / "misuse.md": ("misuse",), FOLDER / "regridding.md": ("misfits", "regrid"),
+    FOLDER / "coupled.md": ("exchange",),
 }  # fmt: skip
 """Pages with tables, and the benchmarks that they show; of keys in several, the last counts."""
 FUNCTIONS = ("sinusoid", "harmonic", "vortex", "gulfstream")
@@ -253,10 +255,42 @@ def _cell(text: Any) -> str:
     return ABSENT if text is None else str(text).replace("|", "\\|").replace("<", "&lt;")
 
 
+def exchanges(found: Figures) -> str:
+    """Return the table of budgets, derivatives, restarts and overhead of the coupled loop."""
+    identical = {1: "yes", 0: "no"}.get(found.get("rank_identical"), ABSENT)
+    kills = f"{number(found, 'restart_identical', 'd')} of {number(found, 'restart_kills', 'd')}"
+    measures = (
+        ("worst residual of a budget, relative", "ledger_residual_max", ".1e", "1e-12"),
+        ("worst dot test of the whole example", "dot_test", ".1e", "1e-12"),
+        ("slope of the Taylor remainder", "taylor_slope", ".4f", "1.98 to 2.02"),
+        ("overhead, microseconds per exchange and step", "overhead_us_per_exchange", ".1f", "50"),
+        ("worst error of cases worked out by hand", "analytical_error_max", ".1e", "rounding"),
+    )
+    rows = [(text, number(found, key, form), aim) for text, key, form, aim in measures]
+    rows.insert(1, ("output with the same bits on 1, 2, 3 and 4 ranks", identical, "yes"))
+    rows.insert(4, ("killed while stepping, the same bits in the end", kills, "20 of 20"))
+    return table("measure | figure | aim", rows)
+
+
+def checkpointing(found: Figures) -> str:
+    """Return the table of peak memory of a gradient, with and without checkpoints."""
+    lengths = sorted(int(key.rpartition("_")[2]) for key in found if key.startswith("peak_mib_keep_"))
+    rows = [
+        (f"{n} steps, MiB", *(number(found, f"peak_mib_{kind}_{n}", ".0f") for kind in KINDS))
+        for n in lengths
+    ]
+    growth = [number(found, f"peak_growth_{kind}", ".2f") for kind in KINDS]
+    return table(
+        "peak | every step kept | checkpoints", [*rows, ("grows with steps to the power of", *growth)]
+    )
+
+
+KINDS = ("keep", "checkpoints")
 TABLES = {
     "totals": totals, "agreement": agreement, "networks": networks, "speed": speed, "exactness": exactness,
     "conditions": conditions, "parity": parity, "operators": operators, "against_esmpy": against_esmpy,
-    "resources": resources, "misfits": misfits, "misuse": misuse,
+    "resources": resources, "misfits": misfits, "misuse": misuse, "exchanges": exchanges,
+    "checkpointing": checkpointing,
 }  # fmt: skip
 
 
