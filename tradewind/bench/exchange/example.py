@@ -37,14 +37,18 @@ def assembled(*settings: str) -> Assembly:
 
 # ---------------------------------------------------------------------- derivatives
 def derivatives() -> dict[str, Any]:
-    """Return the dot test, the worse of both ways to run it, and the slope that is further from 2."""
+    """Return the dot test, the worse of both ways to run it, and the slopes of the Taylor remainder.
+
+    Van Leer's limiter has corners, where a remainder is not of second order: the slope that counts is that of
+    the smooth scheme, the other is told beside it.
+    """
     dots = {name: dot_test(assembled(f"components.transport.run_as={name}")) for name in RUN_AS}
-    slopes = {scheme: slope(assembled(*_cost_of(scheme))) for scheme in ("van_leer", "upwind")}
+    slopes = {scheme: slope(assembled(*_cost_of(scheme))) for scheme in ("upwind", "van_leer")}
     return {
         "dot_test": max(dots.values()),
         **{f"dot_test_{name}": value for name, value in dots.items()},
-        "taylor_slope": max(slopes.values(), key=lambda value: abs(value - 2.0)),
-        **{f"taylor_slope_{name}": value for name, value in slopes.items()},
+        "taylor_slope": slopes["upwind"],
+        "taylor_slope_van_leer": slopes["van_leer"],
     }
 
 
@@ -69,9 +73,9 @@ def dot_test(assembly: Assembly) -> float:
 
 
 class Cost:
-    """J(x) = ½ Σ ((H(x) - y) / σ)² over all windows: a nonlinear scalar of the whole run, with its gradient.
+    """J(x) = Σ ln cosh((H(x) - y) / σ) over all windows: a nonlinear scalar of the run, and its gradient.
 
-    With van Leer's scheme, H is not linear either.
+    Of second order even where H is linear, and not a parabola; with van Leer's scheme H is not linear either.
     """
 
     def __init__(self, assembly: Assembly) -> None:
@@ -80,11 +84,11 @@ class Cost:
 
     def __call__(self, x: Tensor) -> float:
         """Return J."""
-        return sum(0.5 * float((d / sigma).square().sum()) for _, d, sigma in self._departures(x))
+        return sum(float(torch.log(torch.cosh(d / sigma)).sum()) for _, d, sigma in self._departures(x))
 
     def gradient(self, x: Tensor) -> Tensor:
-        """Return Σ Kᵀ (H(x) - y) / σ², backwards through the run."""
-        back = (self.model.linearize(x, w).adjoint(d / s.square()) for w, d, s in self._departures(x))
+        """Return Σ Kᵀ tanh((H(x) - y) / σ) / σ, backwards through the run."""
+        back = (self.model.linearize(x, w).adjoint(torch.tanh(d / s) / s) for w, d, s in self._departures(x))
         return sum(back, torch.zeros_like(x))
 
     def _departures(self, x: Tensor) -> Iterator[tuple[Interval, Tensor, Tensor]]:
