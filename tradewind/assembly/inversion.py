@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly, Member
 from tradewind.config.models import ControlSection, ObservationsSection
+from tradewind.coupled.paths import between
 from tradewind.couplers.assimilation import ObservationOperator, Solver
 from tradewind.couplers.assimilation.control import Clustering, Per, PriorError, ScaledField
 from tradewind.couplers.coupling.fields import Variable
@@ -128,6 +129,11 @@ def build_solver(assembly: Assembly, faults: Faults) -> None:
 
 
 def _without_adjoint(assembly: Assembly) -> Iterator[str]:
+    """Yield components without an adjoint on the way from the control to the observations."""
+    if assembly.control is None or assembly.observe is None:
+        return  # what is missing is reported where it stands
+    ends = (port.partition(".")[0] for port in (assembly.control.target, assembly.observe.observes))
+    on_the_way = between(assembly.exchanges, *ends)
     for name, member in assembly.members.items():
-        if not member.spec.differentiable and member.surrogate is None:
+        if name in on_the_way and not member.spec.differentiable and member.surrogate is None:
             yield name

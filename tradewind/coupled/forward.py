@@ -6,7 +6,7 @@ what was in the air before is the observations' background.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING
@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from tradewind.coupled.checkpoints import Tape, sparing
-from tradewind.coupled.replay import gradients, reached, tangents
+from tradewind.coupled.derivative import BLOCK, ByAdjoint, RunTangent
+from tradewind.coupled.paths import between, leads, reached
 from tradewind.coupled.run import CoupledRun
-from tradewind.coupled.tape import Event, Participant, Port
+from tradewind.coupled.tape import Participant, Port
 from tradewind.couplers.assimilation import Control, ObservationOperator
 from tradewind.couplers.assimilation.linearization import (
     Count,
@@ -34,58 +35,6 @@ from tradewind.errors import SpecError
 
 if TYPE_CHECKING:
     from tradewind.plugins.caller import StepCaller
-
-BLOCK = 16
-"""Columns that are carried through the model together; fixed, so that bits do not depend on the ranks."""
-
-
-class RunTangent(LinearOperator):
-    """The derivative of a recorded run: from what was put at its start to a weighted sum of later exports.
-
-    Parameters
-    ----------
-    tape
-        The recorded run, with one member.
-    given
-        Port and time of the put.
-    wanted
-        Weights by port and time of what is read; they share one layout.
-    spaces
-        Domain and range.
-    """
-
-    def __init__(
-        self, run: CoupledRun, tape: Tape, given: Event, wanted: Mapping[Event, float],
-        spaces: tuple[Distributed, Distributed],
-    ) -> None:  # fmt: skip
-        self.run, self.tape, self.given, self.wanted = run, tape, given, wanted
-        self.domain, self.range = spaces
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the tangents, shape ``(..., range)``; replays the schedule forward in blocks."""
-        return _in_blocks(self._tangents, x, self.range.size)
-
-    def adjoint(self, y: Tensor) -> Tensor:
-        """Return the gradients, shape ``(..., domain)``; replays the schedule in reverse in blocks."""
-        return _in_blocks(self._gradients, y, self.domain.size)
-
-    def _tangents(self, x: Tensor) -> Tensor:
-        found = tangents(self.run, self.tape, {self.given: x[:, None]}, list(self.wanted))
-        # added in order: torch's own sum depends on the number of cells
-        return reduce(torch.add, [weight * found[event][:, 0] for event, weight in self.wanted.items()])
-
-    def _gradients(self, y: Tensor) -> Tensor:
-        cotangents = {event: weight * y[:, None] for event, weight in self.wanted.items()}
-        found = gradients(self.run, self.tape, cotangents).get(self.given)
-        return y.new_zeros(len(y), self.domain.size) if found is None else found[:, 0]
-
-
-def _in_blocks(apply: Callable[[Tensor], Tensor], x: Tensor, size: int) -> Tensor:
-    """Apply to at most `BLOCK` columns at a time, whatever the leading axes."""
-    columns = x.reshape(-1, x.shape[-1])
-    answers = [apply(part) for part in torch.split(columns, BLOCK) if len(part)]
-    whole = torch.cat(answers) if answers else x.new_zeros(0, size)
-    return whole.reshape(*x.shape[:-1], size)
 
 
 def _squared(operator: LinearOperator, variance: Tensor) -> Tensor:
@@ -200,7 +149,8 @@ class CoupledModel:
         """Return K of `window`: observation operator, components, exchanges and control composed."""
         stand_in = self.stand_in(window, x)
         chain = self._from_tape(x, window) if stand_in is None else stand_in.chain
-        return self.observe.operator(window) @ chain @ self.control.linearize(x)
+        whole = self.observe.operator(window) @ chain @ self.control.linearize(x)
+        return ByAdjoint(whole) if self._only_adjoint else whole
 
     def error(self, x: Tensor, window: Interval) -> Tensor | None:
         """Return the variance of the surrogate's own error in y, shape ``(m,)``; None: not known.
@@ -277,8 +227,9 @@ class CoupledModel:
         caller, controlled = self.callers.get(observed.name), self.control.target.partition(".")[0]
         if caller is None or not observed.spec.linear or controlled == observed.name:
             return None
-        fed = {e.target.component for e in self.run.exchanges if e.source.component == observed.name}
-        if observed.name in reached(self.run, fed) or observed.name not in reached(self.run, {controlled}):
+        fed = {target for source, target in leads(self.run.exchanges) if source == observed.name}
+        feeds_itself = observed.name in reached(self.run.exchanges, fed)
+        if feeds_itself or not between(self.run.exchanges, controlled, observed.name):
             return None
         return caller.linearize(self.window_model(observed, window), None, window)
 
@@ -342,6 +293,14 @@ class CoupledModel:
         return RunTangent(above, tape, (self.control.target, window.start), wanted, spaces), mean
 
     # ------------------------------------------------------------------ names
+    @cached_property
+    def _only_adjoint(self) -> bool:
+        """Whether a component on the way brings an adjoint of its own, but no tangent."""
+        ends = (port.partition(".")[0] for port in (self.control.target, self.observe.observes))
+        on_the_way = between(self.run.exchanges, *ends)
+        own = [p.component for p in self.run.participants if p.name in on_the_way]
+        return any(hasattr(c, "vjp") and not hasattr(c, "jvp") for c in own)
+
     def _participant(self, port: Port) -> Participant:
         name = port.partition(".")[0]
         return next(p for p in self.run.participants if p.name == name)

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from tradewind.coupled.buffers import accumulated, mixed
 from tradewind.coupled.checkpoints import Tape
+from tradewind.coupled.paths import reached
 from tradewind.coupled.plan import Give, Planned, Take
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.steps import step_gradient, step_tangent
@@ -93,7 +94,7 @@ def gradients(run: CoupledRun, tape: Tape, cotangents: Mapping[Event, Tensor]) -
     _check_times(run, cotangents, tape)
     _check(run, cotangents, cotangents, run.ports.outputs)
     put = {run.ports.input(port).component for port, _ in tape.puts}
-    sweep = _Reverse(run, cotangents, _by_step(run, cotangents), reached(run, put))
+    sweep = _Reverse(run, cotangents, _by_step(run, cotangents), reached(run.exchanges, put))
     for event in reversed(tape):
         sweep.take(event)
     return sweep.found
@@ -117,15 +118,6 @@ def _check_times(run: CoupledRun, events: Collection[Event], tape: Tape) -> None
         component = run.ports.output(port).component
         if not tape.has_step(component, time):
             raise SpecError(f"no recorded step of {component!r} ends at {time}", where=port)
-
-
-def reached(run: CoupledRun, components: Iterable[str]) -> frozenset[str]:
-    """Return `components`, and all that exchanges and moving fractions lead to from there."""
-    leads = {(c.exchange.source.component, c.exchange.target.component) for c in run.plan.channels}
-    found = set(components)
-    while new := {target for source, target in leads if source in found} - found:
-        found |= new
-    return frozenset(found)
 
 
 def _by_step(run: CoupledRun, events: Iterable[Event]) -> _ByStep:
