@@ -24,7 +24,8 @@ Time: TypeAlias = datetime
 all that a datetime without zone does (but for `astimezone`) and is written as one for type checkers."""
 
 CLOCK = r"(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?"
-TEXT = re.compile(rf"(\d{{4}})-(\d{{2}})-(\d{{2}})(?:[T ]{CLOCK})?\s*(Z|[+-]\d{{2}}:?\d{{2}})?")
+ZONE = r"Z|[+-](?:[01]\d|2[0-3]):?[0-5]\d"
+TEXT = re.compile(rf"(\d{{4}})-(\d{{2}})-(\d{{2}})(?:[T ]{CLOCK})?\s*({ZONE})?")
 HINT = "write for example 1996-01-10 or 1996-01-10T06:00"
 NOLEAP_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 GREGORIAN = datetime(1582, 10, 15)
@@ -179,6 +180,8 @@ def times_of(values: NDArray[Any], where: str = "") -> tuple[Time, ...]:
         if np.isnat(values).any():
             raise DataError(f"time {int(np.isnat(values).argmax())} is missing", where=where)
         found: tuple[Time, ...] = tuple(values.ravel().astype("datetime64[us]").tolist())
+        if not all(isinstance(time, datetime) for time in found):
+            raise DataError("its times lie beyond the years 1 to 9999", where=where)
         return found
     if values.dtype != object:
         hint = "units such as `hours since 1996-01-01` and a calendar make them times"

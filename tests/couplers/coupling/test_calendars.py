@@ -145,7 +145,20 @@ def test_moments_that_do_not_exist(text, calendar, words):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "soon", "1996", "1996-1-1", "19960101", "10-01-1996", "1996-01-10T06", "1996-01-10T06:00 pm"]
+    "text",
+    [
+        "",
+        "soon",
+        "1996",
+        "1996-1-1",
+        "19960101",
+        "10-01-1996",
+        "1996-01-10T06",
+        "1996-01-10T06:00 pm",
+        "1996-01-10T06:00+24:00",
+        "1996-01-10T06:00+02:60",
+        "1996-01-10T06:00+2",
+    ],
 )
 @every_calendar
 def test_what_is_written_otherwise_is_refused_with_an_example(calendar, text):
@@ -234,6 +247,11 @@ def test_a_scalar_time_is_one_moment():
 def test_numbers_are_no_times(values):
     with pytest.raises(DataError, match=r"a\.nc: its times are numbers .*not decoded"):
         times_of(values, "a.nc")
+
+
+def test_times_beyond_what_a_datetime_holds_are_refused():
+    with pytest.raises(DataError, match=r"a\.nc: its times lie beyond the years 1 to 9999"):
+        times_of(np.array(["12000-01-01"], dtype="datetime64[s]"), "a.nc")
 
 
 def test_a_missing_time_is_named():
