@@ -267,7 +267,7 @@ def quantity_operator(
     grids = (_grid(source), _grid(target))
     chosen = choose(of, *grids, scheme)
     for grid in grids:
-        _refuse_other_units(grid)
+        refuse_other_units(grid)
     regridder = Regridder.build(source, target, chosen.scheme, backend=backend, cache=cache)
     return QuantityRegridder(regridder, kind_of(of))
 
@@ -310,7 +310,14 @@ def _deviation(grid: Grid) -> NDArray[np.float64]:
     return (grid.given_area / np.where(both, grid.polygon_area, 1.0))[both] if both.any() else np.ones(1)
 
 
-def _refuse_other_units(grid: Grid) -> None:
+def refuse_other_units(grid: Grid) -> None:
+    """Refuse areas that are in other units than steradian, where they can be told by the polygons'.
+
+    Raises
+    ------
+    GridError
+        Areas that miss the polygons' by a factor.
+    """
     middle = float(np.median(_deviation(grid)))
     if not 1 / ABSURD <= middle <= ABSURD:
         raise GridError(

@@ -395,3 +395,16 @@ def test_without_it_the_method_is_refused(config, only_fault):
 def test_conservation_needs_areas(config, only_fault):
     path = config({"a": "conserve: global, regrid: nearest_s2d"}, a=f"{STATE}, points: true", sink=STATE)
     assert "exchanges.0.conserve: a.field: has no areas" in only_fault(path)
+
+
+# ---------------------------------------------------------------------- weights
+def test_exchanges_between_the_same_grids_share_their_weights(config):
+    first, second = assemble(config({"a": "merge: sum", "b": "merge: sum"}, a="", b="", sink=FINE)).exchanges
+    assert first.operator.regridder is second.operator.regridder
+    other = assemble(config({"a": "merge: sum", "b": "merge: sum, norm: fracarea"}, a="", b="", sink=FINE))
+    assert len({id(e.operator.regridder) for e in other.exchanges}) == 2
+
+
+def test_where_others_bring_what_is_missing_it_is_said_how(config, only_fault):
+    path = config({"a": "merge: sum"}, a=f"{STATE}, {WEST}", sink=f"{STATE}, {BOTH}")
+    assert "where others bring what is missing, fraction: covered" in only_fault(path)

@@ -18,9 +18,9 @@ from tradewind.assembly.exchanges.regridding import (
 )
 from tradewind.assembly.exchanges.times import timing_of
 from tradewind.assembly.exchanges.units import check_units, conversion_of
+from tradewind.assembly.exchanges.weights import Weights
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly
-from tradewind.config.exchanging import ExchangeSection
 from tradewind.config.source import Key
 from tradewind.config.values import Endpoint
 from tradewind.couplers.coupling.conserving import GloballyConserving
@@ -36,9 +36,11 @@ from tradewind.errors import ConfigError, did_you_mean
 def build_exchanges(assembly: Assembly, faults: Faults) -> None:
     """Build every exchange; find imports that none feeds, and fractions that do not add up."""
     built: list[tuple[int, Exchange]] = []
-    for number, section in enumerate(assembly.config.exchanges):
+    weights = Weights(assembly.config.run.cache)
+    for number in range(len(assembly.config.exchanges)):
         with faults.at("exchanges", number):
-            exchange = _exchange(assembly, number, section, faults)
+            link = _link(assembly, number, weights, faults)
+            exchange = None if link is None else _exchange(link, faults)
             if exchange is not None:
                 built.append((number, exchange))
     assembly.exchanges += [exchange for _, exchange in built]
@@ -48,12 +50,18 @@ def build_exchanges(assembly: Assembly, faults: Faults) -> None:
     _unfed(assembly, faults)
 
 
-def _exchange(assembly: Assembly, number: int, section: ExchangeSection, faults: Faults) -> Exchange | None:
+def _link(assembly: Assembly, number: int, weights: Weights, faults: Faults) -> Link | None:
+    """Return both ends of an exchange; None where one is missing."""
+    section = assembly.config.exchanges[number]
     source = _end(assembly, "exports", section.source, ("exchanges", number, "from"), faults)
     target = _end(assembly, "imports", section.target, ("exchanges", number, "to"), faults)
     if source is None or target is None:
         return None
-    link = Link(assembly, number, section, source, target)
+    return Link(assembly, number, section, source, target, weights)
+
+
+def _exchange(link: Link, faults: Faults) -> Exchange | None:
+    number = link.number
     with faults.at("exchanges", number, "units"):
         check_units(link)
     # units first: they are wrong more often than grids, and both are reported
@@ -76,6 +84,9 @@ def _end(assembly: Assembly, role: str, at: Endpoint, path: tuple[Key, ...], fau
     if at.variable not in known:
         hint = did_you_mean(at.variable, tuple(known))
         faults.add(path, f"{at.component} has no {role[:-1]} {at.variable!r}, {hint}")
+        return None
+    if at.variable not in member.layouts:
+        faults.add(path, f"{at} lives on no grid, and an exchange is between cells")
         return None
     return End(at.component, known[at.variable], member.layouts[at.variable])
 

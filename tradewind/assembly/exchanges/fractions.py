@@ -152,8 +152,7 @@ def _onto(link: Link, source: End, target: End) -> LinearOperator:
     cells = all(grid.has_corners for grid in grids)
     whole = Scheme(Method.CONSERVATIVE, Norm.DSTAREA)
     scheme = whole if cells else choose(Kind.STATE_INTENSIVE, *grids).scheme
-    cache = link.assembly.config.run.cache
-    weights = Regridder.build(source.layout, target.layout, scheme, cache=cache)
+    weights = link.weights.between(source.layout, target.layout, scheme)
     link.note(f"fraction {source.port}: {scheme} by the {weights.backend} backend")
     return QuantityRegridder(weights, Kind.STATE_INTENSIVE)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 
+from tradewind.assembly.exchanges.weights import Weights
 from tradewind.assembly.parts import Assembly
 from tradewind.config.exchanging import ExchangeSection
 from tradewind.config.source import Key
@@ -22,6 +23,8 @@ class Link:
     ----------
     number
         Its place in the config.
+    weights
+        Those that exchanges share.
     """
 
     assembly: Assembly
@@ -29,6 +32,7 @@ class Link:
     section: ExchangeSection
     source: End
     target: End
+    weights: Weights
 
     @property
     def name(self) -> str:

@@ -19,7 +19,7 @@ from tradewind.couplers.regrid.quantities import (
     QuantityRegridder,
     choose,
     norm_of,
-    quantity_operator,
+    refuse_other_units,
     refuse_wrong_pair,
 )
 from tradewind.couplers.regrid.regridder import Regridder
@@ -58,12 +58,10 @@ def operator_of(link: Link, weighted: Side | None) -> LinearOperator:
             )  # fmt: skip
         return IdentityOperator(Distributed(source.layout))
     chosen = _chosen(link, wanted, weighted)
-    cache = link.assembly.config.run.cache
-    if _excused(link, chosen.scheme, weighted):
-        weights = Regridder.build(source.layout, target.layout, chosen.scheme, cache=cache)
-        operator = QuantityRegridder(weights, quantity.kind)
-    else:
-        operator = quantity_operator(source.layout, target.layout, quantity, chosen.scheme, cache=cache)
+    for end in (source, target):
+        refuse_other_units(end.layout.grid)
+    weights = link.weights.between(source.layout, target.layout, chosen.scheme)
+    operator = QuantityRegridder(weights, quantity.kind)
     for text in (*_how(operator, chosen), *operator.notes, *_uncovered(operator.regridder)):
         link.note(text)
     return operator
@@ -151,7 +149,9 @@ def refuse_unmapped_states(link: Link, weights: Regridder, part: Tensor | None) 
         raise ConfigError(
             f"{target.port} is a {link.quantity.kind}, and {left_out} of its {int(active.sum())} cells "
             "receive nothing: they would be 0",
-            hint="regrid: {method: bilinear, extrapolate: nearest}, or mask these cells in the import's grid",
+            hint="where others bring what is missing, fraction: covered"
+            if link.section.merges
+            else "regrid: {method: bilinear, extrapolate: nearest}, or mask these cells in the import's grid",
         )
 
 
