@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import prod
+from operator import add, mul
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 BLOCK = 256
 """Cells in a block of a reduction; a power of two, so that block sums can be summed by neighbours."""
+FEW = 64
+"""Up to as many cells, plain numbers are added quicker than arrays."""
 
 
 class Space(ABC):
@@ -154,21 +157,32 @@ class Integral:
         idle = weights == 0.0
         self._idle = idle if bool(idle.any()) else None
         self._array = _array(weights)
+        few = space.layout.is_serial and 0 < len(weights) <= FEW
+        self._few: list[float] = weights.tolist() if few else []
 
     def __call__(self, x: torch.Tensor) -> float:
         """Return <x, w> of a field of shape ``(..., cell)``; collective."""
         if self._idle is not None:
             x = torch.where(self._idle, 0.0, x)
-        layout = self.space.layout
-        if layout.is_serial:
-            # called at every exchange: the weights are an array already
-            return _sum_of_rows(_array(x) * self._array, layout.n_local)
+        if self._few and x.ndim == 2 and x.shape[0] == 1:
+            return _sum_of_few(list(map(mul, x.tolist()[0], self._few)))
+        if self.space.layout.is_serial:
+            return _sum_of_rows(_array(x) * self._array, self.space.layout.n_local)
         return self.space.dot(x, self.weights)
 
 
 def _array(x: torch.Tensor) -> NDArray[np.float64]:
-    array: NDArray[np.float64] = x.detach().cpu().numpy()
+    array: NDArray[np.float64] = x.numpy(force=True)
     return array
+
+
+def _sum_of_few(terms: list[float]) -> float:
+    """Return what `_sum_of_rows` does of one row, to the bit: a handful of numbers is not worth an array."""
+    while len(terms) > 1:
+        if len(terms) % 2:
+            terms.append(0.0)
+        terms = list(map(add, terms[0::2], terms[1::2]))
+    return terms[0] + 0.0
 
 
 def _sum_of_rows(products: NDArray[np.float64], n: int) -> float:

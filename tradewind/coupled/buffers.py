@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,8 +12,7 @@ from tradewind.coupled.plan import Give, Take
 from tradewind.couplers.coupling.timing import Reduction
 
 
-@dataclass(frozen=True)
-class Tally:
+class Tally(NamedTuple):
     """The ledger's figures of the period that the target is in, up to now."""
 
     left: float = 0.0
@@ -31,9 +30,8 @@ class Tally:
         )
 
 
-@dataclass(frozen=True)
-class Buffer:
-    """What a channel remembers: a value.
+class Buffer(NamedTuple):
+    """What a channel remembers: a value, like the moment that holds it, so its mappings are never changed.
 
     Attributes
     ----------
@@ -46,14 +44,14 @@ class Buffer:
         Of the period that the target is in.
     """
 
-    windows: Mapping[int, Tensor] = field(default_factory=dict)
-    left: Mapping[int, float] = field(default_factory=dict)
-    tally: Tally = field(default_factory=Tally)
+    windows: Mapping[int, Tensor]
+    left: Mapping[int, float]
+    tally: Tally = Tally()
 
-    def without(self, before: int) -> Buffer:
-        """Return the buffer without periods that nobody will ask for again."""
+    def closed(self, before: int) -> Buffer:
+        """Return the buffer at the end of a period, without those before `before`, which nobody asks for."""
         windows = {k: v for k, v in self.windows.items() if k >= before}
-        return replace(self, windows=windows, left={k: v for k, v in self.left.items() if k >= before})
+        return Buffer(windows, {k: v for k, v in self.left.items() if k >= before})
 
 
 def accumulated(windows: Mapping[int, Tensor], take: Take, base: int, value: Tensor) -> dict[int, Tensor]:
@@ -78,14 +76,14 @@ def extreme(
 ) -> tuple[dict[int, Tensor], Tensor]:
     """Return `windows` with the smaller (or larger) of what is there and `value`, and where it was taken.
 
-    On a tie the earlier stays.
+    On a tie the earlier stays; what is not a number stays one.
     """
     number = base + take.window
     if number not in windows:
         return {**windows, number: value}, torch.ones_like(value, dtype=torch.bool)
     known = windows[number]
     better = value < known if take.channel.timing.reduction is Reduction.MIN else value > known
-    # what is not a number stays one
+    # neither comparison holds for NaN: what is there already stays, what comes is taken
     better = better | value.isnan()
     return {**windows, number: torch.where(better, value, known)}, better
 

@@ -25,6 +25,8 @@ class Channel:
         With its period.
     per_cycle
         Periods in a coupling interval.
+    is_moving
+        Whether it brings the moving fraction of others, which the ledger does not count.
     """
 
     number: int
@@ -33,8 +35,9 @@ class Channel:
     per_cycle: int
     source_step: timedelta
     target_step: timedelta
+    is_moving: bool = False
 
-    @property
+    @cached_property
     def every(self) -> timedelta:
         """The period."""
         if self.timing.every is None:
@@ -47,7 +50,7 @@ class Channel:
         ends = self.exchange.source.component, self.exchange.target.component
         return Need(*ends, self.every, self.timing.lag, self.exchange.name)
 
-    @property
+    @cached_property
     def is_flux(self) -> bool:
         """Whether either end says that it carries a flux, whose total counts."""
         return any(end.variable.kind.is_flux for end in (self.exchange.source, self.exchange.target))
@@ -98,8 +101,11 @@ class Give:
 
     def kept(self, cycle: int) -> int:
         """Return the first period that will still be asked for, once this one is given."""
-        timing = self.channel.timing
-        return cycle * self.channel.per_cycle + self.window + 1 - timing.reaches_back
+        return cycle * self.channel.per_cycle + self._kept
+
+    @cached_property
+    def _kept(self) -> int:
+        return self.window + 1 - self.channel.timing.reaches_back
 
 
 @dataclass(frozen=True)
@@ -157,8 +163,12 @@ class Plan:
         self._by_name = {p.name: p for p in participants}
         self._lengths = {p.name: p.step or cycle for p in participants}
         _refuse_uneven(self._lengths, cycle)
-        moving = [e.moving for e in exchanges if e.moving is not None]
-        self.channels = tuple(self._channel(i, e) for i, e in enumerate([*exchanges, *moving]))
+        # one that brings the fraction of several is there once
+        moving = list({id(e.moving): e.moving for e in exchanges if e.moving is not None}.values())
+        self.channels = (
+            *(self._channel(i, e) for i, e in enumerate(exchanges)),
+            *(replace(self._channel(i, e), is_moving=True) for i, e in enumerate(moving, len(exchanges))),
+        )
         calls = derive(self._lengths, [channel.need for channel in self.channels], cycle)
         self.steps = tuple(self._planned(call) for call in calls)
 
@@ -172,7 +182,23 @@ class Plan:
 
     def made_at(self, tick: timedelta) -> int:
         """Return how many steps of a coupling interval are made when the run is told to stop at `tick`."""
-        return 1 + max(i for i, planned in enumerate(self.steps) if planned.call.stop <= tick)
+        return self._made_at[tick]
+
+    @cached_property
+    def _made_at(self) -> Mapping[timedelta, int]:
+        stops = [planned.call.stop for planned in self.steps]
+        return {tick: 1 + max(i for i, stop in enumerate(stops) if stop <= tick) for tick in self.ticks}
+
+    def reached_by_all(self, made: int) -> timedelta:
+        """Return the last tick up to which all steps are made, after `made` steps of a coupling interval."""
+        ticks = (tick for tick in self.ticks if self.made_at(tick) <= made)
+        return max(ticks, default=timedelta(0))
+
+    def reached(self, component: str, number: int) -> timedelta:
+        """Return how far a component has come from the start of the run, after `number` steps of all."""
+        cycle, made = divmod(number, len(self))
+        stops = (p.call.stop for p in self.steps[:made] if p.call.component == component)
+        return cycle * self.cycle + max(stops, default=timedelta(0))
 
     def interval(self, number: int, origin: datetime) -> Interval:
         """Return when step `number` takes place, counted from the run's start at `origin`."""
@@ -182,9 +208,8 @@ class Plan:
 
     def into(self, component: str) -> tuple[Exchange, ...]:
         """Return the exchanges that feed `component`, but for moving fractions."""
-        own = [c.exchange for c in self.channels if c.exchange.target.component == component]
-        moving = [e.moving for e in own]
-        return tuple(e for e in own if not any(e is m for m in moving))
+        own = (c for c in self.channels if c.exchange.target.component == component)
+        return tuple(c.exchange for c in own if not c.is_moving)
 
     # ------------------------------------------------------------------ making
     def _channel(self, number: int, exchange: Exchange) -> Channel:
@@ -193,22 +218,20 @@ class Plan:
         if timing.every is None or self.cycle % timing.every:
             what = f"its period of {timing.every} does not divide the coupling interval of {self.cycle}"
             raise ConfigError(what, where=exchange.name, hint="choose another `every`, or a longer run.step")
-        return Channel(number, exchange, timing, self.cycle // timing.every, source, target)
+        channel = Channel(number, exchange, timing, self.cycle // timing.every, source, target)
+        _refuse_line_through_totals(channel)
+        return channel
 
     def _planned(self, call: Call) -> Planned:
         gives: dict[str, tuple[Give, ...]] = {}
         for channel in self.channels:
             target = channel.exchange.target
-            if target.component == call.component and not self.is_moving(channel):
+            if target.component == call.component and not channel.is_moving:
                 name = target.variable.name
                 gives[name] = (*gives.get(name, ()), self._give(channel, call))
         sources = (c for c in self.channels if c.exchange.source.component == call.component)
         takes = tuple(_take(channel, call) for channel in sources)
         return Planned(call, self._by_name[call.component], gives, takes)
-
-    def is_moving(self, channel: Channel) -> bool:
-        """Return whether it brings the moving fraction of another."""
-        return any(c.exchange.moving is channel.exchange for c in self.channels)
 
     def _give(self, channel: Channel, call: Call) -> Give:
         moving = channel.exchange.moving
@@ -226,6 +249,14 @@ def _refuse_uneven(lengths: Mapping[str, timedelta], cycle: timedelta) -> None:
             raise ConfigError(what, where=f"component {name!r}", hint="choose a step that divides run.step")
 
 
+def _refuse_line_through_totals(channel: Channel) -> None:
+    reduction, line = channel.timing.reduction, channel.timing.interpolation is Interpolation.LINEAR
+    if line and channel.is_flux and (reduction is Reduction.MEAN or reduction.is_amount):
+        what = f"a line between two values of {reduction} does not keep the total of a flux"
+        hint = "leave out `interpolate`, or take `instant`"
+        raise ConfigError(what, where=channel.exchange.name, hint=hint)
+
+
 def _take(channel: Channel, call: Call) -> Take:
     every = channel.every
     window, closes = call.start // every, not call.stop % every
@@ -234,7 +265,12 @@ def _take(channel: Channel, call: Call) -> Take:
 
 
 def _weights(channel: Channel, seconds: float, closes: bool) -> tuple[float, float]:
-    """Return the weight of a source's step in its period's value, and in the ledger."""
+    """Return the weight of a source's step in its period's value, and in the ledger (0: not counted)."""
+    of_value, counted = _both_weights(channel, seconds, closes)
+    return of_value, 0.0 if channel.is_moving else counted
+
+
+def _both_weights(channel: Channel, seconds: float, closes: bool) -> tuple[float, float]:
     share = seconds / channel.every.total_seconds()
     reduction = channel.timing.reduction
     if reduction is Reduction.MEAN:

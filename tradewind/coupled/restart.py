@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -123,7 +123,7 @@ def _tensors(moment: Moment) -> Iterator[tuple[Name, Tensor]]:
 
 def _figures(buffer: Buffer) -> dict[str, Any]:
     """Return what the ledger has counted in a buffer."""
-    return {"left": {str(k): v for k, v in buffer.left.items()}, "tally": asdict(buffer.tally)}
+    return {"left": {str(k): v for k, v in buffer.left.items()}, "tally": buffer.tally._asdict()}
 
 
 def _layout(run: CoupledRun, name: Name) -> Layout | None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from tradewind.coupled.checkpoints import Keep, Tape
@@ -23,6 +23,7 @@ from tradewind.coupled.sinks import sink_of, with_sinks
 from tradewind.coupled.stepping import Stepper, check_declared
 from tradewind.coupled.tape import Event, Moment, Participant, Port, Put
 from tradewind.coupled.traffic import Traffic
+from tradewind.couplers.coupling.calendars import Time, refuse_mixed
 from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.exchange import Exchange
@@ -83,14 +84,15 @@ class CoupledRun:
 
     # ------------------------------------------------------------------ stepping
     @property
-    def time(self) -> datetime:
+    def time(self) -> Time:
         """The time that the run has reached."""
         return self.moment.time
 
     @property
-    def ticks(self) -> Iterator[datetime]:
+    def ticks(self) -> Iterator[Time]:
         """The times ahead at which a component's step ends: the run can be told to advance to any."""
-        cycle, now = self.moment.origin, self.time
+        now, origin = self.time, self.moment.origin
+        cycle = origin + (now - origin) // self.clock.step * self.clock.step
         while cycle < self.clock.stop:
             yield from (cycle + tick for tick in self.plan.ticks if cycle + tick > now)
             cycle += self.clock.step
@@ -101,7 +103,7 @@ class CoupledRun:
         for k in range((window.stop - window.start) // length):
             yield Interval(window.start + k * length, window.start + (k + 1) * length)
 
-    def start(self, time: datetime | None = None) -> Moment:
+    def start(self, time: Time | None = None) -> Moment:
         """Return the moment at which all components are initialised (the clock's start, or `time`)."""
         states = {p.name: p.component.initialize(p.spec, p.layouts, self.members) for p in self.participants}
         for p in self.participants:
@@ -112,12 +114,18 @@ class CoupledRun:
     def rewind(self, moment: Moment) -> None:
         """Return to a moment that was kept; an open tape starts anew, the ledger forgets what came later."""
         self.moment = moment
-        self.ledger = [entry for entry in self.ledger if entry.interval.stop <= moment.time]
+        self.traffic.forget()
+        self.ledger = [entry for entry in self.ledger if self._has_come(moment, entry)]
         for tape in self._open:
             tape.clear()
 
+    def _has_come(self, moment: Moment, entry: LedgerEntry) -> bool:
+        """Return whether an entry's target has stepped to its end at `moment`: some run ahead of the time."""
+        target = entry.exchange.partition(" -> ")[2].partition(".")[0]
+        return entry.interval.stop <= moment.origin + self.plan.reached(target, moment.number)
+
     def put(self, port: Port, value: Tensor) -> None:
-        """Set an import, a parameter or a state variable from now on.
+        """Set an import, a parameter or a state variable, from its component's next step on.
 
         Parameters
         ----------
@@ -153,28 +161,41 @@ class CoupledRun:
             raise SpecError("has not been exported yet", where=port, hint=f"the run stands at {self.time}")
         return self.moment.exports[port]
 
-    def advance(self, until: datetime) -> None:
+    def advance(self, until: Time) -> None:
         """Step all components, in order, to `until`: a time at which a step of any of them ends.
+
+        When a step fails, the run stands before it, at the last time that all had reached: what was made up
+        to there is kept. To advance again is to try that step again.
 
         Raises
         ------
         ConfigError
-            When `until` lies in the past, or no step ends then.
+            When `until` lies in the past or is of another calendar, or no step ends then.
         LedgerError
             When an exchange has lost or made more than its tolerance.
         RankError
             When a step has failed on another rank: all ranks raise together.
         """
+        refuse_mixed(until, self.time, where="advance")
         if until < self.time:
             raise ConfigError(f"{until} lies before {self.time}", where="advance", hint="use rewind")
         if until == self.time:
             return
         last = self._made_at(until)
-        while self.moment.number < last:
-            self._step_once()
-        self.moment = replace(self.moment, time=until)
+        try:
+            with torch.no_grad():
+                while self.moment.number < last:
+                    self._step_once()
+        finally:
+            done = self.moment.number == last
+            self.moment = replace(self.moment, time=until if done else self._reached())
 
-    def _made_at(self, until: datetime) -> int:
+    def _reached(self) -> Time:
+        """Return the last time at which a step ends, of those that all steps up to then have been made."""
+        cycle, made = divmod(self.moment.number, len(self.plan))
+        return self.moment.origin + cycle * self.clock.step + self.plan.reached_by_all(made)
+
+    def _made_at(self, until: Time) -> int:
         """Return how many steps are made when the run stands at `until`."""
         cycle, tick = divmod(until - self.moment.origin, self.clock.step)
         if until > self.clock.stop or (tick and tick not in self.plan.ticks):

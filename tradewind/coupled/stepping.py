@@ -6,29 +6,80 @@ The same code steps a run for the first time and again, when its tape kept momen
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from tradewind.coupled.buffers import Buffer
-from tradewind.coupled.plan import Planned
 from tradewind.coupled.tape import Answered, Moment, Participant, Port, Taken
-from tradewind.coupled.traffic import Given, Traffic
-from tradewind.couplers.coupling.component import Mode, Step
-from tradewind.couplers.coupling.fields import Fields, Variable
+from tradewind.coupled.traffic import Traffic
+from tradewind.couplers.coupling.component import Mode, StepCall
+from tradewind.couplers.coupling.fields import Fields, State, Variable
 from tradewind.couplers.coupling.ledger import LedgerEntry
 from tradewind.couplers.ranks.parallel import Communicator, agree
 from tradewind.errors import SpecError
 
 
-@dataclass(frozen=True)
-class Made:
+class Made(NamedTuple):
     """A step that was made: what it was given, the moment after it, and what the ledger says."""
 
     taken: Taken
     after: Moment
     entries: Sequence[LedgerEntry]
+
+
+class _Answer(NamedTuple):
+    """What a component answered, checked."""
+
+    exports: dict[str, Tensor]
+    state: State
+    branch: Tensor | None
+    by: str
+
+
+class _Wiring:
+    """Names and shapes of what goes into a component's step and comes out of it, looked up once."""
+
+    def __init__(self, p: Participant, members: int) -> None:
+        self.participant, self.members = p, members
+        self.imports = tuple((v.name, p.port(v.name)) for v in p.spec.imports)
+        self.parameters = tuple((v.name, p.port(v.name)) for v in p.spec.parameters)
+        self.exports = {v.name: (members, *p.shape(v)) for v in p.spec.exports}
+        self.state = {v.name: (members, *p.shape(v)) for v in p.spec.state}
+        self.ports = {v.name: p.port(v.name) for v in (*p.spec.imports, *p.spec.exports)}
+
+    def given(self, known: Mapping[Port, Tensor], moment: Moment) -> tuple[Fields, Fields]:
+        """Return imports and parameters: what exchanges bring (`known`), what was put, or else defaults."""
+        known = {**self.participant.defaults, **moment.held, **known}
+        imports = {name: for_members(_known(known, port), self.members) for name, port in self.imports}
+        return imports, {n: for_members(_known(known, port), self.members) for n, port in self.parameters}
+
+    def answer(self, call: StepCall) -> _Answer:
+        """Call the component; return its answer if it is what was declared."""
+        p, step = self.participant, self.participant.answer(call)
+        if not _fits(step.exports, self.exports):
+            check_declared(p, "exports", step.exports, p.spec.exports, self.members)
+        if not _fits(step.state.fields, self.state):
+            check_declared(p, "state", step.state.fields, p.spec.state, self.members)
+        # products may give other bits for other strides, and a restored run has lost those
+        exports = {name: step.exports[name].contiguous() for name in self.exports}
+        state = State({name: step.state.fields[name].contiguous() for name in self.state}, step.state.extras)
+        return _Answer(exports, state, None if step.valid is None else ~step.valid, step.answered_by)
+
+    def with_halos(self, call: StepCall) -> StepCall:
+        """Return the call with the rings of neighbouring cells that the component asks for; collective."""
+        p = self.participant
+        if not p.halos:
+            return call
+        fields = {"state": call.state.fields, "import": call.imports, "parameter": call.parameters}
+        filled: dict[str, dict[str, Tensor]] = {role: {} for role in fields}
+        for role, v in p.given:
+            filled[role][v.name] = p.filled((role, v.name), fields[role][v.name])
+        state = State(filled["state"], call.state.extras)
+        return replace(call, state=state, imports=filled["import"], parameters=filled["parameter"])
 
 
 class Stepper:
@@ -45,6 +96,9 @@ class Stepper:
     def __init__(self, traffic: Traffic, comm: Communicator) -> None:
         self.traffic, self.comm = traffic, comm
         self.plan, self.members = traffic.plan, traffic.members
+        everybody = {planned.call.component: planned.participant for planned in self.plan.steps}
+        self._wirings = {name: _Wiring(p, self.members) for name, p in everybody.items()}
+        self._next = 0
 
     def once(self, moment: Moment) -> Made:
         """Make the next step; collective.
@@ -67,47 +121,50 @@ class Stepper:
         """
         return self._make(moment, Mode.REPLAY, answered)
 
-    def _make(self, moment: Moment, mode: Mode, answered: Answered | None) -> Made:
+    def _make(self, moment: Moment, mode: Mode, before: Answered | None) -> Made:
+        if moment.number != self._next:
+            self.traffic.forget()
+        self._next = moment.number + 1
         cycle, index = divmod(moment.number, len(self.plan))
         planned, buffers = self.plan.steps[index], list(moment.buffers)
+        wiring = self._wirings[planned.call.component]
         given = self.traffic.give(buffers, planned, cycle, moment.origin)
-        taken = self._taken(moment, planned, given)
-        if answered is not None:
-            taken = replace(taken, branch=answered.branch, answered_by=answered.by)
-        step = self._step(taken, mode)
-        chosen = self.traffic.take(buffers, planned, cycle, step.exports)
-        if answered is None:
-            branch = None if step.valid is None else ~step.valid
-            taken = replace(taken, branch=branch, answered_by=step.answered_by)
-        after = _after(moment, taken, step, given.imports, tuple(buffers))
-        return Made(replace(taken, chosen=chosen), after, given.entries)
+        known = {wiring.ports[name]: value for name, value in given.imports.items()}
+        call = self._call(wiring, moment, known, mode)
+        if before is not None:
+            call = replace(call, branch=before.branch)
+        answer = self._answer(wiring, call)
+        chosen = self.traffic.take(buffers, planned, cycle, answer.exports)
+        taken = Taken(
+            wiring.participant, call.interval, call.state, call.imports, call.parameters,
+            answer.branch if before is None else before.branch, answer.by if before is None else before.by,
+            given.weighted, chosen, moment.number,
+        )  # fmt: skip
+        return Made(taken, _after(moment, wiring, known, answer, buffers), given.entries)
 
-    def _taken(self, moment: Moment, planned: Planned, given: Given) -> Taken:
-        p = planned.participant
-        known = {**p.defaults, **moment.held, **{p.port(k): v for k, v in given.imports.items()}}
-        imports, parameters = (
-            {v.name: for_members(_known(known, p.port(v.name)), self.members) for v in variables}
-            for variables in (p.spec.imports, p.spec.parameters)
-        )
-        interval = self.plan.interval(moment.number, moment.origin)
-        state = moment.states[p.name]
-        return Taken(p, interval, state, imports, parameters, weighted=given.weighted, number=moment.number)
+    def _call(self, wiring: _Wiring, moment: Moment, known: Mapping[Port, Tensor], mode: Mode) -> StepCall:
+        name, interval = wiring.participant.name, self.plan.interval(moment.number, moment.origin)
+        imports, parameters = wiring.given(known, moment)
+        return StepCall(name, moment.states[name], imports, parameters, interval, mode, comm=self.comm)
 
-    def _step(self, taken: Taken, mode: Mode) -> Step:
-        p = taken.participant
-        given = {key: p.filled(key, value) for key, value in taken.given().items()}
-        call = taken.call(given, mode, self.comm)
-        with agree(self.comm, f"component {p.name!r}, step {taken.interval}"), torch.no_grad():
-            return _checked(p, p.answer(call), self.members)
+    def _answer(self, wiring: _Wiring, call: StepCall) -> _Answer:
+        call = wiring.with_halos(call)
+        # a run advances without gradients: to say so at every step would cost more than to ask
+        with torch.no_grad() if torch.is_grad_enabled() else nullcontext():
+            if self.comm.size == 1:
+                return wiring.answer(call)
+            with agree(self.comm, f"component {call.component!r}, step {call.interval}"):
+                return wiring.answer(call)
 
 
-def _after(moment: Moment, taken: Taken, step: Step, imports: Fields, buffers: tuple[Buffer, ...]) -> Moment:
-    p = taken.participant
-    new = {p.port(name): value for fields in (imports, step.exports) for name, value in fields.items()}
-    return replace(
-        moment, number=taken.number + 1, states={**moment.states, p.name: step.state},
-        exports={**moment.exports, **new}, buffers=buffers,
-    )  # fmt: skip
+def _after(
+    moment: Moment, wiring: _Wiring, known: Mapping[Port, Tensor], answer: _Answer, buffers: Sequence[Buffer]
+) -> Moment:
+    name, exports = wiring.participant.name, {**moment.exports, **known}
+    for variable, value in answer.exports.items():
+        exports[wiring.ports[variable]] = value
+    states = {**moment.states, name: answer.state}
+    return Moment(moment.time, moment.origin, moment.number + 1, states, moment.held, exports, tuple(buffers))
 
 
 def _known(known: Mapping[Port, Tensor], port: Port) -> Tensor:
@@ -119,33 +176,36 @@ def _known(known: Mapping[Port, Tensor], port: Port) -> Tensor:
 
 def for_members(value: Tensor, members: int) -> Tensor:
     """Return a value of shape ``(member or 1, ...)`` for all members."""
-    return value.expand(members, *value.shape[1:])
+    return value if value.shape[0] == members else value.expand(members, *value.shape[1:])
 
 
-def _checked(p: Participant, step: Step, members: int) -> Step:
-    """Return the answer if it is what the component declares."""
-    check_declared(p, "exports", step.exports, p.spec.exports, members)
-    check_declared(p, "state", step.state.fields, p.spec.state, members)
-    state = replace(step.state, fields=_contiguous(step.state.fields))
-    return replace(step, exports=_contiguous(step.exports), state=state)
-
-
-def _contiguous(fields: Fields) -> Fields:
-    # products may give other bits for other strides, and a restored run has lost those
-    return {name: value.contiguous() for name, value in fields.items()}
+def _fits(found: Fields, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    if found.keys() != shapes.keys():
+        return False
+    for name, value in found.items():
+        if not isinstance(value, Tensor) or value.shape != shapes[name] or not value.is_floating_point():
+            return False
+    return True
 
 
 def check_declared(
     p: Participant, role: str, found: Fields, declared: Sequence[Variable], members: int
 ) -> None:
-    """Refuse fields that are not those that a component declares.
+    """Refuse fields that are not those that a component declares, or not of floating point.
 
     Raises
     ------
     SpecError
         Names what came and what was declared.
     """
-    shapes = {name: tuple(value.shape) for name, value in found.items()}
     wanted = {v.name: (members, *p.shape(v)) for v in declared}
-    if shapes != wanted:
-        raise SpecError(f"{role} came as {shapes}, declared is {wanted}", where=f"component {p.name!r}")
+    if not _fits(found, wanted):
+        came = {name: _in_words(value) for name, value in found.items()}
+        raise SpecError(f"{role} came as {came}, declared is {wanted}", where=f"component {p.name!r}")
+
+
+def _in_words(value: object) -> object:
+    if not isinstance(value, Tensor):
+        return type(value).__name__
+    shape = tuple(value.shape)
+    return shape if value.is_floating_point() else f"{value.dtype} of {shape}"

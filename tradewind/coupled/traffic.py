@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Mapping
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from tradewind.coupled.buffers import Buffer, Tally, accumulated, extreme, mixed
 from tradewind.coupled.plan import Channel, Give, Plan, Planned, Take
+from tradewind.couplers.coupling.calendars import Time
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.exchange import Exchange
 from tradewind.couplers.coupling.fields import Fields
@@ -22,8 +23,7 @@ Weighted = tuple[Tensor, Tensor]
 """A moving fraction, and the field that it multiplied."""
 
 
-@dataclass
-class Given:
+class Given(NamedTuple):
     """What a step is given by the exchanges.
 
     Attributes
@@ -32,21 +32,23 @@ class Given:
         By name, shape ``(member, *extra, cell)``.
     weighted
         By channel: what its derivative needs.
+    entries
+        Of the periods that end with this step.
     """
 
-    imports: dict[str, Tensor] = field(default_factory=dict)
-    weighted: dict[int, Weighted] = field(default_factory=dict)
-    entries: list[LedgerEntry] = field(default_factory=list)
+    imports: dict[str, Tensor]
+    weighted: dict[int, Weighted]
+    entries: list[LedgerEntry]
 
 
-@dataclass(frozen=True)
-class _Carried:
-    """One delivery: the field on either side, and what the ledger says of it."""
+class _Carried(NamedTuple):
+    """One delivery: the period's value, what its target is given, and what the ledger says of it."""
 
     value: Tensor
     field: Tensor
-    carried: Tensor
-    tally: Tally
+    arrived: float
+    unmapped: float
+    withheld: float
 
 
 class Traffic:
@@ -60,30 +62,54 @@ class Traffic:
 
     def __init__(self, plan: Plan, members: int) -> None:
         self.plan, self.members = plan, members
-        self._last: dict[int, _Carried] = {}
+        self._offsets: dict[int, float] = {}
+        self._last: dict[int, tuple[int, _Carried]] = {}
 
     def start(self) -> tuple[Buffer, ...]:
-        """Return the buffers before the first step, holding initial values; collective."""
+        """Return the buffers before the first step, holding initial values; collective.
+
+        Raises
+        ------
+        SpecError
+            When an initial value does not fit its source.
+        """
         return tuple(self._initial(channel) for channel in self.plan.channels)
+
+    def forget(self) -> None:
+        """Carry everything anew: the run goes on from another moment than the one that it had reached.
+
+        Answers do not depend on it. But all ranks must carry, or none: what they remember of deliveries has
+        to come from the same steps.
+        """
+        self._last.clear()
 
     def _initial(self, channel: Channel) -> Buffer:
         exchange, back = channel.exchange, range(-channel.timing.reaches_back, 0)
         if not back:
-            return Buffer()
+            return Buffer({}, {})
         value = self._whole(exchange, channel.timing.initial)
         left = exchange.leaving(value)
         return Buffer(dict.fromkeys(back, value), dict.fromkeys(back, left))
 
     def _whole(self, exchange: Exchange, initial: float | Tensor | None) -> Tensor:
         end = exchange.source
-        inner = (*(length for _, length in end.variable.extra), end.layout.n_local)
+        shape = (self.members, *(length for _, length in end.variable.extra), end.layout.n_local)
         whole = torch.as_tensor(0.0 if initial is None else initial, dtype=torch.float64)
-        return whole.expand(self.members, *inner).contiguous()
+        if whole.ndim and tuple(whole.shape) not in {shape, shape[1:], (1, *shape[1:])}:
+            what = f"its initial value has shape {tuple(whole.shape)}, expected a number or {shape[1:]}"
+            raise SpecError(what, where=exchange.name)
+        return whole.expand(shape).contiguous()
 
     # ------------------------------------------------------------------ to imports
-    def give(self, buffers: list[Buffer], planned: Planned, cycle: int, origin: datetime) -> Given:
-        """Return what the step is given, and change `buffers` in place; collective."""
-        given = Given()
+    def give(self, buffers: list[Buffer], planned: Planned, cycle: int, origin: Time) -> Given:
+        """Return what the step is given, and change `buffers` in place; collective.
+
+        Raises
+        ------
+        LedgerError
+            When a period that ends with this step has lost or made more than its exchange's tolerance.
+        """
+        given = Given({}, {}, [])
         for name, gives in planned.gives.items():
             given.imports[name] = self._merged(buffers, gives, cycle, given)
         for give in planned.closing:
@@ -91,36 +117,43 @@ class Traffic:
         return given
 
     def _merged(self, buffers: list[Buffer], gives: tuple[Give, ...], cycle: int, given: Given) -> Tensor:
-        parts = [self._part(buffers, give, cycle, given) for give in gives]
-        if any(g.moving is not None and g.channel.exchange.merge is Merge.FRACTIONS for g in gives):
+        total = self._part(buffers, gives[0], cycle, given)
+        for give in gives[1:]:
+            total = total + self._part(buffers, give, cycle, given)
+        if given.weighted and any(give.moving is not None for give in gives):
             self._check(gives, given)
-        total = parts[0]
-        for part in parts[1:]:
-            total = total + part
         return total
 
     def _check(self, gives: tuple[Give, ...], given: Given) -> None:
         """Refuse fractions, at least one of them moving, that do not add up to one."""
-        found = [
-            given.weighted[g.channel.number][0] if g.moving is not None else g.channel.exchange.part
-            for g in gives
-            if g.channel.exchange.merge is Merge.FRACTIONS
-        ]
-        check_fractions([f for f in found if f is not None], gives[0].channel.exchange.target)
+        merged = [g for g in gives if g.channel.exchange.merge is Merge.FRACTIONS]
+        if any(g.moving is not None for g in merged):
+            found = [
+                given.weighted[g.channel.number][0] if g.moving is not None else g.channel.exchange.part
+                for g in merged
+            ]
+            check_fractions([f for f in found if f is not None], gives[0].channel.exchange.target)
 
     def _part(self, buffers: list[Buffer], give: Give, cycle: int, given: Given) -> Tensor:
-        channel, number = give.channel, give.channel.number
-        carried = self._carried(buffers[number], give, cycle)
-        if give.moving is None:
-            self._count(buffers, give, carried.tally)
-            return carried.field
-        fraction = self._carried(buffers[give.moving.channel.number], give.moving, cycle).field
-        given.weighted[number] = (fraction, carried.field)
-        part = _over_extras(fraction, carried.field) * carried.field
-        arrived = channel.exchange.target.integral(part)
-        whole = carried.tally.arrived + carried.tally.withheld
-        self._count(buffers, give, replace(carried.tally, arrived=arrived, withheld=whole - arrived))
-        return part
+        buffer = buffers[give.channel.number]
+        carried = self._carried(buffer, give, cycle)
+        field, arrived, withheld = carried.field, carried.arrived, carried.withheld
+        if give.moving is not None:
+            field = self._times_fraction(buffers, give, cycle, carried, given)
+            arrived = give.channel.exchange.target.integral(field)
+            withheld = carried.arrived + carried.withheld - arrived
+        moved = Tally(self._left(buffer, give, cycle), arrived, carried.unmapped, withheld)
+        tally = moved if give.share == 1.0 else buffer.tally.plus(moved, give.share)
+        buffers[give.channel.number] = Buffer(buffer.windows, buffer.left, tally)
+        return field
+
+    def _times_fraction(
+        self, buffers: list[Buffer], give: Give, cycle: int, carried: _Carried, given: Given
+    ) -> Tensor:
+        moving = cast("Give", give.moving)
+        fraction = self._carried(buffers[moving.channel.number], moving, cycle).field
+        given.weighted[give.channel.number] = (fraction, carried.field)
+        return _over_extras(fraction, carried.field) * carried.field
 
     def _carried(self, buffer: Buffer, give: Give, cycle: int) -> _Carried:
         channel = give.channel
@@ -128,26 +161,38 @@ class Traffic:
         value = mixed(buffer.windows, give, base)
         if value is None:
             raise SpecError("has taken nothing yet", where=channel.exchange.name)
-        left = sum(weight * buffer.left[base + window] for window, weight in give.terms)
-        last = self._last.get(channel.number)
         # several steps of the target within one period are given the same
-        if last is not None and last.value is value:
+        period, last = self._last.get(channel.number, (None, None))
+        if last is not None and period == base + give.window and last.value is value:
             return last
-        self._last[channel.number] = found = _carry(channel.exchange, value, left)
+        found = _carry(channel, value)
+        self._last[channel.number] = base + give.window, found
         return found
 
-    def _count(self, buffers: list[Buffer], give: Give, tally: Tally) -> None:
-        number = give.channel.number
-        buffers[number] = replace(buffers[number], tally=buffers[number].tally.plus(tally, give.share))
+    def _left(self, buffer: Buffer, give: Give, cycle: int) -> float:
+        """Return what has left the source for this delivery."""
+        channel = give.channel
+        base = cycle * channel.per_cycle
+        left = 0.0
+        for window, weight in give.terms:
+            left += weight * buffer.left[base + window]
+        if not channel.exchange.has_offset:
+            return left
+        if channel.number not in self._offsets:
+            self._offsets[channel.number] = channel.exchange.offset_integral * self.members
+        return left + self._offsets[channel.number]
 
-    def _close(self, buffers: list[Buffer], give: Give, cycle: int, origin: datetime, given: Given) -> None:
+    def _close(self, buffers: list[Buffer], give: Give, cycle: int, origin: Time, given: Given) -> None:
         """Write the period, to whose end the target has come, into the ledger; forget what is past."""
-        channel, number = give.channel, cycle * give.channel.per_cycle + give.window
-        buffer, begin = buffers[channel.number], origin + number * channel.every
-        if not self.plan.is_moving(channel):
-            period = Interval(begin, begin + channel.every)
-            given.entries.append(_entry(channel.exchange, period, buffer.tally))
-        buffers[channel.number] = replace(buffer, tally=Tally()).without(give.kept(cycle))
+        channel = give.channel
+        buffer = buffers[channel.number]
+        if not channel.is_moving:
+            begin = origin + (cycle * channel.per_cycle + give.window) * channel.every
+            entry = LedgerEntry(channel.exchange.name, Interval(begin, begin + channel.every), *buffer.tally)
+            if channel.exchange.tolerance is not None:
+                _refuse_loss(entry, channel.exchange.tolerance)
+            given.entries.append(entry)
+        buffers[channel.number] = buffer.closed(give.kept(cycle))
 
     # ------------------------------------------------------------------ from exports
     def take(self, buffers: list[Buffer], planned: Planned, cycle: int, exports: Fields) -> dict[int, Tensor]:
@@ -160,43 +205,45 @@ class Traffic:
         """
         chosen: dict[int, Tensor] = {}
         for take in planned.takes:
-            self._take(buffers, take, cycle, exports, chosen)
+            number, base = take.channel.number, cycle * take.channel.per_cycle
+            value = exports[take.channel.exchange.source.variable.name]
+            buffer = buffers[number]
+            if take.channel.timing.reduction.is_linear:
+                windows = accumulated(buffer.windows, take, base, value)
+            else:
+                windows, chosen[number] = extreme(buffer.windows, take, base, value)
+                # of what is no flux, the period's value leaves; a flux leaves step by step
+                value = value if take.channel.is_flux else windows[base + take.window]
+            buffers[number] = Buffer(windows, _counted(buffer.left, take, base, value), buffer.tally)
         return chosen
 
-    def _take(
-        self, buffers: list[Buffer], take: Take, cycle: int, exports: Fields, chosen: dict[int, Tensor]
-    ) -> None:
-        channel, exchange = take.channel, take.channel.exchange
-        base, value = cycle * channel.per_cycle, exports[exchange.source.variable.name]
-        buffer, number = buffers[channel.number], cycle * channel.per_cycle + take.window
-        if channel.timing.reduction.is_linear:
-            windows = accumulated(buffer.windows, take, base, value)
-        else:
-            windows, chosen[channel.number] = extreme(buffer.windows, take, base, value)
-            value = windows[number]
-        left = buffer.left
-        if take.counted:
-            counted = take.counted * exchange.leaving(value)
-            left = {**left, number: left.get(number, 0.0) + counted}
-        buffers[channel.number] = replace(buffer, windows=windows, left=left)
+
+def _counted(left: Mapping[int, float], take: Take, base: int, value: Tensor) -> Mapping[int, float]:
+    """Return what has left by period, with a step's export."""
+    if not take.counted:
+        return left
+    number = base + take.window
+    counted = take.counted * take.channel.exchange.leaving(value)
+    return {**left, number: left.get(number, 0.0) + counted}
 
 
-def _carry(exchange: Exchange, value: Tensor, left: float) -> _Carried:
+def _carry(channel: Channel, value: Tensor) -> _Carried:
+    exchange = channel.exchange
+    if channel.is_moving:
+        return _Carried(value, exchange.forward(value), 0.0, 0.0, 0.0)
     prepared = exchange.prepared(value)
     carried = exchange.carried(prepared)
     weighted = exchange.weighted(carried)
     source, target = exchange.source, exchange.target
-    left += exchange.offset_integral * len(prepared)
     arrived = target.integral(weighted)
-    unmapped = 0.0
+    unmapped = withheld = 0.0
     if exchange.unmapped is not None:
         unmapped = source.integral(exchange.unmapped * exchange.levelled(prepared))
-    withheld = 0.0
     if exchange.covered is not None:
         withheld = target.integral(exchange.covered * carried) - arrived
     elif exchange.fraction is not None:
         withheld = target.integral(carried) - arrived
-    return _Carried(value, weighted, carried, Tally(left, arrived, unmapped, withheld))
+    return _Carried(value, weighted, arrived, unmapped, withheld)
 
 
 def _over_extras(fraction: Tensor, of: Tensor) -> Tensor:
@@ -206,13 +253,11 @@ def _over_extras(fraction: Tensor, of: Tensor) -> Tensor:
     return fraction
 
 
-def _entry(exchange: Exchange, interval: Interval, tally: Tally) -> LedgerEntry:
-    entry = LedgerEntry(exchange.name, interval, tally.left, tally.arrived, tally.unmapped, tally.withheld)
-    if exchange.tolerance is not None and not abs(entry.residual) <= exchange.tolerance:
+def _refuse_loss(entry: LedgerEntry, tolerance: float) -> None:
+    # a residual that is not a number is no residual that is small
+    if not abs(entry.residual) <= tolerance:
         what = (
             f"of {entry.left:g} that left, {entry.arrived:g} arrived, {entry.unmapped:g} is unmapped and "
-            f"{entry.withheld:g} withheld: the residual is {entry.residual:.3g}, more than "
-            f"{exchange.tolerance:g}"
+            f"{entry.withheld:g} withheld: the residual is {entry.residual:.3g}, more than {tolerance:g}"
         )
-        raise LedgerError(what, where=f"{exchange.name}, {interval}", hint="see docs/exchanges.md")
-    return entry
+        raise LedgerError(what, where=f"{entry.exchange}, {entry.interval}", hint="see docs/exchanges.md")
