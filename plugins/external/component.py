@@ -134,15 +134,16 @@ class External:
         before, found = memory_of(state), list[Outcome]()
         with agree(self.comm, "running the model"):
             if self.comm.rank == 0:
-                found = [self._advanced(m, given, kept, interval) for m, kept in enumerate(before)]
+                tasks = [self._task(m, given, kept, interval) for m, kept in enumerate(before)]
+                found = self.runner.run_all(tasks)
         wholes = self.comm.bcast({key: _stacked(found, p) for key, p in self.places.found.items() if found})
         after = PerMember(outcome.memory for outcome in found) or before
         return self._scattered(wholes, "export"), State(self._scattered(wholes, "state"), {MEMORY: after})
 
-    def _advanced(self, member: int, given: Wholes, kept: Kept | None, interval: Interval) -> Outcome:
+    def _task(self, member: int, given: Wholes, kept: Kept | None, interval: Interval) -> Task:
         fields = {self.places.given[key]: whole[member] for key, whole in given.items()}
         wanted = tuple(self.places.found.values())
-        return self.runner.run(Task(FORWARD, member, interval, fields, wanted, kept, self.options.restart))
+        return Task(FORWARD, member, interval, fields, wanted, kept, self.options.restart)
 
     def finalize(self) -> None:
         """Nothing is held: restart files go with the states that name them."""

@@ -78,17 +78,22 @@ class ExternalWithAdjoint(External):
         into, out = self._derivative_places(mode)
         shape = next(iter(derivatives.values())).shape[:2]
         found = {key: np.zeros((*shape, *place.flat)) for key, place in out.items()}
-        for k, member in np.ndindex(*shape):
-            asked = {place: _at(derivatives, key, place, (k, member)) for key, place in into.items()}
-            if not any(value.any() for value in asked.values()):
-                continue
-            point = {self.places.given[key]: whole[member] for key, whole in given.items()}
-            memory = memory_of(call.state)[member]
-            task = Task(mode, member, call.interval, point | asked, tuple(out.values()), memory)
-            outcome = self.runner.run(task)
+        tasks: dict[tuple[int, ...], Task] = {}
+        for index in np.ndindex(*shape):
+            asked = {place: _at(derivatives, key, place, index) for key, place in into.items()}
+            if any(value.any() for value in asked.values()):
+                tasks[index] = self._derivative_task(mode, call, given, asked, index[1])
+        for index, outcome in zip(tasks, self.runner.run_all(list(tasks.values())), strict=True):
             for key, place in out.items():
-                found[key][k, member] = outcome.fields[place]
+                found[key][index] = outcome.fields[place]
         return found
+
+    def _derivative_task(
+        self, mode: str, call: StepCall, given: Wholes, asked: dict[Place, Array], member: int
+    ) -> Task:
+        point = {self.places.given[key]: whole[member] for key, whole in given.items()}
+        wanted = tuple(self._derivative_places(mode)[1].values())
+        return Task(mode, member, call.interval, point | asked, wanted, memory_of(call.state)[member])
 
     def _derivative_places(self, mode: str) -> tuple[dict[Key, Place], dict[Key, Place]]:
         """Return where a program finds the derivatives that it is given, and where it leaves its own.
@@ -125,7 +130,7 @@ class ExternalWithBoth(ExternalWithAdjoint):
         return {key: self._own(key[1], whole, self._layouts) for key, whole in found.items()}
 
 
-def _at(derivatives: Mapping[Key, Array], key: Key, place: Place, index: tuple[int, int]) -> Array:
+def _at(derivatives: Mapping[Key, Array], key: Key, place: Place, index: tuple[int, ...]) -> Array:
     """Return one derivative for one member; what is not named is zero, as are cells that are masked out."""
     if key not in derivatives:
         return np.zeros(place.flat)

@@ -199,6 +199,8 @@ class ExternalOptions(Options):
         Seconds after which an attempt is given up; None: never.
     retries
         How often a failed attempt is repeated.
+    at_once
+        How many members, or derivatives, run at the same time.
     keep
         Which run directories stay.
     scratch
@@ -224,6 +226,7 @@ class ExternalOptions(Options):
     environment: dict[str, Word] = Field(default_factory=dict)
     timeout: PositiveFloat | None = None
     retries: NonNegativeInt = 0
+    at_once: PositiveInt = 1
     keep: Keep = Keep.FAILED
     scratch: RelativePath | None = None
     netcdf: NetCDF = NetCDF.OFFSET

@@ -8,11 +8,13 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import TypeAlias
 
 from tradewind.errors import ConfigError, ModelError
 
@@ -28,6 +30,52 @@ RANK_VARIABLES = (
     "SLURM_SRUN", "SLURM_LAUNCH", "SLURM_MPI", "SLURM_PMI",
 )  # fmt: skip
 """Beginnings of the names by which launchers tell a process that it is a rank; of Slurm's, the job's stay."""
+
+Process: TypeAlias = "subprocess.Popen[bytes]"
+
+
+class Running:
+    """The programs that run at this moment, to be ended together.
+
+    Attributes
+    ----------
+    over
+        Whether they were ended; none can be started any more.
+    """
+
+    def __init__(self) -> None:
+        self._processes, self._lock, self.over = set[Process](), threading.Lock(), False
+
+    @contextmanager
+    def holding(self, start: Callable[[], Process]) -> Iterator[Process]:
+        """Start a program, and end it with all that it has started when the body does.
+
+        Raises
+        ------
+        CancelledError
+            When all were ended before.
+        """
+        with self._lock:
+            if self.over:
+                raise CancelledError
+            process = start()
+            self._processes.add(process)
+        try:
+            yield process
+        finally:
+            # also after an interrupt; and what a program that has ended has left behind
+            end_group(process)
+            with self._lock:
+                self._processes.discard(process)
+
+    def end(self) -> None:
+        """End all programs."""
+        with self._lock:
+            self.over, processes = True, list(self._processes)
+        for process in processes:
+            _signal(process, signal.SIGTERM)
+        for process in processes:
+            end_group(process)
 
 
 @dataclass(frozen=True)
@@ -48,30 +96,40 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
 
-    def run(self, folder: Path) -> None:
+    def run(self, folder: Path, running: Running | None = None) -> None:
         """Run in `folder` to the end; what it prints goes to a file there.
+
+        Parameters
+        ----------
+        running
+            Others that run at the same time.
 
         Raises
         ------
         ModelError
             When it cannot be started, ends with another exit code than 0, is killed, or runs out of time;
             the last lines that it printed are in the error.
+        CancelledError
+            When all were ended.
         """
-        with (folder / LOG).open("ab") as log, _stopping():
-            process = self._started(folder, log.fileno())
-            try:
-                code = process.wait(self.timeout)
-            except subprocess.TimeoutExpired as error:
-                end_group(process)
-                what = f"did not end within {self.timeout:g} s and was killed"
-                raise self._fault(what, folder, "raise `timeout` if that is too short") from error
-            finally:
-                # also after an interrupt, and what a program that has ended has left behind
-                end_group(process)
+        running = running or Running()
+        with (folder / LOG).open("ab") as log, stopping():
+            with running.holding(lambda: self._started(folder, log.fileno())) as process:
+                code = self._waited(process, folder)
+            if running.over:
+                raise CancelledError
         if code:
             raise self._fault(_ended(code), folder)
 
-    def _started(self, folder: Path, log: int) -> subprocess.Popen[bytes]:
+    def _waited(self, process: Process, folder: Path) -> int:
+        try:
+            return process.wait(self.timeout)
+        except subprocess.TimeoutExpired as error:
+            end_group(process)
+            what = f"did not end within {self.timeout:g} s and was killed"
+            raise self._fault(what, folder, "raise `timeout` if that is too short") from error
+
+    def _started(self, folder: Path, log: int) -> Process:
         try:
             return subprocess.Popen(
                 self.words, cwd=folder, env=clean_environment(os.environ) | dict(self.environment),
@@ -135,7 +193,7 @@ def last_lines(path: Path) -> str:
     return " | ".join(lines[-LINES:])
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
+def end_group(process: Process) -> None:
     """End a program and all that it has started: asked first, so that a launcher can end its ranks."""
     _signal(process, signal.SIGTERM)
     try:
@@ -146,13 +204,13 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def _signal(process: Process, number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
 
 
 @contextmanager
-def _stopping() -> Iterator[None]:
+def stopping() -> Iterator[None]:
     """Turn a request to end this process, as batch systems send it, into an exception: its children end too.
 
     Only the main thread can; a handler that somebody else has set is left alone.

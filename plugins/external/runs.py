@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from tradewind.couplers.coupling.component import Interval
@@ -22,7 +24,7 @@ from tradewind.plugins.external.files import Place, read, write
 from tradewind.plugins.external.memory import Kept
 from tradewind.plugins.external.options import DerivativeOptions, ExternalOptions, RestartFile
 from tradewind.plugins.external.placeholders import NAMES, render, text_of
-from tradewind.plugins.external.process import Program, find_program
+from tradewind.plugins.external.process import Program, Running, find_program, stopping
 
 if TYPE_CHECKING:
     from tradewind.plugins.external.files import Array
@@ -91,9 +93,38 @@ class Runner:
     """Runs tasks as the options say."""
 
     options: ExternalOptions
+    # the netCDF library takes one thread at a time
+    _files: Lock = field(default_factory=Lock, repr=False, compare=False)
 
-    def run(self, task: Task) -> Outcome:
+    def run_all(self, tasks: Sequence[Task]) -> list[Outcome]:
+        """Return the outcomes of `tasks`, so many at once as the options say; when one fails, all end.
+
+        Raises
+        ------
+        TradewindError
+            As `run` does.
+        """
+        if self.options.at_once == 1 or len(tasks) == 1:
+            return [self.run(task) for task in tasks]
+        running = Running()
+        with ThreadPoolExecutor(self.options.at_once) as pool, stopping():
+            futures = [pool.submit(self.run, task, running) for task in tasks]
+            try:
+                wait(futures, return_when=FIRST_EXCEPTION)
+            finally:
+                # none is left, unless one has failed or this process is to end
+                for future in futures:
+                    future.cancel()
+                running.end()
+        return [future.result() for future in _failed(futures) or futures]
+
+    def run(self, task: Task, running: Running | None = None) -> Outcome:
         """Return the outcome of `task`, from its last attempt.
+
+        Parameters
+        ----------
+        running
+            Programs that run at the same time.
 
         Raises
         ------
@@ -105,11 +136,11 @@ class Runner:
         attempts = self.options.retries + 1
         for _ in range(attempts - 1):
             try:
-                return self._attempt(task, again=(ModelError,))
+                return self._attempt(task, running, again=(ModelError,))
             except ModelError:
                 continue
         try:
-            return self._attempt(task)
+            return self._attempt(task, running)
         except ModelError as error:
             times = f", after {attempts} attempts" if attempts > 1 else ""
             raise said_again(error, where=f"{task}{times}") from error
@@ -133,15 +164,18 @@ class Runner:
             for name in rendered_files(self.options.template, self.options.rendered):
                 render(text_of(self.options.template / name), task.values, name)
 
-    def _attempt(self, task: Task, again: tuple[type[TradewindError], ...] = ()) -> Outcome:
+    def _attempt(
+        self, task: Task, running: Running | None, again: tuple[type[TradewindError], ...] = ()
+    ) -> Outcome:
         name = Path(self._command(task.mode)[0]).name
         prefix = f"{name}-{task.mode}-{task.interval.start:%Y%m%dT%H%M}-member{task.member}"
         try:
             with run_directory(self.options.scratch, prefix, self.options.keep, again) as run:
                 self._fill(run, task)
-                self._program(task).run(run)
+                self._program(task).run(run, running)
                 memory = Kept.of_run(run, task.takes, self.options.scratch) if task.takes else None
-                return Outcome(read(run, task.wanted), memory)
+                with self._files:
+                    return Outcome(read(run, task.wanted), memory)
         except ModelError:
             raise
         except TradewindError as error:
@@ -152,7 +186,8 @@ class Runner:
         render_files(run, rendered_files(self.options.template, self.options.rendered), task.values)
         if task.memory is not None:
             task.memory.put(run)
-        write(run, list(task.given.items()), self.options.netcdf)
+        with self._files:
+            write(run, list(task.given.items()), self.options.netcdf)
         mark(run, task.outputs)
 
     def _program(self, task: Task) -> Program:
@@ -183,3 +218,9 @@ class Runner:
     def _launcher(self, mode: str) -> tuple[str, ...]:
         own = None if mode == FORWARD else self.derivative(mode).launcher
         return self.options.launcher if own is None else own
+
+
+def _failed(futures: Sequence[Future[Outcome]]) -> list[Future[Outcome]]:
+    """Return those that have failed of themselves, not because others did."""
+    ended = [future for future in futures if not future.cancelled() and future.exception() is not None]
+    return [future for future in ended if not isinstance(future.exception(), CancelledError)]

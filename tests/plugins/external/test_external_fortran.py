@@ -119,7 +119,7 @@ def coupled(box, members=2, hours=4):
 
 @pytest.fixture
 def fortran(box):
-    return external(ExternalOptions(**box))
+    return external(ExternalOptions(**box | {"at_once": 2}))
 
 
 @pytest.fixture

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import CancelledError
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,6 +17,7 @@ from tradewind.couplers.coupling.component import Interval
 from tradewind.errors import ConfigError, DataError, ModelError, NotDifferentiableError, UnitsError
 from tradewind.plugins.external.options import RestartFile
 from tradewind.plugins.external.places import Places
+from tradewind.plugins.external.process import Program, Running
 from tradewind.plugins.external.runs import Runner, Task
 
 HOUR = Interval(datetime(2000, 1, 1), datetime(2000, 1, 1, 1))
@@ -211,3 +217,87 @@ def test_a_model_that_is_not_executable_is_refused(script):
 def test_a_derivative_without_program_is_refused(script):
     with pytest.raises(NotDifferentiableError, match="model: the model has no tangent"):
         Runner(script()).derivative("tangent")
+
+
+# ---------------------------------------------------------------------- several at once
+WAITS = """
+touch {met}/$1
+for i in $(seq 400); do test $(ls {met} | wc -l) -ge 3 && break; sleep 0.05; done
+test $(ls {met} | wc -l) -ge 3 && cp answer.nc output.nc
+"""
+"""Answers when three are there together."""
+
+
+def members(options, count):
+    return [task(options, member=k) for k in range(count)]
+
+
+def test_members_run_at_the_same_time(script, tmp_path):
+    (tmp_path / "met").mkdir()
+    options = script(WAITS.format(met=tmp_path / "met"), command=["model", "{member}"], at_once=3)
+    outcomes = Runner(options).run_all(members(options, 3))
+    assert [values(outcome)[0] for outcome in outcomes] == [1.0] * 3
+    assert left(options) == []
+
+
+def test_outcomes_come_in_the_order_of_the_tasks(script):
+    # later members end earlier
+    text = "sleep 0.$((5 - $1)); echo $1 > memory.txt; cp answer.nc output.nc"
+    options = script(text, command=["model", "{member}"], at_once=2)
+    carried = (RestartFile(file="memory.txt", at_start="absent"),)
+    outcomes = Runner(options).run_all([replace(t, takes=carried) for t in members(options, 5)])
+    assert [o.memory.contents()["memory.txt"] for o in outcomes] == [b"%d\n" % k for k in range(5)]
+
+
+def test_one_that_fails_ends_the_others(script, tools, tmp_path):
+    text = 'test "$1" = 1 && sleep 0.3 && exit 7; sleep 60'
+    marker = {"TRADEWIND_TEST": str(tmp_path)}
+    options = script(text, command=["model", "{member}"], at_once=3, environment=marker)
+    with pytest.raises(ModelError, match=r"^forward run of member 1, .*ended with exit code 7"):
+        Runner(options).run_all(members(options, 5))
+    assert tools.running(f"TRADEWIND_TEST={tmp_path}") == []
+    (kept,) = left(options)  # that of the one that failed, not of those that had to end
+    assert "-member1-" in kept
+
+
+AT_ONCE = """
+import sys
+from pathlib import Path
+from tradewind.plugins.external.process import Program, Running, stopping
+from concurrent.futures import ThreadPoolExecutor, wait
+
+running, folder = Running(), Path(sys.argv[2])
+for name in "ab":
+    (folder / name).mkdir()
+with ThreadPoolExecutor(2) as pool, stopping():
+    program = Program(("/bin/sh", "-c", "sleep 60 & sleep 60"), {"TRADEWIND_TEST": sys.argv[1]})
+    futures = [pool.submit(program.run, folder / name, running) for name in "ab"]
+    print("ready", flush=True)
+    try:
+        wait(futures)
+    finally:
+        running.end()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_all_of_them(tmp_path, tools, number):
+    marker = f"at-once-{tmp_path}"
+    command = [sys.executable, "-c", AT_ONCE, marker, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout.readline() == "ready\n"
+        for _ in range(100):
+            if sum("sleep 60" in line for line in tools.running(marker)) >= 4:
+                break
+            time.sleep(0.05)
+        parent.send_signal(number)
+        assert parent.wait(30) != 0
+    assert tools.running(marker) == []
+
+
+def test_nothing_is_started_after_the_end(tmp_path):
+    running = Running()
+    running.end()
+    with pytest.raises(CancelledError):
+        Program(("/bin/sh", "-c", "touch started")).run(tmp_path, running)
+    assert not (tmp_path / "started").exists()
