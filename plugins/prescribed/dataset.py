@@ -120,7 +120,7 @@ class Dataset:
     @cached_property
     def archive(self) -> Archive:
         """The files."""
-        return Archive(find_files(self.options.files))
+        return Archive(find_files(self.options.file))
 
     @cached_property
     def replayed(self) -> Mapping[str, Replayed]:

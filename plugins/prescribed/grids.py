@@ -61,9 +61,9 @@ def _cells(extent: float, spacing: float, what: str) -> int:
     return round(cells)
 
 
-def _axis(said: AxisOptions | tuple[float, ...], name: str) -> Array:
-    if isinstance(said, tuple):
-        return np.array(said, dtype=np.float64)
+def _axis(said: AxisOptions, name: str) -> Array:
+    if said.start is None or said.stop is None or said.step is None:
+        return np.array(said.centres, dtype=np.float64)
     ahead = 1.0 if said.stop >= said.start else -1.0
     count = abs(said.stop - said.start) / said.step
     if abs(count - round(count)) > ROUNDING:

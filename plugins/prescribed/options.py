@@ -4,17 +4,66 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, FiniteFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    PlainValidator,
+    PositiveFloat,
+    WithJsonSchema,
+    model_validator,
+)
 
 from tradewind.plugins.options import Options, RelativePath
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*$")]
 """A name of a variable: letters, digits and underscores."""
-Numbers = FiniteFloat | Annotated[tuple[FiniteFloat, ...], Field(min_length=1)]
+
+
+def _number(value: object, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise ValueError(f"{what}, not {value!r:.40}")
+    return float(value)
+
+
+def _numbers(value: object, what: str) -> tuple[float, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError(f"{what}, not {value!r:.40}")
+    return tuple(_number(each, what) for each in value)
+
+
+def _one_or_many(value: object) -> object:
+    what = "write a number, or a list with one for each level"
+    return _numbers(value, what) if isinstance(value, list | tuple) else _number(value, what)
+
+
+def _counted_or_named(value: object) -> object:
+    what = "write how many levels there are, or a list of their coordinates"
+    if isinstance(value, list | tuple):
+        return _numbers(value, what)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"{what}, not {value!r:.40}")
+    return value
+
+
+# unions would be refused with one message for each of their types
+MANY_NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 1}
+Numbers = Annotated[
+    float | tuple[float, ...],
+    PlainValidator(_one_or_many),
+    WithJsonSchema({"anyOf": [{"type": "number"}, MANY_NUMBERS]}),
+]
 """One number, or one for each level."""
+Levels = Annotated[
+    int | tuple[float, ...],
+    PlainValidator(_counted_or_named),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, MANY_NUMBERS]}),
+]
+"""How many levels, or the coordinates of each."""
 
 
 class TimeMethod(StrEnum):
@@ -86,11 +135,25 @@ class BoxOptions(Options):
 
 
 class AxisOptions(Options):
-    """Centres of cells from `start` to `stop`, both of them included."""
+    """Centres of cells: from `start` to `stop`, both of them included, or one by one."""
 
-    start: FiniteFloat
-    stop: FiniteFloat
-    step: PositiveFloat
+    start: FiniteFloat | None = None
+    stop: FiniteFloat | None = None
+    step: PositiveFloat | None = None
+    centres: tuple[FiniteFloat, ...] = ()
+
+    @model_validator(mode="after")
+    def _complete(self) -> AxisOptions:
+        if bool(self.centres) == all(x is not None for x in (self.start, self.stop, self.step)):
+            raise ValueError("an axis needs start, stop and step, or a list of centres")
+        return self
+
+
+def _axis(value: object) -> object:
+    return {"centres": value} if isinstance(value, list | tuple) else value
+
+
+Axis = Annotated[AxisOptions, BeforeValidator(_axis, json_schema_input_type=AxisOptions | list[float])]
 
 
 class GridOptions(Options):
@@ -110,8 +173,8 @@ class GridOptions(Options):
     variable: str | None = None
     region: BoxOptions | None = None
     spacing: PositiveFloat | None = None
-    lat: AxisOptions | tuple[FiniteFloat, ...] | None = None
-    lon: AxisOptions | tuple[FiniteFloat, ...] | None = None
+    lat: Axis | None = None
+    lon: Axis | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> GridOptions:
@@ -135,6 +198,20 @@ class VariableOptions(Options):
     missing: Missing | None = None
 
 
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str | Path) else value
+
+
+def _by_export(value: object) -> object:
+    if isinstance(value, str):
+        value = [value]
+    if isinstance(value, list | tuple):
+        value = {name: {} for name in value}
+    if not isinstance(value, dict):
+        raise ValueError(f"write names, or a mapping from names, not {value!r:.40}")
+    return {name: {"name": about} if isinstance(about, str) else about for name, about in value.items()}
+
+
 class DatasetOptions(Options):
     """Settings of fields that are read from files.
 
@@ -146,11 +223,18 @@ class DatasetOptions(Options):
         Names, or a mapping from exports to names in the file or to `VariableOptions`.
     """
 
-    file: RelativePath | Annotated[tuple[RelativePath, ...], Field(min_length=1)]
-    variables: (
-        Annotated[tuple[Name, ...], Field(min_length=1)]
-        | Annotated[dict[Name, str | VariableOptions], Field(min_length=1)]
-    )
+    file: Annotated[
+        tuple[RelativePath, ...],
+        Field(min_length=1),
+        BeforeValidator(_listed, json_schema_input_type=Path | list[Path]),
+    ]
+    variables: Annotated[
+        dict[Name, VariableOptions],
+        Field(min_length=1),
+        BeforeValidator(
+            _by_export, json_schema_input_type=str | list[str] | dict[str, str | VariableOptions]
+        ),
+    ]
     time: TimeMethod | None = None
     at: Moment | None = None
     cycle: Cycle = Cycle.NONE
@@ -161,16 +245,9 @@ class DatasetOptions(Options):
     mask: str | None = None
 
     @property
-    def files(self) -> tuple[Path, ...]:
-        """The files and patterns."""
-        return self.file if isinstance(self.file, tuple) else (self.file,)
-
-    @property
     def asked(self) -> Mapping[str, VariableOptions]:
         """What is asked for, by the name of the export."""
-        written = self.variables
-        pairs = written.items() if isinstance(written, dict) else ((name, name) for name in written)
-        return {k: self._complete(k, VariableOptions(name=v) if isinstance(v, str) else v) for k, v in pairs}
+        return {name: self._complete(name, said) for name, said in self.variables.items()}
 
     def _complete(self, export: str, own: VariableOptions) -> VariableOptions:
         general = {"name": export, "scale": self.scale, "missing": self.missing}
@@ -209,7 +286,7 @@ class PortOptions(FieldOptions):
         How many, or the coordinates of each.
     """
 
-    levels: PositiveInt | Annotated[tuple[FiniteFloat, ...], Field(min_length=1)] | None = None
+    levels: Levels | None = None
 
     @property
     def count(self) -> int | None:

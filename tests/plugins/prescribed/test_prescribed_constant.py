@@ -78,8 +78,10 @@ def test_members_of_a_default_do_not_share_memory():
         ({}, "at least 1 item"),
         ({"x": {"value": 1.0}}, "units"),
         ({"x": {"value": 1.0, "units": " "}}, "units"),
-        ({"x": {"value": float("nan"), "units": "K"}}, "finite"),
-        ({"x": {"value": [], "units": "K"}}, "value"),
+        ({"x": {"value": float("nan"), "units": "K"}}, "write a number, .* not nan"),
+        ({"x": {"value": [1.0, "a"], "units": "K"}}, "not 'a'"),
+        ({"x": {"value": True, "units": "K"}}, "not True"),
+        ({"x": {"value": [], "units": "K"}}, r"not \[\]"),
         ({"a b": {"value": 1.0, "units": "K"}}, "a b"),
     ],
 )
@@ -148,6 +150,14 @@ def test_a_missing_file_is_named(tmp_path):
 def test_cells_that_do_not_fit_are_refused(said, match):
     with pytest.raises(GridError, match=match):
         grid(**said)
+
+
+@pytest.mark.parametrize(
+    "axis", [{"start": 0, "stop": 1}, {"start": 0, "stop": 1, "step": 1, "centres": [0, 1]}, {}]
+)
+def test_an_axis_is_said_in_one_way(axis):
+    with pytest.raises(ValidationError, match="an axis needs start, stop and step, or a list"):
+        grid(lat=axis, lon=[0.0, 1.0])
 
 
 @pytest.mark.parametrize("said", [{}, {"lat": [0.0]}, {"file": "a.nc", "spacing": 1.0}, {"variable": "x"}])
