@@ -153,9 +153,10 @@ class External:
         """Return the restart files of all members; see `tradewind.couplers.coupling.component.OwnMemory`."""
         memory = memory_of(state)
         found = {COUNT: str(len(memory)).encode()}
-        for member, kept in enumerate(memory):
-            contents = {} if kept is None else kept.contents()
-            found |= {f"{member}/{name}": content for name, content in contents.items()}
+        with agree(self.comm, "saving restart files"):
+            for member, kept in enumerate(memory):
+                contents = {} if kept is None else kept.contents()
+                found |= {f"{member}/{name}": content for name, content in contents.items()}
         return found
 
     def load_state(self, fields: Fields, saved: Mapping[str, bytes]) -> State:

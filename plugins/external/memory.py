@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import shutil
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tradewind.errors import ModelError
+from tradewind.errors import DataError, ModelError
 from tradewind.plugins.external.directory import filling, make_own, new_folder, written
 from tradewind.plugins.external.options import AtStart, RestartFile
 
@@ -25,10 +26,17 @@ class Kept:
     ----------
     folder
         A folder that now belongs to this object, with the files under the names that the model reads.
+
+    Attributes
+    ----------
+    names
+        Names of the files.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+        self.names = tuple(sorted(map(str, found)))
         # also at the end of the process
         self._end = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
@@ -57,28 +65,27 @@ class Kept:
     @classmethod
     def of_bytes(cls, contents: Mapping[str, bytes], scratch: Path | None) -> Kept:
         """Take what `contents` gave."""
-        kept = cls(new_folder(scratch, PREFIX))
-        for name, content in contents.items():
-            with filling(kept.folder):
-                _place(kept.folder, name).write_bytes(content)
-        return kept
+        with _folder(scratch) as folder:
+            for name, content in contents.items():
+                _place(folder, name).write_bytes(content)
+        return cls(folder)
 
     @classmethod
     def _copied(cls, sources: Mapping[str, Path], scratch: Path | None) -> Kept:
-        kept = cls(new_folder(scratch, PREFIX))
-        with filling(kept.folder):
+        with _folder(scratch) as folder:
             for name, path in sources.items():
-                shutil.copyfile(path, _place(kept.folder, name))
-        return kept
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the files, as the model reads them."""
-        found = (path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file())
-        return tuple(sorted(map(str, found)))
+                shutil.copyfile(path, _place(folder, name))
+        return cls(folder)
 
     def put(self, run: Path) -> None:
-        """Copy the files into a run directory; copies, as a model may write to what it has read."""
+        """Copy the files into a run directory; copies, as a model may write to what it has read.
+
+        Raises
+        ------
+        DataError
+            When somebody has removed them, or the disk is full.
+        """
+        self._refuse_gone()
         with filling(run):
             for name in self.names:
                 target = _place(run, name)
@@ -86,8 +93,32 @@ class Kept:
                 shutil.copyfile(self.folder / name, target)
 
     def contents(self) -> dict[str, bytes]:
-        """Return the files' bytes by name."""
+        """Return the files' bytes by name.
+
+        Raises
+        ------
+        DataError
+            When somebody has removed them.
+        """
+        self._refuse_gone()
         return {name: (self.folder / name).read_bytes() for name in self.names}
+
+    def _refuse_gone(self) -> None:
+        for path in (self.folder / name for name in self.names):
+            if not path.is_file():
+                hint = "name a folder as `scratch` that nobody clears"
+                raise DataError("a restart file of an earlier step is gone", where=str(path), hint=hint)
+
+
+@contextmanager
+def _folder(scratch: Path | None) -> Iterator[Path]:
+    """Give a new folder to fill, which goes when that fails."""
+    folder = new_folder(scratch, PREFIX)
+    with ExitStack() as failing:
+        failing.callback(shutil.rmtree, folder, ignore_errors=True)
+        with filling(folder):
+            yield folder
+        failing.pop_all()
 
 
 def _place(folder: Path, name: str) -> Path:

@@ -18,6 +18,7 @@ from safetensors.torch import save as as_bytes
 from torch import Tensor
 
 from tradewind.coupled.buffers import Buffer, Tally
+from tradewind.coupled.memory import memory_of, plain_extras, with_memory
 from tradewind.coupled.plan import Channel
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Moment
@@ -46,8 +47,9 @@ def save(run: CoupledRun, path: Path) -> None:
         When the file cannot be written; no half-written file is left.
     """
     tensors = {":".join(name): _whole(run, name, value) for name, value in _tensors(run.moment)}
+    tensors |= memory_of(run)
     with agree(run.comm, "saving the run"):
-        extras = {name: _plain(name, state.extras) for name, state in run.moment.states.items()}
+        extras = {name: _plain(name, extras) for name, extras in plain_extras(run).items()}
     _refuse_different(run, extras)
     header = {
         "format": FORMAT,
@@ -77,7 +79,8 @@ def restore(run: CoupledRun, path: Path) -> Moment:
     with agree(run.comm, "restoring a run"):
         header, tensors = _read(path)
         _refuse_other_run(header, run, path)
-        return _Restored(run, header, tensors).moment()
+        moment = _Restored(run, header, tensors).moment()
+    return with_memory(run, moment, tensors)
 
 
 def signature(run: CoupledRun) -> dict[str, str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import shutil
 
 import pytest
 
-from tradewind.errors import ModelError
+from tradewind.errors import DataError, ModelError
 from tradewind.plugins.external.directory import mark
 from tradewind.plugins.external.memory import Kept
 from tradewind.plugins.external.options import RestartFile
@@ -75,3 +76,17 @@ def test_a_run_begins_with_what_the_template_has(run, scratch):
 def test_bytes_come_back_as_they_were(scratch):
     contents = {"a.bin": bytes(range(256)), "deep/b": b""}
     assert Kept.of_bytes(contents, scratch).contents() == contents
+
+
+def test_files_that_somebody_has_removed_are_missed(run, scratch):
+    kept = Kept.of_bytes({"a.bin": b"one"}, scratch)
+    shutil.rmtree(kept.folder)
+    for use in (lambda: kept.put(run), kept.contents):
+        with pytest.raises(DataError, match=r"a\.bin: a restart file of an earlier step is gone .*`scratch`"):
+            use()
+
+
+def test_nothing_stays_of_files_that_cannot_be_taken(run, scratch):
+    with pytest.raises(DataError, match="cannot be written"):
+        Kept.of_bytes({"a": b"", "a/b": b""}, scratch)
+    assert list(scratch.iterdir()) == []
