@@ -16,7 +16,7 @@ from tradewind.couplers.coupling.fields import Fields, Kind, Layouts, PerMember,
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import Communicator
-from tradewind.errors import PluginError, SpecError
+from tradewind.errors import DataError, PluginError, SpecError
 from tradewind.plugins.prescribed.constant import declared, spread
 from tradewind.plugins.prescribed.draws import Random, of_bytes, seeded, to_bytes
 from tradewind.plugins.prescribed.grids import make_grid
@@ -226,6 +226,8 @@ class FunctionComponent:
         DataError
             When `saved` does not say where.
         """
+        if RANDOM not in saved and self.function.asks_for(RANDOM):
+            raise DataError("holds no streams of random numbers", where="restart file")
         return State(fields, {name: of_bytes(content) for name, content in saved.items()})
 
     def finalize(self) -> None:

@@ -324,9 +324,10 @@ def test_a_walk_goes_on_from_a_saved_state_with_the_same_bits(make):
     assert torch.equal(exports["y"], whole)
 
 
-def test_a_damaged_stream_is_refused(make):
+@pytest.mark.parametrize("saved", [{"random": b"[1]"}, {"random": b"?"}, {}])
+def test_a_damaged_or_missing_stream_is_refused(make, saved):
     with pytest.raises(DataError, match="holds no streams of random numbers"):
-        make(WALK, state=X).load_state({}, {"random": b"[1]"})
+        make(WALK, state=X).load_state({}, saved)
 
 
 def test_a_step_taken_again_draws_again_what_it_drew(make):
