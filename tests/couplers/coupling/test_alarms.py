@@ -93,6 +93,12 @@ def test_nothing_rings_after_the_last_of_given_times():
     assert At((datetime(1996, 1, 11),)).after(datetime(1996, 1, 11)) is None
 
 
+def test_nothing_rings_before_or_at_the_time_from_which_it_is_counted():
+    every = Every(6 * HOUR, datetime(1996, 1, 10))
+    assert every.after(datetime(1996, 1, 1)) == datetime(1996, 1, 10, 6)
+    assert not every.rings(Interval(datetime(1996, 1, 9, 18), datetime(1996, 1, 10)))
+
+
 @given(st.integers(1, 8), st.integers(1, 5), st.integers(1, 6))
 def test_every_multiple_of_the_step_rings_at_equal_distances(count, multiple, step):
     length = multiple * step * HOUR

@@ -229,6 +229,11 @@ def test_standard_times_before_the_reform_are_refused():
         times_of(np.array([cftime.datetime(1582, 10, 4, calendar="standard")], dtype=object), "old.nc")
 
 
+def test_a_calendar_without_the_reform_has_dates_before_it():
+    values = np.array([cftime.datetime(1500, 3, 1, calendar="proleptic_gregorian")], dtype=object)
+    assert times_of(values) == (datetime(1500, 3, 1),)
+
+
 def test_the_day_of_the_reform_is_read():
     reform = np.array([cftime.datetime(1582, 10, 15, calendar="standard")], dtype=object)
     assert times_of(reform) == (datetime(1582, 10, 15),)
