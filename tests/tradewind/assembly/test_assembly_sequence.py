@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tradewind.assembly import assemble
 from tradewind.check import check
 from tradewind.couplers.coupling.calendars import Calendar
+from tradewind.errors import ConfigError
 
 MODELS = '''
 """Models of one point that take any imports and give any exports."""
@@ -249,6 +251,14 @@ def test_a_run_goes_through_the_end_of_february_in_its_calendar(write, calendar,
     run.advance(run.clock.stop)
     assert run.time == Calendar(calendar).time(2000, 3, 1)
     assert len([e for e in run.ledger if e.exchange == "sea.warmth -> air.warmth"]) == steps
+
+
+def test_a_run_does_not_advance_to_a_time_of_another_calendar(write):
+    run = assemble(write(), ["run.calendar=noleap"]).run()
+    with pytest.raises(
+        ConfigError, match=r"advance: 2000-02-28 06.* of the standard calendar, .* of the noleap"
+    ):
+        run.advance(datetime(2000, 2, 28, 6))
 
 
 @pytest.mark.parametrize("calendar", ["noleap", "360_day"])
