@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tradewind.coupled.buffers import Buffer
 from tradewind.coupled.tape import Answered, Moment, Participant, Port, Taken
-from tradewind.coupled.traffic import Traffic
+from tradewind.coupled.traffic import Traffic, Weighted
 from tradewind.couplers.coupling.component import Mode, StepCall
 from tradewind.couplers.coupling.fields import Fields, State, Variable
 from tradewind.couplers.coupling.ledger import LedgerEntry
@@ -24,11 +24,25 @@ from tradewind.errors import SpecError
 
 
 class Made(NamedTuple):
-    """A step that was made: what it was given, the moment after it, and what the ledger says."""
+    """A step that was made: the moment after it, what the ledger says, and what a tape may hold."""
 
-    taken: Taken
     after: Moment
     entries: Sequence[LedgerEntry]
+    participant: Participant
+    call: StepCall
+    branch: Tensor | None
+    answered_by: str
+    weighted: Mapping[int, Weighted]
+    chosen: Mapping[int, Tensor]
+
+    @property
+    def taken(self) -> Taken:
+        """The step as a tape holds it."""
+        call = self.call
+        return Taken(
+            self.participant, call.interval, call.state, call.imports, call.parameters, self.branch,
+            self.answered_by, self.weighted, self.chosen, self.after.number - 1,
+        )  # fmt: skip
 
 
 class _Answer(NamedTuple):
@@ -53,7 +67,8 @@ class _Wiring:
 
     def given(self, known: Mapping[Port, Tensor], moment: Moment) -> tuple[Fields, Fields]:
         """Return imports and parameters: what exchanges bring (`known`), what was put, or else defaults."""
-        known = {**self.participant.defaults, **moment.held, **known}
+        if len(known) < len(self.imports) + len(self.parameters):
+            known = {**self.participant.defaults, **moment.held, **known}
         imports = {name: for_members(_known(known, port), self.members) for name, port in self.imports}
         return imports, {n: for_members(_known(known, port), self.members) for n, port in self.parameters}
 
@@ -72,8 +87,6 @@ class _Wiring:
     def with_halos(self, call: StepCall) -> StepCall:
         """Return the call with the rings of neighbouring cells that the component asks for; collective."""
         p = self.participant
-        if not p.halos:
-            return call
         fields = {"state": call.state.fields, "import": call.imports, "parameter": call.parameters}
         filled: dict[str, dict[str, Tensor]] = {role: {} for role in fields}
         for role, v in p.given:
@@ -127,28 +140,25 @@ class Stepper:
         self._next = moment.number + 1
         cycle, index = divmod(moment.number, len(self.plan))
         planned, buffers = self.plan.steps[index], list(moment.buffers)
-        wiring = self._wirings[planned.call.component]
-        given = self.traffic.give(buffers, planned, cycle, moment.origin)
+        name = planned.call.component
+        wiring = self._wirings[name]
+        interval = self.plan.interval(moment.number, moment.origin)
+        given = self.traffic.give(buffers, planned, cycle, interval)
         known = {wiring.ports[name]: value for name, value in given.imports.items()}
-        call = self._call(wiring, moment, known, mode)
-        if before is not None:
-            call = replace(call, branch=before.branch)
+        imports, parameters = wiring.given(known, moment)
+        call = StepCall(
+            name, moment.states[name], imports, parameters, interval, mode,
+            branch=None if before is None else before.branch, comm=self.comm,
+        )  # fmt: skip
         answer = self._answer(wiring, call)
         chosen = self.traffic.take(buffers, planned, cycle, answer.exports)
-        taken = Taken(
-            wiring.participant, call.interval, call.state, call.imports, call.parameters,
-            answer.branch if before is None else before.branch, answer.by if before is None else before.by,
-            given.weighted, chosen, moment.number,
-        )  # fmt: skip
-        return Made(taken, _after(moment, wiring, known, answer, buffers), given.entries)
-
-    def _call(self, wiring: _Wiring, moment: Moment, known: Mapping[Port, Tensor], mode: Mode) -> StepCall:
-        name, interval = wiring.participant.name, self.plan.interval(moment.number, moment.origin)
-        imports, parameters = wiring.given(known, moment)
-        return StepCall(name, moment.states[name], imports, parameters, interval, mode, comm=self.comm)
+        branch, by = (answer.branch, answer.by) if before is None else (before.branch, before.by)
+        after = _after(moment, wiring, known, answer, buffers)
+        return Made(after, given.entries, wiring.participant, call, branch, by, given.weighted, chosen)
 
     def _answer(self, wiring: _Wiring, call: StepCall) -> _Answer:
-        call = wiring.with_halos(call)
+        if wiring.participant.halos:
+            call = wiring.with_halos(call)
         # a run advances without gradients: to say so at every step would cost more than to ask
         with torch.no_grad() if torch.is_grad_enabled() else nullcontext():
             if self.comm.size == 1:

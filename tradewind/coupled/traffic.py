@@ -10,7 +10,6 @@ from torch import Tensor
 
 from tradewind.coupled.buffers import Buffer, Tally, accumulated, extreme, mixed
 from tradewind.coupled.plan import Channel, Give, Plan, Planned, Take
-from tradewind.couplers.coupling.calendars import Time
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.exchange import Exchange
 from tradewind.couplers.coupling.fields import Fields
@@ -101,8 +100,8 @@ class Traffic:
         return whole.expand(shape).contiguous()
 
     # ------------------------------------------------------------------ to imports
-    def give(self, buffers: list[Buffer], planned: Planned, cycle: int, origin: Time) -> Given:
-        """Return what the step is given, and change `buffers` in place; collective.
+    def give(self, buffers: list[Buffer], planned: Planned, cycle: int, interval: Interval) -> Given:
+        """Return what the step over `interval` is given, and change `buffers` in place; collective.
 
         Raises
         ------
@@ -113,7 +112,7 @@ class Traffic:
         for name, gives in planned.gives.items():
             given.imports[name] = self._merged(buffers, gives, cycle, given)
         for give in planned.closing:
-            self._close(buffers, give, cycle, origin, given)
+            self._close(buffers, give, cycle, interval, given)
         return given
 
     def _merged(self, buffers: list[Buffer], gives: tuple[Give, ...], cycle: int, given: Given) -> Tensor:
@@ -182,13 +181,13 @@ class Traffic:
             self._offsets[channel.number] = channel.exchange.offset_integral * self.members
         return left + self._offsets[channel.number]
 
-    def _close(self, buffers: list[Buffer], give: Give, cycle: int, origin: Time, given: Given) -> None:
+    def _close(self, buffers: list[Buffer], give: Give, cycle: int, step: Interval, given: Given) -> None:
         """Write the period, to whose end the target has come, into the ledger; forget what is past."""
         channel = give.channel
         buffer = buffers[channel.number]
         if not channel.is_moving:
-            begin = origin + (cycle * channel.per_cycle + give.window) * channel.every
-            entry = LedgerEntry(channel.exchange.name, Interval(begin, begin + channel.every), *buffer.tally)
+            period = step if give.share == 1.0 else Interval(step.stop - channel.every, step.stop)
+            entry = LedgerEntry(channel.exchange.name, period, *buffer.tally)
             if channel.exchange.tolerance is not None:
                 _refuse_loss(entry, channel.exchange.tolerance)
             given.entries.append(entry)
