@@ -43,13 +43,13 @@ def test_the_period_is_what_both_steps_divide(config):
 def test_a_flux_of_several_steps_is_averaged_and_it_is_said(config):
     path = config({"a": ""}, a="1h|", sink="")
     assert exchange_of(path).timing.reduction is Reduction.MEAN
-    assert "a.field -> sink.field: mean of 6 steps of 1:00:00 (a flux: its total is kept)" in notes_of(path)
+    assert "a.field -> sink.field: mean of 6 steps of 1 h (a flux: its total is kept)" in notes_of(path)
 
 
 def test_of_a_state_the_last_counts_and_it_is_said(config):
     path = config({"a": ""}, a="1h|" + STATE, sink=STATE)
     assert exchange_of(path).timing.reduction is Reduction.INSTANT
-    assert "a.field -> sink.field: instant of 6 steps of 1:00:00 (a state: the last counts)" in notes_of(path)
+    assert "a.field -> sink.field: instant of 6 steps of 1 h (a state: the last counts)" in notes_of(path)
 
 
 def test_the_last_of_a_flux_is_allowed_with_a_warning(config):
@@ -62,7 +62,7 @@ def test_the_last_of_a_flux_is_allowed_with_a_warning(config):
 def test_what_is_asked_for_is_done(config, word):
     path = config({"a": f"time: {word}, every: 3h"}, a="1h|", sink="3h|")
     assert exchange_of(path).timing == Timing(every=3 * HOUR, reduction=Reduction(word))
-    assert any(f"{word} of 3 steps of 1:00:00 (as asked)" in n for n in notes_of(path))
+    assert any(f"{word} of 3 steps of 1 h (as asked)" in n for n in notes_of(path))
 
 
 def test_equal_steps_need_no_word(config):
@@ -75,12 +75,12 @@ def test_equal_steps_need_no_word(config):
         (
             "every: 4h",
             ("1h|", "2h|"),
-            "its period of 4:00:00 does not divide the coupling interval of 6:00:00",
+            "its period of 4 h does not divide the coupling interval of 6 h",
         ),
-        ("every: 12h", ("", ""), "its period of 12:00:00 does not divide the coupling interval"),
+        ("every: 12h", ("", ""), "its period of 12 h does not divide the coupling interval"),
         ("every: 3h", ("2h|", "3h|"), "its period of 3:00:00 is no multiple of the source's step of 2:00:00"),
         ("every: 1h", ("1h|", "3h|"), "its period of 1:00:00 is no multiple of the target's step of 3:00:00"),
-        ("lag: 4h, initial: 0.0", ("", ""), "a lag of 4:00:00 is no whole number of periods of 6:00:00"),
+        ("lag: 4h, initial: 0.0", ("", ""), "a lag of 4 h is no whole number of periods of 6 h"),
         ("lag: 6h", ("", ""), "a lag needs a value for the time before the start (give it `initial`"),
         ("interpolate: linear", ("", "1h|"), "an interpolation in time needs a value for the time before"),
         ("time: sum", ("6h|", "1h|"), "the sum of 6:00:00 would be given 6 times"),

@@ -12,6 +12,7 @@ from tradewind.config.exchanging import InitialSection
 from tradewind.couplers.coupling.exchange import End
 from tradewind.couplers.coupling.timing import Interpolation, Reduction, Timing, common_multiple
 from tradewind.errors import ConfigError
+from tradewind.timetable import spoken
 
 KEEPS_TOTALS = {Reduction.MEAN, Reduction.SUM, Reduction.INTEGRAL}
 
@@ -31,7 +32,7 @@ def timing_of(link: Link) -> Timing:
     every = section.every or common_multiple(link.steps)
     cycle = link.assembly.config.run.step
     if cycle % every:
-        what = f"its period of {every} does not divide the coupling interval of {cycle}"
+        what = f"its period of {spoken(every)} does not divide the coupling interval of {spoken(cycle)}"
         raise ConfigError(what, hint="choose another `every`, or a longer run.step")
     count = every // link.steps[0]
     reduction = section.time or _default(link, count)
@@ -55,8 +56,8 @@ def periods(lag: int | timedelta, every: timedelta) -> int:
     if isinstance(lag, int):
         return lag
     if lag % every:
-        what = f"a lag of {lag} is no whole number of periods of {every}"
-        raise ConfigError(what, hint=f"{every} is one period; or choose another `every`")
+        what = f"a lag of {spoken(lag)} is no whole number of periods of {spoken(every)}"
+        raise ConfigError(what, hint=f"{spoken(every)} is one period; or choose another `every`")
     return lag // every
 
 
@@ -97,7 +98,7 @@ def _say(link: Link, timing: Timing, count: int) -> None:
     if count == 1:
         return
     flux, asked = link.quantity.kind.is_flux, link.section.time is not None
-    what = f"{timing.reduction} of {count} steps of {link.steps[0]}"
+    what = f"{timing.reduction} of {count} steps of {spoken(link.steps[0])}"
     if timing.reduction is Reduction.INSTANT and flux:
         link.note(f"{what}: only the last counts, though it is a flux; time: mean keeps its total")
     elif asked:
