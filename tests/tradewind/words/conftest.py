@@ -62,7 +62,7 @@ def with_snippet(config: Mapping, snippet: Mapping) -> dict:
     if set(snippet) & SECTIONS:
         whole = merged(config, snippet)
         source = whole["components"]["source"]
-        if source["plugin"] != "numbers":
+        if source["plugin"] == "dataset":
             # its options are the snippet's alone
             source["options"] = snippet["components"]["source"]["options"]
         return whole
@@ -343,14 +343,38 @@ YAC = {
     "a collection of levels": (options(source_levels=3), INSTANT),
     "`use_raw_exchange`": (SAME, identity),
 }
-# what a refused setting is tried in, where the plain run would do with it
+CIRCLE_BUT_LATE = {
+    "components": {"source": {"plugin": "shows"}},
+    "exchanges": [
+        {"from": "source.given", "to": "target.x"},
+        {"from": "target.given", "to": "source.x", "lag": "6h", "initial": 0.0},
+    ],
+}
+WIDER_NEAREST = {**WIDER, "exchanges": [{"from": "source.x", "to": "target.x", "regrid": "nearest_s2d"}]}
+NO_FILE = (STATES, "regrid.file: unknown key")
+# what a refused setting is tried in, which alone is no fault, and what is said of it
 STOPS = {
-    ("OASIS3-MCT", "`SCRIPR CONSERV FRACNNEI FIRST`"): STATES,
-    ("OASIS3-MCT", "`MAPPING map.nc`"): STATES,
-    ("NUOPC and ESMX", "`unmappedAction=ignore`"): STATES,
-    ("NUOPC and ESMX", "`extrapMethod=creep_nrst_d`"): STATES,
-    ("YAC", "`interpolation: [average, fixed: {user_value: 0}]`"): STATES,
-    ("YAC", "`interpolation: [user_file]`"): STATES,
+    "OASIS3-MCT": {
+        "`LOCTRANS ONCE`": (SAME, "time: input should be"),
+        "`LAG=+7200`, two steps of the source": (SAME, "no whole number of periods"),
+        "`LAG=-3600`": (SAME, "lag: '-6h' is not a duration"),
+        "`LAG` without a restart file": (SAME, "needs a value for the time before the start"),
+        "`MAPPING map.nc`": NO_FILE,
+        "`SCRIPR CONSERV FRACNNEI FIRST`": (STATES, "leaves twice"),
+        "`CONSERV GLBPOS`": (SPHERES, "not linear"),
+        "`CONSERV BASBAL`": (SPHERES, "conserve: input should be"),
+        "`CONSERV BASPOS`": (SPHERES, "conserve: input should be"),
+    },
+    "NUOPC and ESMX": {
+        "`ATM -> OCN` and `OCN -> ATM`, neither delayed": (CIRCLE_BUT_LATE, "circle"),
+        "`extrapMethod=creep_nrst_d`": (STATES, "one of nearest, inverse_distance, creep"),
+        "`unmappedAction=ignore`": (WIDER_NEAREST, "they would be 0"),
+    },
+    "YAC": {
+        "`timestep_unit: month`": (SAME, "not a duration"),
+        "`interpolation: [average, fixed: {user_value: 0}]`": (STATES, "no extrapolation 'fixed'"),
+        "`interpolation: [user_file]`": NO_FILE,
+    },
 }
 BY_SECTION = {"OASIS3-MCT": OASIS, "NUOPC and ESMX": NUOPC, "YAC": YAC}
 
@@ -362,8 +386,8 @@ def by_section() -> dict[str, dict[str, tuple[Overlay, Check]]]:
 
 
 @pytest.fixture(scope="session")
-def stops() -> dict[tuple[str, str], Overlay]:
-    """Return what a refused setting is tried in, where the plain run would do with it."""
+def stops() -> dict[str, dict[str, tuple[Overlay, str]]]:
+    """Return what each refused setting is tried in, and what is said of it, by section and word."""
     return STOPS
 
 

@@ -58,9 +58,9 @@ def test_a_setting_does_here_what_its_word_does_there(row, build, by_section):
 
 @pytest.mark.parametrize("row", STOPPED, ids=name_of)
 def test_what_is_called_refused_is_refused(row, build, stops):
-    over = stops.get((row.section, row.theirs), {})
+    over, reason = stops[row.section][row.theirs]
     build({}, over)  # it is the setting that is refused
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match=reason):
         build(row.snippet, over).run.advance(datetime(2000, 1, 1, 12))
 
 
