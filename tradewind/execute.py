@@ -15,7 +15,7 @@ from tradewind.budget import EARTH_RADIUS
 from tradewind.coupled.forward import CoupledModel
 from tradewind.couplers.assimilation import Posterior, Progress
 from tradewind.couplers.assimilation.control import ScaledField
-from tradewind.couplers.coupling.units import factor
+from tradewind.couplers.coupling.units import convertible, factor
 from tradewind.errors import ConfigError
 from tradewind.output.writing import write_outputs
 from tradewind.results import InversionResult, SimulationResult, Totals
@@ -24,6 +24,7 @@ from tradewind.simulation import Begin, simulate_assembled
 SECONDS_PER_YEAR = 365.25 * 86400.0
 TG = 1e9
 """Kilograms in a teragram."""
+MASS_FLUX = "kg m-2 s-1"
 
 
 def execute(
@@ -173,7 +174,10 @@ def _kernel(posterior: Posterior) -> Tensor:
 
 
 def totals(control: ScaledField, posterior: Posterior, units: str) -> Totals:
-    """Return the total of a field in `units` over its area, Tg a year, with errors from the covariances."""
+    """Return the total of a field in `units` over its area, with errors from the covariances.
+
+    Of a mass flux it is in Tg a year, of anything else (a factor on a prescribed flux) in `units` times m2.
+    """
     weights = total_weights(control, units)
     spread = _covariance(posterior)
     return Totals(
@@ -181,22 +185,19 @@ def totals(control: ScaledField, posterior: Posterior, units: str) -> Totals:
         prior_sigma=float((weights @ control.covariance.apply(weights)).sqrt()),
         posterior=float(weights @ posterior.mean),
         posterior_sigma=float((weights @ spread @ weights).sqrt()),
+        units="Tg yr-1" if convertible(units, MASS_FLUX) else " ".join((units, "m2")).removeprefix("1 "),
     )
 
 
 def total_weights(control: ScaledField, units: str) -> Tensor:
-    """Return what each element's prior emits, Tg a year, shape ``(n,)``: the total is ``w · x``.
+    """Return what each element's prior adds to the total, shape ``(n,)``: the total is ``w · x``.
 
     Parameters
     ----------
     units
-        Units of the field; those of a mass flux.
-
-    Raises
-    ------
-    UnitsError
-        When the field is no mass flux.
+        Units of the field.
     """
     area = control.layout.scatter(torch.from_numpy(control.layout.grid.area)) * EARTH_RADIUS**2
-    mass = factor(units, "kg m-2 s-1")
-    return control.linearize(control.prior).adjoint(area * (mass * SECONDS_PER_YEAR / TG))
+    flux = convertible(units, MASS_FLUX)
+    times = factor(units, MASS_FLUX) * SECONDS_PER_YEAR / TG if flux else 1.0
+    return control.linearize(control.prior).adjoint(area * times)

@@ -181,9 +181,12 @@ class Dataset:
             each.verify(clock)
 
     def defaults(self, layouts: Layouts) -> Fields:
-        """Return the parameters: ones, shape ``(1, cell)``."""
-        names = [each.factor.name for each in self.replayed.values()]
-        return {name: torch.ones(1, layouts[name].n_local, dtype=torch.float64) for name in names}
+        """Return the parameters: 1, and 0 in inactive cells; shape ``(1, cell)``."""
+        found = {}
+        for factor in (each.factor for each in self.replayed.values()):
+            active = torch.from_numpy(layouts[factor.name].grid.mask.reshape(-1).copy())
+            found[factor.name] = layouts[factor.name].scatter(active.double())[None]
+        return found
 
     def initialize(self, spec: Spec, layouts: Layouts, members: int) -> State:
         """Return an empty state; each rank learns which cells are its own."""

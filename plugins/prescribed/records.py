@@ -140,7 +140,7 @@ class Records:
             When values are missing in active cells; variable, time and count are named.
         """
         path, place = self._places[record]
-        variable = self.archive.open(path)[self.name]
+        variable = self.archive.open(path).variables[self.name]
         time = self.shape.time
         one = variable if place is None or time is None else variable.isel({time: place})
         order = [name for name, _ in self.shape.extra] + list(self.shape.cells)

@@ -257,6 +257,8 @@ def test_inactive_cells_may_miss_their_values(write, make_replay, name):
     step = make_replay(write.folder / "x.nc", mask=name)
     assert step.spec.exports[0].grid.mask.tolist() == [True, True, False, True, True, True]
     assert step.fields(0, 12)["x"][0].tolist() == [6.0, 12.0, 0.0, 24.0, 30.0, 36.0]
+    # a control knows cells whose prior is zero as none of its own
+    assert step.component.defaults(step.layouts)["x_scale"].tolist() == [[1.0, 1.0, 0.0, 1.0, 1.0, 1.0]]
 
 
 # ---------------------------------------------------------------------- periods

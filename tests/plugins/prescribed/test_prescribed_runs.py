@@ -72,6 +72,28 @@ def test_rain_of_less_and_less_is_differentiated(config):
     assert gradient.flatten().tolist() == pytest.approx([86400 * 12.0 * weight for weight in range(1, 7)])
 
 
+def test_factors_and_numbers_can_be_estimated(config):
+    config.write_text(CONFIG + "control: {field: sky.rain_scale, per: cell, prior_error: 0.5}\n")
+    control = assemble(config).control
+    assert control.to_fields(control.prior)["sky.rain_scale"].tolist() == [1.0] * 6
+    config.write_text(CONFIG + "control: {field: spring.water, per: total, prior_error: 0.5}\n")
+    control = assemble(config).control
+    assert control.to_fields(2.0 * control.prior)["spring.water"].tolist() == [1.0] * 6
+
+
+def test_the_total_of_a_factor_is_an_area_not_a_mass(config):
+    from tradewind.couplers.assimilation import Posterior
+    from tradewind.execute import totals
+
+    config.write_text(CONFIG + "control: {field: sky.rain_scale, per: total, prior_error: 0.5}\n")
+    control = assemble(config).control
+    posterior = Posterior(2.0 * control.prior, torch.tensor([[0.01]], dtype=torch.float64))
+    found = totals(control, posterior, "1")
+    assert found.units == "m2"
+    assert found.prior == pytest.approx(float(control.layout.grid.area.sum()) * 6_371_000.0**2)
+    assert (found.posterior, found.posterior_sigma) == pytest.approx((2 * found.prior, 0.1 * found.prior))
+
+
 def test_check_tells_of_data_that_end_early_with_the_line(config):
     config.write_text(CONFIG.replace("stop: 2000-01-02,", "stop: 2000-01-03,"))
     report = check(config)
