@@ -1,7 +1,9 @@
 """A coupled run kept in a file: tensors in safetensors, the rest as JSON in its header.
 
-Fields are written whole, by global cell, so a run may go on with another number of ranks. The tape and the
-ledger are not carried: derivatives reach back to the restart, and no further.
+Fields are written whole, by global cell, so a run may go on with another number of ranks. Half-full
+accumulations, values that wait for their lag to pass, and the ledger's figures of periods that have not ended
+are carried; the tape and the ledger of periods that have ended are not: derivatives reach back to the
+restart, and no further.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from tradewind.couplers.ranks.parallel import agree
 from tradewind.errors import DataError, SpecError
 from tradewind.output.files import replacing
 
-FORMAT = 1
+FORMAT = 2
 ENTRY = "tradewind-run"
 STATE, HELD, EXPORT, BUFFER = "state", "held", "export", "buffer"
 Name: TypeAlias = tuple[str, str]
@@ -46,6 +48,7 @@ def save(run: CoupledRun, path: Path) -> None:
     DataError
         When the file cannot be written; no half-written file is left.
     """
+    own = signature(run)
     tensors = {":".join(name): _whole(run, name, value) for name, value in _tensors(run.moment)}
     tensors |= memory_of(run)
     with agree(run.comm, "saving the run"):
@@ -58,10 +61,10 @@ def save(run: CoupledRun, path: Path) -> None:
         "number": run.moment.number,
         "ledger": [_figures(buffer) for buffer in run.moment.buffers],
         "extras": extras,
-        "signature": signature(run),
-        "digest": _digest(tensors),
+        "signature": own,
         "carries": "states, held values, exports and buffers; not the tape, not the ledger of the past",
     }
+    header["digest"] = _digest(header, tensors)
     with agree(run.comm, "saving the run"):
         if run.comm.rank == 0:
             with replacing(path) as part:
@@ -76,37 +79,59 @@ def restore(run: CoupledRun, path: Path) -> Moment:
     DataError
         When the file is missing, damaged, or that of a run with other components, grids or members.
     """
+    own = signature(run)
     with agree(run.comm, "restoring a run"):
         header, tensors = _read(path)
-        _refuse_other_run(header, run, path)
+        _refuse_other_run(header, own, path)
+        _refuse_other_time(header, run, path)
         moment = _Restored(run, header, tensors).moment()
     return with_memory(run, moment, tensors)
 
 
 def signature(run: CoupledRun) -> dict[str, str]:
-    """Return what a run and its file must have in common, in words."""
+    """Return what a run and its file must have in common, in words; collective."""
     found = {
         "members": str(run.members),
         "calendar": str(run.clock.calendar),
         "start": format_time(run.clock.start),
         "step": str(run.clock.step),
-        "exchanges": "; ".join(_exchange_in_words(c) for c in run.plan.channels),
+        "order": ", ".join(planned.call.component for planned in run.plan.steps),
     }
     for p in run.participants:
+        found[f"step of {p.name}"] = str(p.step or run.clock.step)
         declared = {"import": p.spec.imports, "parameter": p.spec.parameters}
         declared |= {"state": p.spec.state, "export": p.spec.exports}
         for role, variables in declared.items():
             found |= {f"{role} {p.port(v.name)}": _in_words(v) for v in variables}
-    return found
+    exchanges = {f"exchange {c.number + 1}": _exchange_in_words(c) for c in run.plan.channels}
+    return found | exchanges
 
 
 def _exchange_in_words(channel: Channel) -> str:
     exchange, timing = channel.exchange, channel.timing
-    factor = exchange.factor if isinstance(exchange.factor, float) else "a field"
-    return (
-        f"{exchange.name} times {factor!r}, {timing.reduction} over {timing.every}, lag {timing.lag}, "
-        f"interpolation {timing.interpolation}"
-    )
+    source, target = exchange.source.layout, exchange.target.layout
+    said = {
+        "every": timing.every, "time": timing.reduction, "lag": timing.lag,
+        "interpolate": timing.interpolation, "initial": _value_in_words(timing.initial, source),
+        "factor": _value_in_words(exchange.factor, source),
+        "offset": _value_in_words(exchange.offset, source),
+        "levels": _hashed(repr(exchange.levels).encode()) if exchange.levels is not None else None,
+        "by": exchange.operator.name, "fraction": _value_in_words(exchange.fraction, target),
+        "moving": None if exchange.moving is None else exchange.moving.name, "merge": exchange.merge,
+    }  # fmt: skip
+    return f"{exchange.name}: " + ", ".join(f"{k} {v}" for k, v in said.items() if v is not None)
+
+
+def _value_in_words(value: float | Tensor | None, layout: Layout) -> str | None:
+    """Return a number, or a fingerprint of a field on all cells; collective."""
+    if not isinstance(value, Tensor) or not value.ndim:
+        return None if value is None else repr(float(value))
+    whole = value if layout.is_serial else layout.gather(value)
+    return f"a field {_hashed(whole.contiguous().numpy().tobytes())}"
+
+
+def _hashed(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _in_words(variable: Variable) -> str:
@@ -125,8 +150,9 @@ def _tensors(moment: Moment) -> Iterator[tuple[Name, Tensor]]:
 
 
 def _figures(buffer: Buffer) -> dict[str, Any]:
-    """Return what the ledger has counted in a buffer."""
-    return {"left": {str(k): v for k, v in buffer.left.items()}, "tally": buffer.tally._asdict()}
+    """Return what the ledger has counted in a buffer: to the bit, and what is not a number too."""
+    left = {str(k): float(v).hex() for k, v in buffer.left.items()}
+    return {"left": left, "tally": [float(v).hex() for v in buffer.tally]}
 
 
 def _layout(run: CoupledRun, name: Name) -> Layout | None:
@@ -171,8 +197,9 @@ def _refuse_different(run: CoupledRun, extras: Mapping[str, Any]) -> None:
         )
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _digest(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    own = {name: value for name, value in header.items() if name != "digest"}
+    digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode())
     for name in sorted(tensors):
         digest.update(f"{name} {tuple(tensors[name].shape)} ".encode())
         digest.update(tensors[name].numpy().tobytes())
@@ -191,21 +218,33 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise DataError(f"is damaged: {error}", where=str(path), hint="save the run again") from error
     if text is None:
         raise DataError("is no saved run", where=str(path))
-    header = json.loads(text)
-    if header.get("format") != FORMAT:
-        raise DataError(f"has format {header.get('format')}, expected {FORMAT}", where=str(path))
-    if header["digest"] != _digest(tensors):
+    header = _parsed(text, path)
+    if header.get("digest") != _digest(header, tensors):
         raise DataError("is damaged: its numbers are not those that were saved", where=str(path))
     return header, tensors
 
 
-def _refuse_other_run(header: Mapping[str, Any], run: CoupledRun, path: Path) -> None:
-    saved, own = header["signature"], signature(run)
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    try:
+        header: dict[str, Any] = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(f"is damaged: {error}", where=str(path), hint="save the run again") from error
+    if header.get("format") != FORMAT:
+        hint = "it was written by another version: go on with that one, or begin anew"
+        raise DataError(f"has format {header.get('format')}, expected {FORMAT}", where=str(path), hint=hint)
+    return header
+
+
+def _refuse_other_run(header: Mapping[str, Any], own: Mapping[str, str], path: Path) -> None:
+    saved = header["signature"]
     for name in [*own, *(name for name in saved if name not in own)]:
         if saved.get(name) != own.get(name):
             here, there = own.get(name, "absent"), saved.get(name, "absent")
             what = f"{name} is {here!r} in this run, {there!r} in the file"
             raise DataError(f"holds another run: {what}", where=str(path))
+
+
+def _refuse_other_time(header: Mapping[str, Any], run: CoupledRun, path: Path) -> None:
     time = parse_time(header["time"], run.clock.calendar)
     if time > run.clock.stop:
         raise DataError(f"stands at {time}, this run stops at {run.clock.stop}", where=str(path))
@@ -231,8 +270,8 @@ class _Restored:
         fields = {tuple(map(int, name.split())): v for name, v in self._of_kind(BUFFER).items()}
         for channel, figures in enumerate(self.header["ledger"]):
             windows = {k: value for (number, k), value in fields.items() if number == channel}
-            left = {int(k): v for k, v in figures["left"].items()}
-            yield Buffer(windows, left, Tally(**figures["tally"]))
+            left = {int(k): float.fromhex(v) for k, v in figures["left"].items()}
+            yield Buffer(windows, left, Tally(*map(float.fromhex, figures["tally"])))
 
     def _state(self, component: str) -> State:
         fields = self._of_kind(STATE)

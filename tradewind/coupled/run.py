@@ -301,7 +301,13 @@ class CoupledRun:
         return {p.name: self.plan.into(p.name) for p in self.participants}
 
     def upstream(self, component: str) -> CoupledRun:
-        """Return the run of everything that feeds `component`, without it; its imports are open ends."""
+        """Return the run of everything that feeds `component`, without it; its imports are open ends.
+
+        Raises
+        ------
+        ConfigError
+            When `component` feeds, by however many others, itself (with a lag): nothing is upstream of it.
+        """
         needed = {component}
         while True:
             feeding = {e.source.component for name in needed for e in self._feeding(name)}
@@ -309,6 +315,9 @@ class CoupledRun:
                 break
             needed |= feeding
         exchanges = [e for e in self.exchanges if e.target.component in needed]
+        if back := [e.name for e in exchanges if e.source.component == component]:
+            what = f"feeds what it is fed by ({', '.join(back)}): there is no run upstream of it"
+            raise ConfigError(what, where=f"component {component!r}")
         kept = [p for p in self.participants if p.name in needed - {component}]
         end = next(p for p in self.participants if p.name == component)
         if fed_by := [e for e in exchanges if e.target.component == component]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from math import gcd
 
 from tradewind.coupled.tape import Participant
 from tradewind.couplers.coupling.component import Interval, Step, StepCall
 from tradewind.couplers.coupling.exchange import Exchange
 from tradewind.couplers.coupling.fields import Fields, Layouts, Spec, State
+from tradewind.couplers.coupling.timing import MICROSECOND
 
 
 class Sink:
@@ -62,12 +64,14 @@ def with_sinks(
 ) -> tuple[Participant, ...]:
     """Return the participants, and one more for every target that is none of them.
 
-    It steps as often as the fastest of what feeds it.
+    It steps whenever one of what feeds it has something to give: in the greatest common measure of their
+    periods, or of their sources' steps where an exchange names no period.
     """
     steps = {p.name: p.step or cycle for p in participants}
     missing = dict.fromkeys(e.target.component for e in exchanges if e.target.component not in steps)
     sinks = []
     for name in missing:
         fed_by = [e for e in exchanges if e.target.component == name]
-        sinks.append(_sink(name, fed_by, min(steps[e.source.component] for e in fed_by)))
+        rates = [e.timing.every or steps[e.source.component] for e in fed_by]
+        sinks.append(_sink(name, fed_by, gcd(*(rate // MICROSECOND for rate in rates)) * MICROSECOND))
     return (*participants, *sinks)
