@@ -2,7 +2,8 @@
 
 Counted is everything between and around the models: the hook call of each step, taking exports, accumulating,
 delivering, the ledger on both sides, checking what a component answers, and remembering it. Not counted is
-the models' own arithmetic, which is done again bare, in a plain loop. A chain of gauges on eight cells, one
+what the models do within their steps: the same components are stepped again bare, by a plain loop that hands
+on what they export. A chain of gauges on eight cells, one
 rank, one core: as many exchanges as gauges, all steps of one length, no regridding. The overhead is divided
 by exchanges times steps; each exchange bears its target's hook call.
 """
@@ -15,12 +16,14 @@ from datetime import timedelta
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from tradewind.bench.exchange.toys import START, Gauge, Series, coupled, end, joined, participant
 from tradewind.bench.timing import fastest
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
-from tradewind.couplers.coupling.component import Component
+from tradewind.couplers.coupling.component import Component, Interval
+from tradewind.couplers.coupling.fields import State
 from tradewind.couplers.coupling.timing import Reduction, Timing
 from tradewind.couplers.grids import Grid
 from tradewind.plugins.caller import Part, StepCaller
@@ -38,6 +41,7 @@ TIMINGS = {
 
 def figures() -> dict[str, Any]:
     """Return microseconds per exchange and step: the worse way first, then each."""
+    bare = Bare()
     work: dict[str, Prepare] = {name: _run(timing) for name, timing in TIMINGS.items()}
     seconds = fastest(work | {"bare": lambda: bare}, ROUNDS)
     per_exchange = 1e6 / (GAUGES * STEPS)
@@ -52,8 +56,7 @@ def figures() -> dict[str, Any]:
 
 def chain(timing: Timing, steps: int = STEPS) -> CoupledRun:
     """Return a run of a source and gauges behind each other, called through hooks as in any run."""
-    series = Series(CELLS, lambda _: torch.ones(CELLS.size, dtype=torch.float64))
-    everybody = [_hooked("source", series), *(_hooked(f"gauge{n}", Gauge(CELLS)) for n in range(GAUGES))]
+    everybody = [_hooked("source", _source()), *(_hooked(f"gauge{n}", Gauge(CELLS)) for n in range(GAUGES))]
     names = ("x", *["given"] * (GAUGES - 1))
     exchanges = [
         joined(end(source, name), end(target, "x"), timing)
@@ -77,18 +80,30 @@ def _run(timing: Timing) -> Prepare:
     return prepare
 
 
-def bare() -> list[torch.Tensor]:
-    """Do the arithmetic of all models, and nothing else; return the gauges."""
-    totals = [torch.zeros(1, CELLS.size, dtype=torch.float64)] * GAUGES
-    seconds = HOUR.total_seconds()
-    for _ in range(STEPS):
-        x = torch.ones(CELLS.size, dtype=torch.float64)[None]
-        totals = [total + seconds * x for total in totals]
-    return totals
+class Bare:
+    """The chain's components, stepped by a plain loop."""
+
+    def __init__(self) -> None:
+        self.source, self.gauges = _source(), [Gauge(CELLS) for _ in range(GAUGES)]
+        self.intervals = [Interval(START + n * HOUR, START + (n + 1) * HOUR) for n in range(STEPS)]
+
+    def __call__(self) -> list[Tensor]:
+        """Step all components; return what the gauges hold."""
+        held = [State({"total": torch.zeros(1, CELLS.size, dtype=torch.float64)})] * GAUGES
+        for interval in self.intervals:
+            x = self.source.step(State(), {}, {}, interval)[0]["x"]
+            for n, gauge in enumerate(self.gauges):
+                exports, held[n] = gauge.step(held[n], {"x": x}, {}, interval)
+                x = exports["given"]
+        return [state.fields["total"] for state in held]
+
+
+def _source() -> Series:
+    return Series(CELLS, lambda _: torch.ones(CELLS.size, dtype=torch.float64))
 
 
 def loop_matches_bare() -> bool:
     """Return whether the run's gauges hold what the bare loop says."""
     run = chain(TIMINGS["instant"])
     run.advance(START + STEPS * HOUR)
-    return all(torch.equal(run.get(f"gauge{n}.total"), total) for n, total in enumerate(bare()))
+    return all(torch.equal(run.get(f"gauge{n}.total"), total) for n, total in enumerate(Bare()()))
