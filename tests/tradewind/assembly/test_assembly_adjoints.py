@@ -1,4 +1,4 @@
-"""Which components a method that needs gradients asks an adjoint of: those between control and observations."""
+"""Which components a method that needs gradients asks an adjoint of: those from control to observations."""
 
 from __future__ import annotations
 
