@@ -153,3 +153,24 @@ def test_a_walk_goes_on_after_a_restart_with_the_same_bits(config, tmp_path):
     second.restore(tmp_path / "half.tw")
     second.advance(second.clock.stop)
     assert torch.equal(second.get("bucket.water"), whole.get("bucket.water"))
+
+
+def test_a_climatology_and_a_series_meet_in_a_year_without_leap_days(write):
+    edges = np.cumsum([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]) * 24.0
+    noleap = {"calendar": "noleap"}
+    bounds = np.stack([edges[:-1], edges[1:]], 1)
+    write(range(1, 13), bounds.mean(1), name="months.nc", since="1850-01-01", bounds=bounds, time=noleap)
+    write(range(365), np.arange(365) * 24, name="days.nc", since="2004-01-01", units="K", time=noleap)
+    path = write.folder / "noleap.yaml"
+    path.write_text(
+        "run: {start: 2004-02-28, stop: 2004-03-02, step: 1d, calendar: noleap}\n"
+        "components:\n"
+        "  months: {plugin: dataset, options: {file: months.nc, variables: x, cycle: year}}\n"
+        "  days: {plugin: dataset, options: {file: days.nc, variables: x}}\n"
+    )
+    run, seen = assemble(path).run(), []
+    for interval in run.clock:
+        run.advance(interval.stop)
+        seen.append(tuple(round(float(run.get(f"{name}.x")[0, 0]), 9) for name in ("months", "days")))
+    # 28 February, then 1 March: of months the mean, of days what holds at the end
+    assert seen == [(2.0, 59.0), (3.0, 60.0)]
