@@ -387,6 +387,12 @@ def test_a_total_that_a_method_loses_is_put_back(config):
     assert max(abs(e.residual) for e in run.ledger) <= 1e-13
 
 
+def test_what_comes_of_what_the_target_does_not_reach_is_said(config):
+    for keys, words in (("", "is lost"), ("conserve: global", "is spread over the target's active cells")):
+        notes = assemble(config({"a": keys}, a="", sink="west: 20, columns: 2")).notes
+        assert any(n.endswith(f"what it sends from there {words}") for n in notes)
+
+
 def test_without_it_the_method_is_refused(config, only_fault):
     fault = only_fault(config({"a": "regrid: bilinear"}, a="", sink=FINE))
     assert "bilinear does not keep its integral" in fault

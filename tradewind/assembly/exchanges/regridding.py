@@ -62,7 +62,7 @@ def operator_of(link: Link, weighted: Side | None) -> LinearOperator:
         refuse_other_units(end.layout.grid)
     weights = link.weights.between(source.layout, target.layout, chosen.scheme)
     operator = QuantityRegridder(weights, quantity.kind)
-    for text in (*_how(operator, chosen), *operator.notes, *_uncovered(operator.regridder)):
+    for text in (*_how(operator, chosen), *operator.notes, *_uncovered(link, operator.regridder)):
         link.note(text)
     return operator
 
@@ -182,15 +182,16 @@ def _sent(weights: Regridder) -> Tensor:
     return weights.adjoint(area * weights.frac_target if weights.norm is Norm.FRACAREA else area)
 
 
-def _uncovered(weights: Regridder) -> Iterator[str]:
-    """Say how much of the source's area sends nothing, because the target does not reach there."""
+def _uncovered(link: Link, weights: Regridder) -> Iterator[str]:
+    """Say how much of the source's area lies where the target does not reach, and what comes of it."""
     if not weights.method.is_conservative:
         return
     source = weights.source
     whole = torch.from_numpy(source.grid.polygon_area * source.grid.mask)
     lost = float(1.0 - source.gather(_sent(weights)).sum() / whole.sum())
     if lost > ROUNDING:
+        comes = "is lost" if link.section.conserve is None else "is spread over the target's active cells"
         yield (
             f"{lost:.2%} of the source's area lies outside of the target's grid; what it sends from there "
-            "is lost"
+            f"{comes}"
         )
