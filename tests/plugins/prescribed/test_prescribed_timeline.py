@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tradewind.couplers.coupling.calendars import Calendar
 from tradewind.couplers.coupling.clock import Clock
@@ -170,6 +173,60 @@ def test_a_run_of_many_years_is_covered():
     assert len(line._kept) == 1
 
 
+# ---------------------------------------------------------------------- laws
+@st.composite
+def steps(draw):
+    """Return a climatology of months or days, and a step of whole hours that is cut in two."""
+    calendar, own = draw(st.sampled_from(list(Calendar))), draw(st.sampled_from(list(Calendar)))
+    dates = draw(
+        st.sampled_from(
+            [months(own), days(own, n=360 if own is DAYS_360 else 365), Dates(months(own).times, None, own)]
+        )
+    )
+    start = calendar.time(draw(st.integers(1900, 2099)), draw(st.integers(1, 12)), draw(st.integers(1, 28)))
+    hours = draw(st.integers(2, 24 * 800))
+    cut = draw(st.integers(1, hours - 1))
+    return timeline(dates, cycle=Cycle.YEAR), start, timedelta(hours=cut), timedelta(hours=hours)
+
+
+@given(steps())
+def test_means_over_parts_of_any_year_of_any_calendar_add_up(drawn):
+    line, start, cut, length = drawn
+    of = np.random.default_rng(3).normal(size=len(line.dates))
+
+    def mean(first, last):
+        weights = line.weights(Interval(first, last))
+        assert sum(w for _, w in weights) == pytest.approx(1.0, abs=1e-12)
+        return sum(w * of[k] for k, w in weights)
+
+    share = cut / length
+    parts = share * mean(start, start + cut) + (1 - share) * mean(start + cut, start + length)
+    assert parts == pytest.approx(mean(start, start + length), abs=1e-11)
+
+
+@given(steps(), st.sampled_from([TimeMethod.LINEAR, TimeMethod.NEAREST, TimeMethod.PREVIOUS]))
+def test_a_cycle_knows_every_moment(drawn, method):
+    line, start, cut, _ = drawn
+    at = timeline(line.dates, method, cycle=Cycle.YEAR).weights(Interval(start, start + cut))
+    assert sum(weight for _, weight in at) == pytest.approx(1.0)
+    assert all(weight >= 0.0 for _, weight in at)
+
+
+@given(st.integers(0, 10_000), st.sampled_from(list(Moment)))
+def test_stamps_lie_where_they_are_said_to(seed, stamps):
+    lengths = np.random.default_rng(seed).integers(1, 50, size=5)
+    marks = [datetime(2000, 1, 1) + timedelta(hours=int(h)) for h in np.cumsum([0, *lengths])]
+    times = {Moment.START: marks[:-1], Moment.END: marks[1:]}
+    if stamps is Moment.MIDDLE:
+        marks = [datetime(2000, 1, 1) + k * timedelta(hours=int(lengths[0])) for k in range(6)]
+        times[stamps] = [a + (b - a) / 2 for a, b in pairwise(marks)]
+    found = Dates(tuple(times[stamps]), None, STANDARD).stamped(stamps, "f.nc")
+    # the outermost interval is as long as its neighbour; all others are exact
+    inner = slice(1, None) if stamps is Moment.END else slice(None, -1)
+    assert found.edges[inner] == tuple(pairwise(marks))[inner]
+    assert all(a[1] == b[0] for a, b in pairwise(found.edges))
+
+
 # ---------------------------------------------------------------------- dates of files
 def read(write, hours, **about):
     from tradewind.plugins.prescribed.dates import read_dates
@@ -218,7 +275,7 @@ def test_a_climatology_is_not_taken_for_a_series(write, make_replay):
         make_replay(climatology(write))
 
 
-def test_a_climatology_of_the_year_one_has_dates_though_the_calendar_was_another(write, make_replay):
+def test_a_climatology_of_the_year_one_has_dates_in_an_older_calendar(write, make_replay):
     months_of_hours = [(datetime(2001, m, 15) - datetime(2001, 1, 1)).days * 24 for m in range(1, 13)]
     path = write(range(12), months_of_hours, since="0001-01-01")
     assert make_replay(path, time="previous", at="start", cycle="year")(24 * 60, 24 * 61) == 1.0
