@@ -15,6 +15,7 @@ from tradewind.couplers.coupling.conserving import GloballyConserving
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.operators import dot_test
 from tradewind.couplers.regrid.quantities import QuantityRegridder
+from tradewind.couplers.regrid.regridder import Regridder
 from tradewind.couplers.regrid.scheme import Norm
 from tradewind.errors import DataError, LedgerError
 
@@ -334,6 +335,18 @@ def test_masked_targets_reach_nothing(config):
     (exchange,) = assemble(config({"a": "regrid: conservative"}, a="", sink="hidden: 1")).exchanges
     assert exchange.unmapped.reshape(4, 4)[:, 0].tolist() == [1.0] * 4
     assert not exchange.unmapped.reshape(4, 4)[:, 1:].any()
+
+
+@pytest.mark.parametrize(
+    "sink", ["west: 17, columns: 2, width: 8", "west: 3, width: 16, hidden: 1", "width: 3"]
+)
+@pytest.mark.parametrize("keys", ["", "norm: fracarea"])
+def test_what_is_reached_is_what_the_target_covers_the_other_way_round(config, keys, sink):
+    """Weights from the target to the source are other polygons' pieces, and know the same parts of cells."""
+    (exchange,) = assemble(config({"a": keys}, a="hidden: 1", sink=sink)).exchanges
+    back = Regridder.build(exchange.target.layout, exchange.source.layout, "conservative", backend="native")
+    active = torch.from_numpy(exchange.source.layout.grid.mask).double()
+    assert torch.allclose(exchange.unmapped, active * (1.0 - back.frac_target), atol=1e-12)
 
 
 @pytest.mark.parametrize("keys", ["", "regrid: conservative_2nd", "norm: dstarea"])
