@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from tradewind.coupled.stepping import Made, Stepper
-from tradewind.coupled.tape import Answered, Event, Moment, Participant, Port, Put, Taken, TapeEvent
+from tradewind.coupled.tape import Answered, Event, Moment, Participant, Port, Put, TapeEvent
 from tradewind.couplers.coupling.calendars import Time
 
 if TYPE_CHECKING:
@@ -88,9 +88,9 @@ class Tape(ABC):
         """Record a step, and the moment before it."""
         if self._first is None:
             self._first = before.origin, before.number
-        self._keep_step(before, made.taken)
+        self._keep_step(before, made)
         self._steps += 1
-        name, stop = made.taken.participant.name, made.taken.interval.stop
+        name, stop = made.participant.name, made.call.interval.stop
         for port in self._watched.get((name, stop), ()):
             self.seen[port, stop] = _standing(made.after, port)
 
@@ -135,7 +135,7 @@ class Tape(ABC):
     def _keep_put(self, put: Put) -> None: ...
 
     @abstractmethod
-    def _keep_step(self, before: Moment, taken: Taken) -> None: ...
+    def _keep_step(self, before: Moment, made: Made) -> None: ...
 
     @abstractmethod
     def _forget(self) -> None: ...
@@ -171,8 +171,8 @@ class Keep(Tape):
     def _keep_put(self, put: Put) -> None:
         self._events.append(put)
 
-    def _keep_step(self, before: Moment, taken: Taken) -> None:
-        self._events.append(taken)
+    def _keep_step(self, before: Moment, made: Made) -> None:
+        self._events.append(made.taken)
 
     def _forget(self) -> None:
         self._events.clear()
@@ -237,12 +237,12 @@ class Checkpoints(Tape):
     def _keep_put(self, put: Put) -> None:
         self._events.append(put)
 
-    def _keep_step(self, before: Moment, taken: Taken) -> None:
+    def _keep_step(self, before: Moment, made: Made) -> None:
         if self._steps % self.stride == 0:
             # exports are only there to be read
             self._moments[len(self._events)] = replace(before, exports={})
             self._thin()
-        self._events.append(Answered(taken.answered_by, taken.branch))
+        self._events.append(Answered(made.answered_by, made.branch))
 
     def _thin(self) -> None:
         if len(self._moments) > 2 * self.stride:
