@@ -95,7 +95,6 @@ def signature(run: CoupledRun) -> dict[str, str]:
         "calendar": str(run.clock.calendar),
         "start": format_time(run.clock.start),
         "step": str(run.clock.step),
-        "order": ", ".join(planned.call.component for planned in run.plan.steps),
     }
     for p in run.participants:
         found[f"step of {p.name}"] = str(p.step or run.clock.step)
@@ -104,7 +103,8 @@ def signature(run: CoupledRun) -> dict[str, str]:
         for role, variables in declared.items():
             found |= {f"{role} {p.port(v.name)}": _in_words(v) for v in variables}
     exchanges = {f"exchange {c.number + 1}": _exchange_in_words(c) for c in run.plan.channels}
-    return found | exchanges
+    order = ", ".join(planned.call.component for planned in run.plan.steps)
+    return found | exchanges | {"order": order}
 
 
 def _exchange_in_words(channel: Channel) -> str:
@@ -229,6 +229,8 @@ def _parsed(text: str, path: Path) -> dict[str, Any]:
         header: dict[str, Any] = json.loads(text)
     except json.JSONDecodeError as error:
         raise DataError(f"is damaged: {error}", where=str(path), hint="save the run again") from error
+    if not isinstance(header, dict):
+        raise DataError("is damaged: its header is no mapping", where=str(path), hint="save the run again")
     if header.get("format") != FORMAT:
         hint = "it was written by another version: go on with that one, or begin anew"
         raise DataError(f"has format {header.get('format')}, expected {FORMAT}", where=str(path), hint=hint)
