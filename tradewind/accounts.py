@@ -91,7 +91,7 @@ def input_files(assembly: Assembly) -> Iterator[Path]:
     config = assembly.config
     for member in assembly.members.values():
         yield from _files(member.section.options)
-        yield from getattr(member.component, "inputs", tuple)()
+        yield from _files(tuple(getattr(member.component, "inputs", tuple)()))
         if member.surrogate is not None:
             yield from _files(member.section.surrogate_options)
     for section in (*config.exchanges, config.observations, config.control):

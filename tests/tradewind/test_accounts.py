@@ -61,7 +61,8 @@ def test_plugins_that_are_files_count(tmp_path):
 
 
 def test_what_a_component_says_that_it_reads_counts(tmp_path):
-    component = SimpleNamespace(inputs=lambda: iter([tmp_path / "code.py"]))
+    touched(tmp_path, "code.py")
+    component = SimpleNamespace(inputs=lambda: iter([tmp_path / "code.py", tmp_path]))
     assert found(assembly(tmp_path, component=component)) == ["code.py"]
 
 

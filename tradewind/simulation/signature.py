@@ -56,7 +56,15 @@ def _parts(assembly: Assembly) -> Iterator[tuple[str, str]]:
         yield name, _digest(getattr(config, name))
     yield "output.fields", _digest(config.output.fields)
     yield "output.every", _digest(config.output.every)
-    yield from ((f"file {path.name}", sha256(path)) for path in input_files(assembly))
+    yield from _contents(assembly)
+
+
+def _contents(assembly: Assembly) -> Iterator[tuple[str, str]]:
+    by_name: dict[str, list[str]] = {}
+    for path in dict.fromkeys(input_files(assembly)):
+        by_name.setdefault(path.name, []).append(sha256(path))
+    # files of one name in several folders count together
+    yield from ((f"file {name}", " ".join(found)) for name, found in by_name.items())
 
 
 def _digest(setting: object) -> str:
