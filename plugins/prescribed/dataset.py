@@ -58,6 +58,15 @@ class Replayed:
         """The parameter that multiplies it."""
         return Variable(f"{self.name}_scale", "1", self.records.grid)
 
+    @property
+    def note(self) -> str:
+        """What is made of it, in words."""
+        kind, line = self.records.kind, self.timeline
+        if line is None:
+            return f"{self.name} is a {kind}, the same at all times"
+        over = "over" if line.method is TimeMethod.MEAN else f"at the {line.moment} of"
+        return f"{self.name} is a {kind}: {line.method} {over} a step, of {len(line.dates)} records"
+
     def at(self, interval: Interval, layout: Layout) -> Tensor:
         """Return this rank's values for a step, shape ``(*extra, cell)``.
 
@@ -149,6 +158,11 @@ class Dataset:
             what = "holds means over time, and no time bounds say over which"
             raise DataError(what, where=records.where, hint="say where times stand in them: `stamps`")
         return Timeline(dates, method, moment, self.options.cycle, self.options.calendar, records.where)
+
+    @property
+    def notes(self) -> list[str]:
+        """What is made of each variable, for the plan of a run."""
+        return [each.note for each in self.replayed.values()]
 
     def inputs(self) -> Iterator[Path]:
         """Yield the files that are read; Zarr stores are folders, and not among them."""

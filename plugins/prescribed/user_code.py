@@ -95,7 +95,11 @@ class Function:
     @cached_property
     def source(self) -> Source:
         """The file's text, with its hash."""
-        return read((self.file,), self._comm)[0]
+        try:
+            return read((self.file,), self._comm)[0]
+        except PluginError as error:
+            what, hint = error.what.replace("the plugin file ", ""), "`file` is relative to the run config"
+            raise PluginError(what, where=str(self.file), hint=hint) from error
 
     @property
     def where(self) -> str:

@@ -44,6 +44,7 @@ def _member(assembly: Assembly, name: str, section: ComponentSection, faults: Fa
             member.defaults = component.defaults(member.layouts)
         if hasattr(component, "verify"):
             component.verify(replace(assembly.clock, step=section.step or assembly.clock.step))
+        assembly.notes += [f"{name}: {note}" for note in getattr(component, "notes", ())]
     with faults.at("components", name, "step"):
         _refuse_inner_step(assembly, section, spec)
     with faults.at("components", name, "run_as"):

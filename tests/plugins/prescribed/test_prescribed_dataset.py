@@ -49,6 +49,21 @@ def test_what_it_reads_is_told_for_provenance(write, make_replay):
     assert list(make_replay(path).component.inputs()) == [path]
 
 
+@pytest.mark.parametrize(
+    ("said", "note"),
+    [
+        ({}, "x is a flux, intensive: mean over a step, of 3 records"),
+        ({"time": "linear"}, "x is a flux, intensive: linear at the middle of a step, of 3 records"),
+        (
+            {"variables": {"x": {"kind": "state"}}},
+            "x is a state, intensive: linear at the end of a step, of 3 records",
+        ),
+    ],
+)
+def test_what_was_found_out_is_told(write, make_replay, said, note):
+    assert make_replay(write(*SIX), **said).component.notes == [note]
+
+
 # ---------------------------------------------------------------------- in time
 def test_a_flux_is_averaged_over_the_step(write, make_replay):
     step = make_replay(write([0.0, 6.0, 0.0], [0, 6, 12]))
@@ -125,6 +140,7 @@ def test_a_field_without_time_is_the_same_at_all_times(write, make_replay):
     write.dataset([2.0], [0]).isel(time=0, drop=True).to_netcdf(path)
     step = make_replay(path)
     assert step(0, 1) == step(5000, 6000) == 2.0
+    assert step.component.notes == ["x is a flux, intensive, the same at all times"]
     step.component.verify(Clock(datetime(1900, 1, 1), datetime(1900, 1, 2), timedelta(hours=1)))
 
 

@@ -165,7 +165,9 @@ def test_a_missing_file_is_named(tmp_path):
     options = FunctionOptions(
         file=tmp_path / "absent.py", function="f", exports={"y": {"units": "K"}}, grid=GRID
     )
-    with pytest.raises(PluginError, match=r"absent\.py: .* cannot be read"):
+    with pytest.raises(
+        PluginError, match=r"absent\.py: cannot be read: No such file .* \(`file` is relative"
+    ):
         FunctionComponent(options).describe()
 
 

@@ -113,6 +113,10 @@ def test_check_tells_of_all_faults_and_runs_no_code(config, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+def test_check_tells_what_becomes_of_records(config):
+    assert "note       sky: rain is a flux, intensive: mean over a step, of 9 records" in check(config).lines
+
+
 def test_check_of_a_sound_config_runs_no_code(config, tmp_path):
     text = f"from pathlib import Path\nPath(__file__).with_name('ran').touch()\n{FILL}"
     (tmp_path / "bucket.py").write_text(text)
