@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import docblocks
 import numpy as np
 import pytest
 import torch
@@ -13,6 +14,7 @@ import xarray as xr
 
 from tradewind.assembly import assemble
 from tradewind.bench.exchange import example
+from tradewind.config.source import parse_yaml
 from tradewind.couplers.coupling.timing import Reduction
 from tradewind.couplers.grids import Grid
 from tradewind.errors import LedgerError
@@ -40,6 +42,13 @@ def test_it_fits_one_screen():
     lines = (EXAMPLES / "coupled.yaml").read_text().splitlines()
     assert len(lines) <= 40
     assert max(map(len, lines)) <= 110
+
+
+def test_the_config_on_the_page_is_the_example():
+    page = docblocks.blocks(EXAMPLES.parent / "docs" / "coupled.md")
+    (block,) = [b for b in page if b.marks.get("file") == "coupled.yaml"]
+    example = parse_yaml((EXAMPLES / "coupled.yaml").read_text())
+    assert parse_yaml(block.text.replace("examples/", "")) == example
 
 
 def test_grids_and_steps_are_three_and_differ(assembly):
