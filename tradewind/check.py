@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tradewind.assembly import Assembly, assemble
+from tradewind.assembly.outputs import fields_alarm, restart_alarm
 from tradewind.assembly.sequence import plan_of
 from tradewind.config import RunAs
 from tradewind.couplers.coupling.calendars import Calendar
@@ -94,3 +95,18 @@ def _inversion(assembly: Assembly) -> Iterator[str]:
         yield f"control    {assembly.control.target}: {len(assembly.control.prior)} elements"
     if assembly.config.solve is not None:
         yield f"solve      {assembly.config.solve.method}"
+    else:
+        yield from _forward(assembly)
+
+
+def _forward(assembly: Assembly) -> Iterator[str]:
+    """Yield what a config without a method does."""
+    windows, output, restart = assembly.windows, assembly.config.output, assembly.config.run.restart
+    how = f"{len(windows)} windows, each" if len(windows) > 1 else "1 window,"
+    yield f"forward    {how} from the initial state"
+    if output.fields:
+        count = sum(1 for _ in fields_alarm(assembly).within(assembly.clock))
+        yield f"fields     {', '.join(map(str, output.fields))}: {count} times"
+    if restart is not None:
+        count = sum(1 for _ in restart_alarm(assembly).within(assembly.clock))
+        yield f"restart    {restart.folder}: {count} times"

@@ -8,6 +8,7 @@ import torch
 import xarray as xr
 
 from tradewind.budget import EARTH_RADIUS
+from tradewind.check import check
 from tradewind.couplers.grids import Grid
 from tradewind.errors import ConfigError, DataError, LedgerError
 from tradewind.execute import execute
@@ -144,6 +145,14 @@ class TestFields:
     def test_may_be_imports(self, toy_run):
         (inflow,) = simulate(toy_run(), ["output.fields=[tank.inflow]"]).fields
         assert inflow.values[0, 0].item() == pytest.approx(drawn(6)[:, 0].mean(), rel=1e-13)
+
+
+def test_check_says_what_a_forward_run_does(toy_run):
+    lines = check(toy_run(), ["run.restart={folder: restart, every: 1h}"]).lines
+    assert "forward    2 windows, each from the initial state" in lines
+    assert "fields     tank.level, tank.amount, source.flux: 4 times" in lines
+    assert lines[-1].endswith("restart: 24 times")
+    assert "forward    1 window, from the initial state" in check(toy_run((", window: 12h", ""))).lines
 
 
 class TestRun:
