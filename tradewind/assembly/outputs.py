@@ -91,6 +91,8 @@ def _without_effect(assembly: Assembly) -> Iterator[str]:
     if config.solve is None:
         if config.output.report is not None:
             yield "output.report is of inversions: a forward run makes none"
+        if config.output.fields and config.output.file is None:
+            yield "output.fields are written nowhere: name an output.file"
         return
     if config.output.fields:
         yield "output.fields are of forward runs: an inversion writes none of them"

@@ -142,6 +142,10 @@ class TestFields:
         with pytest.raises(ConfigError, match=r"no component 'tnak', did you mean 'tank'"):
             simulate(toy_run(), ["output.fields=[tnak.level]"])
 
+    def test_without_a_file_are_noted(self, toy_run):
+        result = simulate(toy_run(), ["output.file=null"])
+        assert "output.fields are written nowhere: name an output.file" in result.notes
+
     def test_may_be_imports(self, toy_run):
         (inflow,) = simulate(toy_run(), ["output.fields=[tank.inflow]"]).fields
         assert inflow.values[0, 0].item() == pytest.approx(drawn(6)[:, 0].mean(), rel=1e-13)
