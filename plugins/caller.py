@@ -179,8 +179,8 @@ class StepCaller:
             )
         # the last one registered is called first: outermost
         self._policies = list(reversed(policies))
-        # a model that answers by itself never sees the call, and nobody else asks for the reference
-        self._alone = surrogate is None and not policies
+        # the hook's only implementation is called at once: pluggy would do nothing else
+        self._alone = self._reference if surrogate is None and not policies else None
         self._hooks = {mode: self._relay(mode) for mode in Mode}
 
     @property
@@ -238,9 +238,9 @@ class StepCaller:
         PluginError
             When nobody answers, or a policy returns something else than a `Step`.
         """
-        if not self._alone:
-            call = self._with_reference(call)
-        answer = self._hooks[call.mode].tradewind_step(call=call)
+        if self._alone is not None:
+            return self._alone.tradewind_step(call)
+        answer = self._hooks[call.mode].tradewind_step(call=self._with_reference(call))
         if not isinstance(answer, Step):
             names = ", ".join([*(a.name for a in self._answerers), *(p.name for p in self._policies)])
             raise PluginError(

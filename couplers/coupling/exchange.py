@@ -14,7 +14,7 @@ from tradewind.couplers.coupling.how import Merge
 from tradewind.couplers.coupling.ledger import LedgerEntry
 from tradewind.couplers.coupling.levels import LevelMap
 from tradewind.couplers.coupling.timing import Timing
-from tradewind.couplers.operators import Distributed, LinearOperator
+from tradewind.couplers.operators import Distributed, IdentityOperator, LinearOperator
 from tradewind.couplers.operators.spaces import Integral
 from tradewind.couplers.ranks.layout import Layout
 
@@ -156,7 +156,13 @@ class Exchange:
 
     def carried(self, prepared: Tensor) -> Tensor:
         """Return A(L(x)) of a field in the import's units, before any fraction."""
-        return self.operator.forward(self.levelled(prepared))
+        levelled = self.levelled(prepared)
+        # fields are values, which nobody changes: the identity needs no copy
+        return levelled if self._is_identity else self.operator.forward(levelled)
+
+    @cached_property
+    def _is_identity(self) -> bool:
+        return isinstance(self.operator, IdentityOperator)
 
     def weighted(self, carried: Tensor) -> Tensor:
         """Return the field times its fixed fraction, shape ``(..., target cell)``."""

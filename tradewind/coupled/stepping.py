@@ -6,7 +6,6 @@ The same code steps a run for the first time and again, when its tape kept momen
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -75,14 +74,13 @@ class _Wiring:
     def answer(self, call: StepCall) -> _Answer:
         """Call the component; return its answer if it is what was declared."""
         p, step = self.participant, self.participant.answer(call)
-        if not _fits(step.exports, self.exports):
+        exports, fields = _fitting(step.exports, self.exports), _fitting(step.state.fields, self.state)
+        if exports is None or fields is None:
             check_declared(p, "exports", step.exports, p.spec.exports, self.members)
-        if not _fits(step.state.fields, self.state):
             check_declared(p, "state", step.state.fields, p.spec.state, self.members)
-        # products may give other bits for other strides, and a restored run has lost those
-        exports = {name: step.exports[name].contiguous() for name in self.exports}
-        state = State({name: step.state.fields[name].contiguous() for name in self.state}, step.state.extras)
-        return _Answer(exports, state, None if step.valid is None else ~step.valid, step.answered_by)
+            raise SpecError("answered with other fields than it declares", where=f"component {p.name!r}")
+        branch = None if step.valid is None else ~step.valid
+        return _Answer(exports, State(fields, step.state.extras), branch, step.answered_by)
 
     def with_halos(self, call: StepCall) -> StepCall:
         """Return the call with the rings of neighbouring cells that the component asks for; collective."""
@@ -114,7 +112,7 @@ class Stepper:
         self._next = 0
 
     def once(self, moment: Moment) -> Made:
-        """Make the next step; collective.
+        """Make the next step; collective, and under ``torch.no_grad()``.
 
         Raises
         ------
@@ -132,7 +130,8 @@ class Stepper:
 
         Shadows and logs are not called and calls are not counted: see `Mode.REPLAY`.
         """
-        return self._make(moment, Mode.REPLAY, answered)
+        with torch.no_grad():
+            return self._make(moment, Mode.REPLAY, answered)
 
     def _make(self, moment: Moment, mode: Mode, before: Answered | None) -> Made:
         if moment.number != self._next:
@@ -159,12 +158,10 @@ class Stepper:
     def _answer(self, wiring: _Wiring, call: StepCall) -> _Answer:
         if wiring.participant.halos:
             call = wiring.with_halos(call)
-        # a run advances without gradients: to say so at every step would cost more than to ask
-        with torch.no_grad() if torch.is_grad_enabled() else nullcontext():
-            if self.comm.size == 1:
-                return wiring.answer(call)
-            with agree(self.comm, f"component {call.component!r}, step {call.interval}"):
-                return wiring.answer(call)
+        if self.comm.size == 1:
+            return wiring.answer(call)
+        with agree(self.comm, f"component {call.component!r}, step {call.interval}"):
+            return wiring.answer(call)
 
 
 def _after(
@@ -189,13 +186,18 @@ def for_members(value: Tensor, members: int) -> Tensor:
     return value if value.shape[0] == members else value.expand(members, *value.shape[1:])
 
 
-def _fits(found: Fields, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+def _fitting(found: Fields, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor] | None:
+    """Return the fields in memory of their own shape, in the declared order; None where one does not fit."""
     if found.keys() != shapes.keys():
-        return False
-    for name, value in found.items():
-        if not isinstance(value, Tensor) or value.shape != shapes[name] or not value.is_floating_point():
-            return False
-    return True
+        return None
+    fields = {}
+    for name, shape in shapes.items():
+        value = found[name]
+        if not isinstance(value, Tensor) or value.shape != shape or not value.is_floating_point():
+            return None
+        # products may give other bits for other strides, and a restored run has lost those
+        fields[name] = value.contiguous()
+    return fields
 
 
 def check_declared(
@@ -209,7 +211,7 @@ def check_declared(
         Names what came and what was declared.
     """
     wanted = {v.name: (members, *p.shape(v)) for v in declared}
-    if not _fits(found, wanted):
+    if _fitting(found, wanted) is None:
         came = {name: _in_words(value) for name, value in found.items()}
         raise SpecError(f"{role} came as {came}, declared is {wanted}", where=f"component {p.name!r}")
 
