@@ -1,7 +1,7 @@
 """Derivatives of one recorded step: by torch, or by the component itself.
 
-The step is taken again from what the tape holds, so memory holds one state per coupling interval and the
-graph of one step. A component with ``jvp`` and ``vjp`` of its own is asked instead of torch, unless a
+The step is taken again from what the tape gives, so memory holds the graph of one step at a time, whatever
+the tape itself holds. A component with ``jvp`` and ``vjp`` of its own is asked instead of torch, unless a
 surrogate gave the answer.
 
 All tangents and cotangents carry one leading batch axis: shape ``(k, member, *extra, cell)``.
