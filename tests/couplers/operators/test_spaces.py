@@ -8,7 +8,7 @@ import torch
 
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.operators import Distributed
-from tradewind.couplers.operators.spaces import BLOCK
+from tradewind.couplers.operators.spaces import BLOCK, FEW, Integral
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import tree_sum, tree_sum_array
 
@@ -55,3 +55,29 @@ def test_single_precision_is_multiplied_in_double():
     a = torch.tensor([0.1, 0.2, 0.0], dtype=torch.float32)
     found = Distributed(Layout(points(3))).dot(a, torch.ones(3).double())
     assert found == float(a[0]) + float(a[1])
+
+
+# ---------------------------------------------------------------------- fixed weights
+@pytest.mark.parametrize("leading", [(), (1,), (3,), (1, 2)])
+@pytest.mark.parametrize("cells", [3, 5, 8, FEW, FEW + 1, 300])
+def test_an_integral_has_the_bits_of_the_product_with_its_weights(cells, leading):
+    space, weights, x = Distributed(Layout(points(cells))), draw(cells), draw(*leading, cells)
+    assert Integral(space, weights)(x) == space.dot(x, weights)
+
+
+@pytest.mark.parametrize("cells", [8, 300])
+def test_cells_without_weight_may_hold_anything(cells):
+    weights = torch.ones(cells, dtype=torch.float64)
+    weights[2] = 0.0
+    x = torch.ones(1, cells, dtype=torch.float64)
+    x[0, 2] = float("nan")
+    assert Integral(Distributed(Layout(points(cells))), weights)(x) == cells - 1.0
+
+
+@pytest.mark.parametrize("cells", [8, 300])
+def test_an_integral_sees_what_is_not_a_number_and_forgets_gradients(cells):
+    weights = torch.ones(cells, dtype=torch.float64)
+    x = torch.full((1, cells), 0.5, dtype=torch.float64, requires_grad=True)
+    integral = Integral(Distributed(Layout(points(cells))), weights)
+    assert integral(x) == cells / 2
+    assert np.isnan(integral(x.detach().index_fill(1, torch.tensor(1), float("nan"))))
