@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 
 from tradewind.coupled.tape import Participant, Port
+from tradewind.couplers.coupling.calendars import Time
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.exchange import Exchange
 from tradewind.couplers.coupling.sequence import Call, Need, derive
@@ -77,6 +78,16 @@ class Take:
     weight: float
     counted: float
 
+    @cached_property
+    def export(self) -> str:
+        """Name of what is taken."""
+        return self.channel.exchange.source.variable.name
+
+    @cached_property
+    def is_linear(self) -> bool:
+        """Whether the period's value is a weighted sum of what is taken."""
+        return self.channel.timing.reduction.is_linear
+
 
 @dataclass(frozen=True)
 class Give:
@@ -124,6 +135,10 @@ class Planned:
     participant: Participant
     gives: Mapping[str, tuple[Give, ...]]
     takes: tuple[Take, ...]
+
+    def interval(self, begin: Time) -> Interval:
+        """Return when it takes place in the coupling interval that starts at `begin`."""
+        return Interval(begin + self.call.start, begin + self.call.stop)
 
     @cached_property
     def closing(self) -> tuple[Give, ...]:
@@ -200,11 +215,10 @@ class Plan:
         stops = (p.call.stop for p in self.steps[:made] if p.call.component == component)
         return cycle * self.cycle + max(stops, default=timedelta(0))
 
-    def interval(self, number: int, origin: datetime) -> Interval:
+    def interval(self, number: int, origin: Time) -> Interval:
         """Return when step `number` takes place, counted from the run's start at `origin`."""
         cycle, index = divmod(number, len(self.steps))
-        begin, call = origin + cycle * self.cycle, self.steps[index].call
-        return Interval(begin + call.start, begin + call.stop)
+        return self.steps[index].interval(origin + cycle * self.cycle)
 
     def into(self, component: str) -> tuple[Exchange, ...]:
         """Return the exchanges that feed `component`, but for moving fractions."""

@@ -109,7 +109,7 @@ class Stepper:
         self.plan, self.members = traffic.plan, traffic.members
         everybody = {planned.call.component: planned.participant for planned in self.plan.steps}
         self._wirings = {name: _Wiring(p, self.members) for name, p in everybody.items()}
-        self._next = 0
+        self._count, self._next = len(self.plan), 0
 
     def once(self, moment: Moment) -> Made:
         """Make the next step; collective, and under ``torch.no_grad()``.
@@ -137,11 +137,11 @@ class Stepper:
         if moment.number != self._next:
             self.traffic.forget()
         self._next = moment.number + 1
-        cycle, index = divmod(moment.number, len(self.plan))
+        cycle, index = divmod(moment.number, self._count)
         planned, buffers = self.plan.steps[index], list(moment.buffers)
         name = planned.call.component
         wiring = self._wirings[name]
-        interval = self.plan.interval(moment.number, moment.origin)
+        interval = planned.interval(moment.origin + cycle * self.plan.cycle)
         given = self.traffic.give(buffers, planned, cycle, interval)
         known = {wiring.ports[name]: value for name, value in given.imports.items()}
         imports, parameters = wiring.given(known, moment)

@@ -205,9 +205,8 @@ class Traffic:
         chosen: dict[int, Tensor] = {}
         for take in planned.takes:
             number, base = take.channel.number, cycle * take.channel.per_cycle
-            value = exports[take.channel.exchange.source.variable.name]
-            buffer = buffers[number]
-            if take.channel.timing.reduction.is_linear:
+            buffer, value = buffers[number], exports[take.export]
+            if take.is_linear:
                 windows = accumulated(buffer.windows, take, base, value)
             else:
                 windows, chosen[number] = extreme(buffer.windows, take, base, value)
