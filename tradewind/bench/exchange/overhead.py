@@ -29,7 +29,7 @@ from tradewind.couplers.grids import Grid
 from tradewind.plugins.caller import Part, StepCaller
 
 Prepare = Callable[[], Callable[[], Any]]
-GAUGES, STEPS, ROUNDS = 8, 240, 7
+GAUGES, STEPS, ROUNDS = 8, 48, 60
 HOUR = timedelta(hours=1)
 CELLS = Grid.latlon([-45.0, 45.0], [45.0, 135.0, 225.0, 315.0])
 TIMINGS = {
