@@ -1,4 +1,4 @@
-"""Two components, one exchange, numbers on paper: what comes out of a coupled run, and what the ledger says."""
+"""Two components, one exchange, numbers on paper: what comes out of a run, and what the ledger says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from tradewind.bench.exchange import analytical
 from tradewind.bench.exchange.analytical import HOUR, OCTANTS, numbered, readings
 from tradewind.bench.exchange.toys import START, Gauge, coupled, end, joined, participant
-from tradewind.couplers.coupling.timing import Reduction, Timing
+from tradewind.couplers.coupling.timing import Interpolation, Reduction, Timing
 from tradewind.errors import ConfigError
 
 ROUNDING = 4e-16
@@ -85,8 +85,6 @@ def test_a_lag_counts_periods_not_steps():
 
 def test_between_two_periods_values_lie_on_a_line():
     # 4 before the start, 1 at 6 h, 2 at 12 h; at the ends of steps of 2 h: a third of the way at a time
-    from tradewind.couplers.coupling.timing import Interpolation
-
     timing = Timing(interpolation=Interpolation.LINEAR, initial=4.0)
     expected = [3.0, 2.0, 1.0, 4.0 / 3.0, 5.0 / 3.0, 2.0]
     assert given(pair((6 * HOUR, 2 * HOUR), timing), 2 * HOUR) == pytest.approx(expected, rel=2 * ROUNDING)
