@@ -73,7 +73,11 @@ class _Wiring:
 
     def answer(self, call: StepCall) -> _Answer:
         """Call the component; return its answer if it is what was declared."""
-        p, step = self.participant, self.participant.answer(call)
+        p, before = self.participant, _versions(call)
+        step = p.answer(call)
+        if _versions(call) != before:
+            hint = "make new tensors, x + 1 and not x += 1: others hold the same memory"
+            raise SpecError("changed what it was given, in place", where=f"component {p.name!r}", hint=hint)
         exports, fields = _fitting(step.exports, self.exports), _fitting(step.state.fields, self.state)
         if exports is None or fields is None:
             check_declared(p, "exports", step.exports, p.spec.exports, self.members)
@@ -179,6 +183,12 @@ def _known(known: Mapping[Port, Tensor], port: Port) -> Tensor:
         hint = f"add an exchange to {port}, or put it"
         raise SpecError("no exchange, put or default gives it a value", where=port, hint=hint)
     return known[port]
+
+
+def _versions(call: StepCall) -> list[int]:
+    """Return how often what the step is given has been changed in place."""
+    roles = (call.imports, call.parameters, call.state.fields)
+    return [value._version for fields in roles for value in fields.values()]
 
 
 def for_members(value: Tensor, members: int) -> Tensor:

@@ -124,3 +124,22 @@ def test_one_value_serves_all_members():
     one = torch.ones(1, 4)
     assert for_members(one, 3).shape == (3, 4)
     assert for_members(one, 1) is one
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda call: call.imports["inflow"].add_(1.0),
+        lambda call: call.parameters["rate"].mul_(2.0),
+        lambda call: call.state.fields["amount"].zero_(),
+    ],
+    ids=["import", "parameter", "state"],
+)
+def test_a_component_that_changes_what_it_is_given_is_refused(make_chain, change):
+    # an import is the very memory of an export, and a state that of a moment which somebody keeps
+    def answer(call):
+        change(call)
+        return answering(lambda step: step)(call)
+
+    with pytest.raises(SpecError, match=r"'tank': changed what it was given, in place \(make new tensors"):
+        tank_step(make_chain(answer=answer))
