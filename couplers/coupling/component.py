@@ -24,7 +24,7 @@ Flat: TypeAlias = "Mapping[Key, torch.Tensor]"
 """Derivatives by role and name, shape ``(k, member, *extra, cell)``; what is absent is zero."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Interval:
     """A half-open stretch of model time, ``[start, stop)``."""
 
@@ -67,7 +67,7 @@ class Mode(StrEnum):
     TANGENT = "tangent"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """The answer to a step call.
 
@@ -85,7 +85,7 @@ class Step:
     answered_by: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StepCall:
     """One request to advance a component, handed to ``tradewind_step``.
 

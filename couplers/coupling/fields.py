@@ -138,7 +138,7 @@ class PerMember(tuple[Any, ...]):
         return PerMember(taken.get(m, own) for m, own in enumerate(self))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class State:
     """A component's memory, as a value that can be kept, rewound, perturbed and saved.
 

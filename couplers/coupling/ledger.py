@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tradewind.couplers.coupling.component import Interval
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """What one exchange moved in one of its periods, all in the import's units.
 

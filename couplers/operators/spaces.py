@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cache
 from math import prod
-from operator import add, mul
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +15,11 @@ from tradewind.couplers.ranks.parallel import Communicator, Serial, tree_sum, tr
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from tradewind.couplers.operators.adding import WeightedSum
     from tradewind.couplers.ranks.layout import Layout
 
 BLOCK = 256
 """Cells in a block of a reduction; a power of two, so that block sums can be summed by neighbours."""
-FEW = 64
-"""Up to as many cells, plain numbers are added quicker than arrays."""
 
 
 class Space(ABC):
@@ -156,33 +155,32 @@ class Integral:
         self.space, self.weights = space, weights
         idle = weights == 0.0
         self._idle = idle if bool(idle.any()) else None
-        self._array = _array(weights)
-        few = space.layout.is_serial and 0 < len(weights) <= FEW
-        self._few: list[float] = weights.tolist() if few else []
+        self._array, self._sum = np.ascontiguousarray(_array(weights)), _compiled_sum()
+        self._address, self._n = self._array.ctypes.data, len(weights)
+        self._row = (1, self._n) if space.layout.is_serial and self._n else None
 
     def __call__(self, x: torch.Tensor) -> float:
         """Return <x, w> of a field of shape ``(..., cell)``; collective."""
+        if x.shape == self._row and x.dtype == torch.float64 and x.is_cpu and x.is_contiguous():
+            return self._sum(x.data_ptr(), self._address, self._n)
         if self._idle is not None:
             x = torch.where(self._idle, 0.0, x)
-        if self._few and x.ndim == 2 and x.shape[0] == 1:
-            return _sum_of_few(list(map(mul, x.tolist()[0], self._few)))
         if self.space.layout.is_serial:
             return _sum_of_rows(_array(x) * self._array, self.space.layout.n_local)
         return self.space.dot(x, self.weights)
 
 
+@cache
+def _compiled_sum() -> WeightedSum:
+    # late: what compiles it is heavy
+    from tradewind.couplers.operators.adding import weighted_sum
+
+    return weighted_sum()
+
+
 def _array(x: torch.Tensor) -> NDArray[np.float64]:
     array: NDArray[np.float64] = x.numpy(force=True)
     return array
-
-
-def _sum_of_few(terms: list[float]) -> float:
-    """Return what `_sum_of_rows` does of one row, to the bit: a handful of numbers is not worth an array."""
-    while len(terms) > 1:
-        if len(terms) % 2:
-            terms.append(0.0)
-        terms = list(map(add, terms[0::2], terms[1::2]))
-    return terms[0] + 0.0
 
 
 def _sum_of_rows(products: NDArray[np.float64], n: int) -> float:

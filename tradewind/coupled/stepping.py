@@ -15,7 +15,7 @@ from torch import Tensor
 from tradewind.coupled.buffers import Buffer
 from tradewind.coupled.tape import Answered, Moment, Participant, Port, Taken
 from tradewind.coupled.traffic import Traffic, Weighted
-from tradewind.couplers.coupling.component import Mode, StepCall
+from tradewind.couplers.coupling.component import Mode, Step, StepCall
 from tradewind.couplers.coupling.fields import Fields, State, Variable
 from tradewind.couplers.coupling.ledger import LedgerEntry
 from tradewind.couplers.ranks.parallel import Communicator, agree
@@ -57,7 +57,7 @@ class _Wiring:
     """Names and shapes of what goes into a component's step and comes out of it, looked up once."""
 
     def __init__(self, p: Participant, members: int) -> None:
-        self.participant, self.members = p, members
+        self.participant, self.members, self.first = p, members, True
         self.imports = tuple((v.name, p.port(v.name)) for v in p.spec.imports)
         self.parameters = tuple((v.name, p.port(v.name)) for v in p.spec.parameters)
         self.exports = {v.name: (members, *p.shape(v)) for v in p.spec.exports}
@@ -73,11 +73,8 @@ class _Wiring:
 
     def answer(self, call: StepCall) -> _Answer:
         """Call the component; return its answer if it is what was declared."""
-        p, before = self.participant, _versions(call)
-        step = p.answer(call)
-        if _versions(call) != before:
-            hint = "make new tensors, x + 1 and not x += 1: others hold the same memory"
-            raise SpecError("changed what it was given, in place", where=f"component {p.name!r}", hint=hint)
+        p = self.participant
+        step = self._first(call) if self.first else p.answer(call)
         exports, fields = _fitting(step.exports, self.exports), _fitting(step.state.fields, self.state)
         if exports is None or fields is None:
             check_declared(p, "exports", step.exports, p.spec.exports, self.members)
@@ -85,6 +82,16 @@ class _Wiring:
             raise SpecError("answered with other fields than it declares", where=f"component {p.name!r}")
         branch = None if step.valid is None else ~step.valid
         return _Answer(exports, State(fields, step.state.extras), branch, step.answered_by)
+
+    def _first(self, call: StepCall) -> Step:
+        """Make the component's first step, and refuse one that changes what it is given."""
+        before, step = _versions(call), self.participant.answer(call)
+        if _versions(call) != before:
+            hint = "make new tensors, x + 1 and not x += 1: others hold the same memory"
+            where = f"component {self.participant.name!r}"
+            raise SpecError("changed what it was given, in place", where=where, hint=hint)
+        self.first = False
+        return step
 
     def with_halos(self, call: StepCall) -> StepCall:
         """Return the call with the rings of neighbouring cells that the component asks for; collective."""
@@ -149,10 +156,10 @@ class Stepper:
         given = self.traffic.give(buffers, planned, cycle, interval)
         known = {wiring.ports[name]: value for name, value in given.imports.items()}
         imports, parameters = wiring.given(known, moment)
+        asked = None if before is None else before.branch
         call = StepCall(
-            name, moment.states[name], imports, parameters, interval, mode,
-            branch=None if before is None else before.branch, comm=self.comm,
-        )  # fmt: skip
+            name, moment.states[name], imports, parameters, interval, mode, None, asked, self.comm
+        )
         answer = self._answer(wiring, call)
         chosen = self.traffic.take(buffers, planned, cycle, answer.exports)
         branch, by = (answer.branch, answer.by) if before is None else (before.branch, before.by)
@@ -198,15 +205,15 @@ def for_members(value: Tensor, members: int) -> Tensor:
 
 def _fitting(found: Fields, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor] | None:
     """Return the fields in memory of their own shape, in the declared order; None where one does not fit."""
-    if found.keys() != shapes.keys():
+    if len(found) != len(shapes):
         return None
     fields = {}
     for name, shape in shapes.items():
-        value = found[name]
-        if not isinstance(value, Tensor) or value.shape != shape or not value.is_floating_point():
+        value = found.get(name)
+        if not isinstance(value, Tensor) or value.shape != shape or not value.dtype.is_floating_point:
             return None
         # products may give other bits for other strides, and a restored run has lost those
-        fields[name] = value.contiguous()
+        fields[name] = value if value.is_contiguous() else value.contiguous()
     return fields
 
 

@@ -96,7 +96,7 @@ class Participant:
         return cotangent if halo is None else halo.adjoint(cotangent)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Moment:
     """Everything that a run remembers between two steps: a value, to be kept and returned to.
 
