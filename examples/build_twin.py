@@ -20,8 +20,8 @@ import numpy as np
 import torch
 import xarray as xr
 
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.regrid.regridder import Regridder

@@ -6,7 +6,7 @@ Names are imported when they are first used, so that ``import tradewind`` stays 
 from importlib import import_module
 
 _HOMES = {
-    "Clock": "couplers.coupling.clock",
+    "Clock": "couplers.coupling.time.clock",
     "Component": "couplers.coupling.component",
     "Control": "couplers.assimilation",
     "CoupledRun": "coupled.run",

@@ -7,13 +7,13 @@ from tradewind.couplers.assimilation import ForwardModel as ForwardModel
 from tradewind.couplers.assimilation import Observations as Observations
 from tradewind.couplers.assimilation import Posterior as Posterior
 from tradewind.couplers.assimilation import Solver as Solver
-from tradewind.couplers.coupling.clock import Clock as Clock
 from tradewind.couplers.coupling.component import Component as Component
 from tradewind.couplers.coupling.component import Interval as Interval
 from tradewind.couplers.coupling.fields import Kind as Kind
 from tradewind.couplers.coupling.fields import Spec as Spec
 from tradewind.couplers.coupling.fields import State as State
 from tradewind.couplers.coupling.fields import Variable as Variable
+from tradewind.couplers.coupling.time.clock import Clock as Clock
 from tradewind.couplers.grids import Grid as Grid
 from tradewind.couplers.operators import Distributed as Distributed
 from tradewind.couplers.operators import LinearOperator as LinearOperator

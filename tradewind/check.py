@@ -10,8 +10,8 @@ from tradewind.assembly import Assembly, assemble
 from tradewind.assembly.outputs import fields_alarm, restart_alarm
 from tradewind.assembly.sequence import plan_of
 from tradewind.config import RunAs
-from tradewind.couplers.coupling.calendars import Calendar
 from tradewind.couplers.coupling.exchange import Exchange
+from tradewind.couplers.coupling.time.calendars import Calendar
 from tradewind.errors import ConfigError
 from tradewind.timetable import spoken, timetable
 

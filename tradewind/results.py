@@ -14,7 +14,7 @@ from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.fields import Variable
 
 if TYPE_CHECKING:
-    from tradewind.couplers.coupling.calendars import Time
+    from tradewind.couplers.coupling.time.calendars import Time
     from tradewind.couplers.grids import Grid
 
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 
-from tradewind.coupled.plan import Channel, Plan
-from tradewind.couplers.coupling.timing import Interpolation, Reduction
+from tradewind.coupled.stepping.plan import Channel, Plan
+from tradewind.couplers.coupling.time.timing import Interpolation, Reduction
 
 INDENT = "  "
 LONGEST = 100

@@ -16,8 +16,8 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, Validati
 
 from tradewind.config import overrides as override
 from tradewind.config.faults import config_error, faults_of
+from tradewind.config.sections.values import Date, Duration
 from tradewind.config.source import ConfigSource, parse, read_text
-from tradewind.config.values import Date, Duration
 from tradewind.couplers.assimilation import Progress
 from tradewind.plugins.options import FOLDER, Options, RelativePath
 from tradewind.plugins.transport.options import TransportOptions

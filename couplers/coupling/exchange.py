@@ -13,7 +13,7 @@ from tradewind.couplers.coupling.fields import Variable
 from tradewind.couplers.coupling.how import Merge
 from tradewind.couplers.coupling.ledger import LedgerEntry
 from tradewind.couplers.coupling.levels import LevelMap
-from tradewind.couplers.coupling.timing import Timing
+from tradewind.couplers.coupling.time.timing import Timing
 from tradewind.couplers.operators import Distributed, IdentityOperator, LinearOperator
 from tradewind.couplers.operators.spaces import Integral
 from tradewind.couplers.ranks.layout import Layout

@@ -14,8 +14,8 @@ import torch
 from tradewind.couplers.assimilation import Observations, ObservationsByWindow
 from tradewind.couplers.assimilation.covariance import DiagonalCovariance
 from tradewind.couplers.assimilation.sampling import SamplingOperator, bilinear_cells, containing_cells
-from tradewind.couplers.coupling.calendars import Calendar, calendar_of
 from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.coupling.time.calendars import Calendar, calendar_of
 from tradewind.couplers.coupling.units import convert
 from tradewind.couplers.operators import LinearOperator
 from tradewind.couplers.ranks.layout import Layout

@@ -11,16 +11,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.fields import Fields, Layouts, Spec, State, Variable
+from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.errors import DataError
 from tradewind.plugins.prescribed.files import Archive, find_files
 from tradewind.plugins.prescribed.options import Cycle, DatasetOptions, Moment, TimeMethod, VariableOptions
-from tradewind.plugins.prescribed.records import Records
-from tradewind.plugins.prescribed.survey import Sketch, survey
-from tradewind.plugins.prescribed.timeline import Timeline
+from tradewind.plugins.prescribed.series.records import Records
+from tradewind.plugins.prescribed.series.survey import Sketch, survey
+from tradewind.plugins.prescribed.series.timeline import Timeline
 
 IN_MEMORY = 3
 """Records of one variable that are kept: two to interpolate between, and the next."""

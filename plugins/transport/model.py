@@ -9,9 +9,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.fields import Fields, Kind, Layouts, Spec, State, Variable
+from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.errors import SpecError
 from tradewind.plugins.transport.advection import Scheme, Upwind, VanLeer
 from tradewind.plugins.transport.domain import Domain

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tradewind.couplers.coupling.calendars import Time, refuse_mixed, times_of
+from tradewind.couplers.coupling.time.calendars import Time, refuse_mixed, times_of
 from tradewind.errors import DataError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.exchange import End, Exchange
 from tradewind.couplers.coupling.fields import Kind, Variable
 from tradewind.couplers.coupling.ledger import LedgerEntry
-from tradewind.couplers.coupling.timing import Reduction, Timing
+from tradewind.couplers.coupling.time.timing import Reduction, Timing
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.operators import Distributed, IdentityOperator
 from tradewind.couplers.ranks.layout import Layout

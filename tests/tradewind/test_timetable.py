@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tradewind.couplers.coupling.sequence import Call
-from tradewind.couplers.coupling.timing import Interpolation, Reduction, Timing
+from tradewind.couplers.coupling.time.sequence import Call
+from tradewind.couplers.coupling.time.timing import Interpolation, Reduction, Timing
 from tradewind.timetable import Again, folded, spoken, timetable, timing_words
 
 HOUR = timedelta(hours=1)

@@ -15,8 +15,8 @@ from tradewind.assembly.sequence import check_sequence
 from tradewind.config import RunConfig
 from tradewind.config.faults import config_error
 from tradewind.config.loading import survey_config
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.couplers.ranks.parallel import agree, as_communicator
 
 BUILDERS = (

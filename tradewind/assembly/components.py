@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly, Member
 from tradewind.config import RunAs
-from tradewind.config.models import ComponentSection
+from tradewind.config.sections.models import ComponentSection
 from tradewind.couplers.coupling.fields import Spec
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.errors import ConfigError

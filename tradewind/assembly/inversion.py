@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly, Member
-from tradewind.config.models import ControlSection, ObservationsSection
-from tradewind.coupled.paths import between
+from tradewind.config.sections.models import ControlSection, ObservationsSection
+from tradewind.coupled.derivatives.paths import between
 from tradewind.couplers.assimilation import ObservationOperator, Solver
 from tradewind.couplers.assimilation.control import Clustering, Per, PriorError, ScaledField
 from tradewind.couplers.coupling.fields import Variable

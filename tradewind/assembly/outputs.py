@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tradewind.assembly.faults import Faults
-from tradewind.couplers.coupling.alarms import MICROSECOND, alarm
+from tradewind.couplers.coupling.time.alarms import MICROSECOND, alarm
 from tradewind.errors import DataError, did_you_mean
 from tradewind.output.files import check_writable
 
 if TYPE_CHECKING:
     from tradewind.assembly.parts import Assembly
-    from tradewind.couplers.coupling.alarms import Alarm
+    from tradewind.couplers.coupling.time.alarms import Alarm
 
 
 def check_outputs(assembly: Assembly, faults: Faults) -> None:

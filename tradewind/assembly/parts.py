@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tradewind.config import RunConfig
-from tradewind.config.models import ComponentSection
+from tradewind.config.sections.models import ComponentSection
 from tradewind.coupled.forward import CoupledModel
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
 from tradewind.couplers.assimilation import Control, ObservationOperator, Solver
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Component, Interval
 from tradewind.couplers.coupling.exchange import Exchange
 from tradewind.couplers.coupling.fields import Fields, Spec
+from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import Communicator
 from tradewind.errors import ConfigError

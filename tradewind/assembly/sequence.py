@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly
-from tradewind.coupled.plan import Plan
+from tradewind.coupled.stepping.plan import Plan
 from tradewind.coupled.tape import Participant
 from tradewind.couplers.coupling.component import Step, StepCall
 from tradewind.couplers.coupling.exchange import Exchange
-from tradewind.couplers.coupling.sequence import Need, refuse_order
+from tradewind.couplers.coupling.time.sequence import Need, refuse_order
 from tradewind.errors import ConfigError
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from tradewind.config import overrides as override
 from tradewind.config.choices import validate_choices, validated
 from tradewind.config.faults import Fault, config_error, faults_of
-from tradewind.config.models import SOURCE, RunConfig
+from tradewind.config.sections.models import SOURCE, RunConfig
 from tradewind.config.source import ConfigSource, parse, read_text
 from tradewind.config.structure import structure_faults
 from tradewind.couplers.ranks.parallel import as_communicator

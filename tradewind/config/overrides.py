@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from ruamel.yaml.error import YAMLError
 
 from tradewind.config.faults import Fault
-from tradewind.config.models import RunConfig
+from tradewind.config.sections.models import RunConfig
 from tradewind.config.source import ConfigSource, Key, parse_yaml
 from tradewind.errors import did_you_mean
 

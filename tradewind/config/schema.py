@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from tradewind.config.models import RunConfig
+from tradewind.config.sections.models import RunConfig
 from tradewind.plugins.manager import PluginManager
 from tradewind.plugins.registry import Descriptor, Role
 

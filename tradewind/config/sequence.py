@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from tradewind.config.faults import Fault
-from tradewind.config.values import Duration
-from tradewind.couplers.coupling.clock import longest_divisor
+from tradewind.config.sections.values import Duration
+from tradewind.couplers.coupling.time.clock import longest_divisor
 from tradewind.errors import did_you_mean
 
 DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)

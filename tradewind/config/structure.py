@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tradewind.config.exchanging import merges
 from tradewind.config.faults import Fault
+from tradewind.config.sections.exchanging import merges
+from tradewind.config.sections.values import Endpoint
 from tradewind.config.sequence import sequence_faults, step_faults
 from tradewind.config.source import Key
-from tradewind.config.values import Endpoint
 from tradewind.errors import did_you_mean
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from tradewind.coupled.checkpoints import Tape, sparing
-from tradewind.coupled.derivative import BLOCK, ByAdjoint, RunTangent
-from tradewind.coupled.paths import between, leads, reached
+from tradewind.coupled.derivatives.checkpoints import Tape, sparing
+from tradewind.coupled.derivatives.operators import BLOCK, ByAdjoint, RunTangent
+from tradewind.coupled.derivatives.paths import between, leads, reached
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant, Port
 from tradewind.couplers.assimilation import Control, ObservationOperator
@@ -166,7 +166,7 @@ class CoupledModel:
     def record(self, x: Tensor, window: Interval) -> tuple[Tape, Tensor]:
         """Step the run through `window` at x; return its tape and the observed export, ``(1, cell)``.
 
-        How it is recorded follows `tradewind.coupled.checkpoints.sparing`.
+        How it is recorded follows `tradewind.coupled.derivatives.checkpoints.sparing`.
         """
         self.run.rewind(self.run.start(window.start))
         with self.run.recording(sparing(self.run, window.stop)) as tape:

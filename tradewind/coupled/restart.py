@@ -19,13 +19,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as as_bytes
 from torch import Tensor
 
-from tradewind.coupled.buffers import Buffer, Tally
 from tradewind.coupled.memory import memory_of, plain_extras, with_memory
-from tradewind.coupled.plan import Channel
 from tradewind.coupled.run import CoupledRun
+from tradewind.coupled.stepping.buffers import Buffer, Tally
+from tradewind.coupled.stepping.plan import Channel
 from tradewind.coupled.tape import Moment
-from tradewind.couplers.coupling.calendars import format_time, parse_time
 from tradewind.couplers.coupling.fields import State, Variable
+from tradewind.couplers.coupling.time.calendars import format_time, parse_time
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import agree
 from tradewind.errors import DataError, SpecError

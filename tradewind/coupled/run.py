@@ -16,18 +16,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tradewind.coupled.checkpoints import Keep, Tape
-from tradewind.coupled.plan import Plan
+from tradewind.coupled.derivatives.checkpoints import Keep, Tape
 from tradewind.coupled.ports import Ports, check_exchanges
-from tradewind.coupled.sinks import sink_of, with_sinks
-from tradewind.coupled.stepping import Stepper, check_declared
+from tradewind.coupled.stepping.plan import Plan
+from tradewind.coupled.stepping.sinks import sink_of, with_sinks
+from tradewind.coupled.stepping.stepper import Stepper, check_declared
+from tradewind.coupled.stepping.traffic import Traffic
 from tradewind.coupled.tape import Event, Moment, Participant, Port, Put
-from tradewind.coupled.traffic import Traffic
-from tradewind.couplers.coupling.calendars import Time, refuse_mixed
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.exchange import Exchange
 from tradewind.couplers.coupling.ledger import LedgerEntry
+from tradewind.couplers.coupling.time.calendars import Time, refuse_mixed
+from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.couplers.ranks.parallel import Communicator, Serial
 from tradewind.errors import ConfigError, SpecError
 
@@ -248,14 +248,14 @@ class CoupledRun:
         return tape
 
     def jvp(self, given: Mapping[Event, Tensor], wanted: Sequence[Event]) -> dict[Event, Tensor]:
-        """Return tangents of `wanted` for those of what was put; see `tradewind.coupled.replay.tangents`."""
-        from tradewind.coupled.replay import tangents
+        """Return tangents of `wanted` for those of what was put; see `derivatives.replay.tangents`."""
+        from tradewind.coupled.derivatives.replay import tangents
 
         return tangents(self, self.tape, given, wanted)
 
     def vjp(self, cotangents: Mapping[Event, Tensor]) -> dict[Event, Tensor]:
-        """Return cotangents of what was put; see `tradewind.coupled.replay.gradients`."""
-        from tradewind.coupled.replay import gradients
+        """Return cotangents of what was put; see `derivatives.replay.gradients`."""
+        from tradewind.coupled.derivatives.replay import gradients
 
         return gradients(self, self.tape, cotangents)
 

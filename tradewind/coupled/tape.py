@@ -16,7 +16,7 @@ from tradewind.couplers.operators import LinearOperator
 from tradewind.couplers.ranks.parallel import Communicator, Serial
 
 if TYPE_CHECKING:
-    from tradewind.coupled.buffers import Buffer
+    from tradewind.coupled.stepping.buffers import Buffer
 
 Port: TypeAlias = str
 """``component.variable``."""

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import xarray as xr
 
-from tradewind.couplers.coupling.calendars import time_axis
+from tradewind.couplers.coupling.time.calendars import time_axis
 from tradewind.couplers.grids.grid import GridKind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tradewind.couplers.coupling.calendars import Time
     from tradewind.couplers.coupling.component import Interval
+    from tradewind.couplers.coupling.time.calendars import Time
     from tradewind.couplers.grids import Grid
 
     Array: TypeAlias = NDArray[np.float64]

@@ -26,7 +26,7 @@ from tradewind.simulation.restarts import Begin, NoRestarts, Restarts, restarts_
 if TYPE_CHECKING:
     from tradewind.coupled.run import CoupledRun
     from tradewind.coupled.tape import Port
-    from tradewind.couplers.coupling.alarms import Alarm
+    from tradewind.couplers.coupling.time.alarms import Alarm
 
 
 def simulate(

@@ -15,7 +15,7 @@ from tradewind.couplers.coupling.ledger import LedgerEntry
 
 if TYPE_CHECKING:
     from tradewind.coupled.tape import Port
-    from tradewind.couplers.coupling.calendars import Time
+    from tradewind.couplers.coupling.time.calendars import Time
 
 MICROSECOND = timedelta(microseconds=1)
 FIGURES = ("left", "arrived", "unmapped", "withheld")

@@ -33,9 +33,9 @@ from tradewind.simulation.signature import differing, of_window, signature
 if TYPE_CHECKING:
     from tradewind.assembly import Assembly
     from tradewind.coupled.run import CoupledRun
-    from tradewind.couplers.coupling.alarms import Alarm
-    from tradewind.couplers.coupling.calendars import Time
     from tradewind.couplers.coupling.component import Interval
+    from tradewind.couplers.coupling.time.alarms import Alarm
+    from tradewind.couplers.coupling.time.calendars import Time
 
 FORMAT = 1
 ENTRY = "tradewind-forward-run"

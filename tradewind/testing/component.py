@@ -55,14 +55,14 @@ class Trial:
 
     def tangent(self, by: Flat) -> Flat:
         """Return the step's tangent, as the coupled run finds it."""
-        from tradewind.coupled.steps import step_tangent
+        from tradewind.coupled.derivatives.steps import step_tangent
 
         found = step_tangent(self._taken(), {k: v[None] for k, v in by.items()})
         return {k: v[0] for k, v in found.items()}
 
     def gradient(self, by: Flat) -> Flat:
         """Return the step's gradient, as the coupled run finds it."""
-        from tradewind.coupled.steps import step_gradient
+        from tradewind.coupled.derivatives.steps import step_gradient
 
         found = step_gradient(self._taken(), {k: v[None] for k, v in by.items()})
         return {k: v[0] for k, v in found.items()}

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 import pytest
 import torch
 
-from tradewind.coupled.checkpoints import Checkpoints, Keep
+from tradewind.coupled.derivatives.checkpoints import Checkpoints, Keep
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Step
+from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.plugins.external.derivatives import external
 from tradewind.plugins.external.options import ExternalOptions

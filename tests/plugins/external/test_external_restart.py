@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Step
+from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.errors import DataError
 from tradewind.plugins.external.derivatives import external

@@ -10,8 +10,8 @@ import torch
 import xarray as xr
 from pydantic import ValidationError
 
-from tradewind.couplers.coupling.calendars import Calendar
 from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.coupling.time.calendars import Calendar
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.operators import dot_test
 from tradewind.couplers.ranks.layout import Layout

@@ -10,15 +10,15 @@ import pytest
 import torch
 import xarray as xr
 
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Component
 from tradewind.couplers.coupling.fields import Kind
+from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.couplers.grids import Grid
 from tradewind.errors import DataError, GridError, UnitsError
 from tradewind.plugins.prescribed import dataset, files
 from tradewind.plugins.prescribed.dataset import Dataset
 from tradewind.plugins.prescribed.options import DatasetOptions
-from tradewind.plugins.prescribed.records import Records
+from tradewind.plugins.prescribed.series.records import Records
 from tradewind.testing import ComponentConformance
 
 SIX = ([0.0, 6.0, 12.0], [0, 6, 12])

@@ -17,7 +17,7 @@ from tradewind.plugins.prescribed.files import (
     is_zarr,
     open_data,
 )
-from tradewind.plugins.prescribed.survey import sketch, survey
+from tradewind.plugins.prescribed.series.survey import sketch, survey
 
 HOURS = [0, 6]
 

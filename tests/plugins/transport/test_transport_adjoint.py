@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 import pytest
 import torch
 
-from tradewind.coupled.replay import gradients, tangents
+from tradewind.coupled.derivatives.replay import gradients, tangents
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Interval, Step
+from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.plugins.transport.model import COLUMN, FLUX, TRACER
 

@@ -9,9 +9,9 @@ import torch
 
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Component, Interval, Step
 from tradewind.couplers.coupling.fields import Kind, State
+from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.errors import DataError, SpecError
 from tradewind.plugins.transport.domain import GRAVITY

@@ -11,7 +11,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tradewind.couplers.coupling.calendars import Calendar
+from tradewind.couplers.coupling.time.calendars import Calendar
 from tradewind.errors import ConfigError, DataError, UnitsError
 from tradewind.plugins.transport.weather import Weather, hat_weights, interpolate, level_weights
 

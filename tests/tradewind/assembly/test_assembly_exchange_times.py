@@ -13,7 +13,7 @@ import xarray as xr
 from tradewind.assembly import assemble
 from tradewind.couplers.coupling.exchange import Exchange
 from tradewind.couplers.coupling.levels import LevelWeights, OneLevel
-from tradewind.couplers.coupling.timing import Interpolation, Reduction, Timing
+from tradewind.couplers.coupling.time.timing import Interpolation, Reduction, Timing
 from tradewind.couplers.grids import Grid
 
 STATE = "kind: STATE_INTENSIVE, units: K"

@@ -10,7 +10,7 @@ import pytest
 
 from tradewind.assembly import assemble
 from tradewind.check import check
-from tradewind.couplers.coupling.calendars import Calendar
+from tradewind.couplers.coupling.time.calendars import Calendar
 from tradewind.errors import ConfigError
 
 MODELS = '''

@@ -11,7 +11,7 @@ import torch
 from tradewind.bench.exchange import analytical
 from tradewind.bench.exchange.analytical import HOUR, OCTANTS, numbered, readings
 from tradewind.bench.exchange.toys import START, Gauge, coupled, end, joined, participant
-from tradewind.couplers.coupling.timing import Interpolation, Reduction, Timing
+from tradewind.couplers.coupling.time.timing import Interpolation, Reduction, Timing
 from tradewind.errors import ConfigError
 
 ROUNDING = 4e-16

@@ -13,11 +13,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from tradewind.coupled.run import CoupledRun
-from tradewind.couplers.coupling.calendars import Calendar
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.fields import State
 from tradewind.couplers.coupling.how import Merge
-from tradewind.couplers.coupling.timing import Interpolation, Reduction, Timing
+from tradewind.couplers.coupling.time.calendars import Calendar
+from tradewind.couplers.coupling.time.clock import Clock
+from tradewind.couplers.coupling.time.timing import Interpolation, Reduction, Timing
 from tradewind.errors import DataError, SpecError
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from tradewind.coupled.run import CoupledRun
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Step
 from tradewind.couplers.coupling.fields import State
+from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.errors import ConfigError, SpecError
 
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from tradewind.bench.exchange.analytical import OCTANTS, numbered
 from tradewind.bench.exchange.toys import START, Gauge, coupled, end, joined, participant
 from tradewind.coupled.run import CoupledRun
-from tradewind.couplers.coupling.calendars import Calendar
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Interval, Step
-from tradewind.couplers.coupling.timing import Interpolation, Reduction, Timing
+from tradewind.couplers.coupling.time.calendars import Calendar
+from tradewind.couplers.coupling.time.clock import Clock
+from tradewind.couplers.coupling.time.timing import Interpolation, Reduction, Timing
 from tradewind.errors import ConfigError, LedgerError
 
 HOUR, SPHERE = timedelta(hours=1), 4.0 * pi

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tradewind.coupled import checkpoints
-from tradewind.coupled.checkpoints import Checkpoints, Keep
-from tradewind.coupled.derivative import ByAdjoint, RunTangent
+from tradewind.coupled.derivatives import checkpoints
+from tradewind.coupled.derivatives.checkpoints import Checkpoints, Keep
+from tradewind.coupled.derivatives.operators import ByAdjoint, RunTangent
 from tradewind.coupled.forward import CoupledModel
 from tradewind.coupled.run import CoupledRun
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.how import Merge
-from tradewind.couplers.coupling.timing import Reduction, Timing
+from tradewind.couplers.coupling.time.timing import Reduction, Timing
 from tradewind.couplers.operators import (
     DiagonalOperator,
     Distributed,

@@ -10,7 +10,7 @@ import torch
 from tradewind.coupled.forward import CoupledModel
 from tradewind.coupled.run import CoupledRun
 from tradewind.couplers.coupling.component import Interval
-from tradewind.couplers.coupling.timing import Timing
+from tradewind.couplers.coupling.time.timing import Timing
 from tradewind.couplers.operators import Distributed, IdentityOperator, MatrixOperator, Replicated
 from tradewind.plugins.caller import Part, StepCaller
 

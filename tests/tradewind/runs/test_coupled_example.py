@@ -15,7 +15,7 @@ import xarray as xr
 from tradewind.assembly import assemble
 from tradewind.bench.exchange import example
 from tradewind.config.source import parse_yaml
-from tradewind.couplers.coupling.timing import Reduction
+from tradewind.couplers.coupling.time.timing import Reduction
 from tradewind.couplers.grids import Grid
 from tradewind.errors import LedgerError
 

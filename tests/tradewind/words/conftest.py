@@ -16,10 +16,10 @@ import xarray as xr
 from ruamel.yaml import YAML
 
 from tradewind.assembly import Assembly, assemble
-from tradewind.config.models import RunConfig
+from tradewind.config.sections.models import RunConfig
 from tradewind.coupled.run import CoupledRun
-from tradewind.couplers.coupling.calendars import Calendar
 from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.coupling.time.calendars import Calendar
 from tradewind.couplers.regrid.regridder import Regridder
 from tradewind.couplers.regrid.scheme import (
     Creep,

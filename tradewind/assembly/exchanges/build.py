@@ -21,13 +21,13 @@ from tradewind.assembly.exchanges.units import check_units, conversion_of
 from tradewind.assembly.exchanges.weights import Weights
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly
+from tradewind.config.sections.values import Endpoint
 from tradewind.config.source import Key
-from tradewind.config.values import Endpoint
 from tradewind.couplers.coupling.conserving import GloballyConserving
 from tradewind.couplers.coupling.exchange import End, Exchange
 from tradewind.couplers.coupling.fields import Variable
 from tradewind.couplers.coupling.how import Merge, Side
-from tradewind.couplers.coupling.timing import Timing
+from tradewind.couplers.coupling.time.timing import Timing
 from tradewind.couplers.coupling.units import Conversion
 from tradewind.couplers.regrid.regridder import Regridder
 from tradewind.errors import ConfigError, did_you_mean

@@ -13,13 +13,13 @@ from tradewind.assembly.exchanges.link import Link
 from tradewind.assembly.exchanges.regridding import weights_of
 from tradewind.assembly.exchanges.times import initial_of
 from tradewind.assembly.faults import Faults
-from tradewind.config.exchanging import FractionSection
-from tradewind.config.values import Endpoint
+from tradewind.config.sections.exchanging import FractionSection
+from tradewind.config.sections.values import Endpoint
 from tradewind.couplers.coupling.exchange import End, Exchange
 from tradewind.couplers.coupling.fields import Kind, Variable
 from tradewind.couplers.coupling.how import Merge, Side
 from tradewind.couplers.coupling.merging import check_fractions, check_range
-from tradewind.couplers.coupling.timing import Reduction, Timing
+from tradewind.couplers.coupling.time.timing import Reduction, Timing
 from tradewind.couplers.coupling.units import factor
 from tradewind.couplers.operators import Distributed, IdentityOperator, LinearOperator
 from tradewind.couplers.regrid.quantities import QuantityRegridder, choose

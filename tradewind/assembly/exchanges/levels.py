@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tradewind.assembly.exchanges.link import Link
-from tradewind.config.levels import LevelsSection
+from tradewind.config.sections.levels import LevelsSection
 from tradewind.couplers.coupling.fields import Variable
 from tradewind.couplers.coupling.levels import (
     LevelMap,

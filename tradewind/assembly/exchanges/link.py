@@ -8,7 +8,7 @@ from functools import cached_property
 
 from tradewind.assembly.exchanges.weights import Weights
 from tradewind.assembly.parts import Assembly
-from tradewind.config.exchanging import ExchangeSection
+from tradewind.config.sections.exchanging import ExchangeSection
 from tradewind.config.source import Key
 from tradewind.couplers.coupling.exchange import End
 from tradewind.couplers.coupling.fields import Variable

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tradewind.assembly.exchanges.link import Link
-from tradewind.config.regridding import Regrid, RegridSection
+from tradewind.config.sections.regridding import Regrid, RegridSection
 from tradewind.couplers.coupling.fields import Kind
 from tradewind.couplers.coupling.how import Side
 from tradewind.couplers.operators import Distributed, IdentityOperator, LinearOperator

@@ -8,9 +8,9 @@ from torch import Tensor
 
 from tradewind.assembly.exchanges.fields import field_of
 from tradewind.assembly.exchanges.link import Link
-from tradewind.config.exchanging import InitialSection
+from tradewind.config.sections.exchanging import InitialSection
 from tradewind.couplers.coupling.exchange import End
-from tradewind.couplers.coupling.timing import Interpolation, Reduction, Timing, common_multiple
+from tradewind.couplers.coupling.time.timing import Interpolation, Reduction, Timing, common_multiple
 from tradewind.errors import ConfigError
 from tradewind.timetable import spoken
 

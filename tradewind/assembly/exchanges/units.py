@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tradewind.assembly.exchanges.link import Link
-from tradewind.couplers.coupling.timing import Reduction
+from tradewind.couplers.coupling.time.timing import Reduction
 from tradewind.couplers.coupling.units import Conversion, conversion, has_offset, needs_molar_mass
 from tradewind.errors import ConfigError, UnitsError
 

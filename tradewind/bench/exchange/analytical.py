@@ -15,7 +15,7 @@ from tradewind.bench.exchange.toys import START, Gauge, Series, coupled, end, jo
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
 from tradewind.couplers.coupling.component import Interval
-from tradewind.couplers.coupling.timing import Reduction, Timing
+from tradewind.couplers.coupling.time.timing import Reduction, Timing
 from tradewind.couplers.grids import Grid
 
 Case = Callable[[], tuple[Tensor, Tensor]]

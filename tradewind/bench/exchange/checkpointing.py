@@ -18,12 +18,12 @@ import torch
 
 from tradewind.bench.checkout import python
 from tradewind.bench.exchange.toys import START, UNITS, Gauge, coupled, end, joined, participant
-from tradewind.coupled.checkpoints import Checkpoints, Keep
-from tradewind.coupled.replay import gradients
+from tradewind.coupled.derivatives.checkpoints import Checkpoints, Keep
+from tradewind.coupled.derivatives.replay import gradients
 from tradewind.coupled.run import CoupledRun
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.fields import Fields, Kind, Layouts, Spec, State, Variable
-from tradewind.couplers.coupling.timing import Reduction, Timing
+from tradewind.couplers.coupling.time.timing import Reduction, Timing
 from tradewind.couplers.grids import Grid
 
 HOUR = timedelta(hours=1)

@@ -24,7 +24,7 @@ from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
 from tradewind.couplers.coupling.component import Component, Interval
 from tradewind.couplers.coupling.fields import State
-from tradewind.couplers.coupling.timing import Reduction, Timing
+from tradewind.couplers.coupling.time.timing import Reduction, Timing
 from tradewind.couplers.grids import Grid
 from tradewind.plugins.caller import Part, StepCaller
 

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Component, Interval, Step, StepCall
 from tradewind.couplers.coupling.exchange import End, Exchange
 from tradewind.couplers.coupling.fields import Fields, Kind, Layouts, Spec, State, Variable
-from tradewind.couplers.coupling.timing import Timing
+from tradewind.couplers.coupling.time.clock import Clock
+from tradewind.couplers.coupling.time.timing import Timing
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.operators import Distributed, IdentityOperator, LinearOperator
 from tradewind.couplers.ranks.layout import Layout

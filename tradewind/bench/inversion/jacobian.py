@@ -14,7 +14,7 @@ import torch
 from tradewind.assembly import assemble
 from tradewind.bench.checkout import examples
 from tradewind.bench.timing import medians
-from tradewind.coupled.derivative import BLOCK
+from tradewind.coupled.derivatives.operators import BLOCK
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -16,8 +16,8 @@ from mpi4py import MPI
 
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Step
+from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.errors import TradewindError

@@ -17,10 +17,10 @@ from mpi4py import MPI
 
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Step
 from tradewind.couplers.coupling.exchange import End, Exchange
 from tradewind.couplers.coupling.fields import Spec, State, Variable
+from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.regrid.regridder import Regridder

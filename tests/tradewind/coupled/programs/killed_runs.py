@@ -23,11 +23,11 @@ import torch
 
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Step
 from tradewind.couplers.coupling.exchange import End, Exchange
 from tradewind.couplers.coupling.fields import Kind, Spec, State, Variable
-from tradewind.couplers.coupling.timing import Interpolation, Reduction, Timing
+from tradewind.couplers.coupling.time.clock import Clock
+from tradewind.couplers.coupling.time.timing import Interpolation, Reduction, Timing
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.operators import Distributed, IdentityOperator
 from tradewind.couplers.ranks.layout import Layout

@@ -15,16 +15,16 @@ import numpy as np
 import torch
 from mpi4py import MPI
 
-from tradewind.coupled.checkpoints import Checkpoints, Keep
-from tradewind.coupled.replay import gradients, tangents
+from tradewind.coupled.derivatives.checkpoints import Checkpoints, Keep
+from tradewind.coupled.derivatives.replay import gradients, tangents
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
-from tradewind.couplers.coupling.clock import Clock
 from tradewind.couplers.coupling.component import Step
 from tradewind.couplers.coupling.exchange import End, Exchange
 from tradewind.couplers.coupling.fields import Spec, State, Variable
 from tradewind.couplers.coupling.how import Merge
-from tradewind.couplers.coupling.timing import Interpolation, Reduction, Timing
+from tradewind.couplers.coupling.time.clock import Clock
+from tradewind.couplers.coupling.time.timing import Interpolation, Reduction, Timing
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.regrid.regridder import Regridder

@@ -1,0 +1,1 @@
+"""What may stand in a run config: its sections, keys and types of values."""

@@ -1,0 +1,194 @@
+"""What a run config may say: every key, its type and its default."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+)
+
+from tradewind.config.sections.exchanging import ExchangeSection
+from tradewind.config.sections.rhythm import RestartSection, Rhythm
+from tradewind.config.sections.section import Count, Section
+from tradewind.config.sections.values import At, Date, Duration, Endpoint, Settings
+from tradewind.config.source import ConfigSource
+from tradewind.couplers.coupling.time.calendars import Calendar
+from tradewind.plugins.options import RelativePath
+
+SOURCE = "source"
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][\w-]*$")]
+
+
+class RunAs(StrEnum):
+    """Who answers the steps of a component."""
+
+    REFERENCE = "reference"
+    SURROGATE = "surrogate"
+    GUARDED = "guarded"
+    SHADOW = "shadow"
+
+
+class Per(StrEnum):
+    """What one element of the control scales."""
+
+    CELL = "cell"
+    CLUSTER = "cluster"
+    REGION = "region"
+    TOTAL = "total"
+
+
+class RunSection(Section):
+    """The period, its coupling step, and what makes it reproducible."""
+
+    calendar: Calendar = Field(
+        default=Calendar.STANDARD, description="How long months are: as in the world, never leap, or 30 days."
+    )
+    start: Date
+    stop: Date
+    step: Duration
+    sequence: tuple[Name, ...] | None = Field(
+        default=None, description="Order of the components; default: as their exchanges imply."
+    )
+    window: Duration | None = Field(
+        default=None, description="Length of the independent windows of an inversion; default: the whole run."
+    )
+    seed: int = Field(default=0, ge=0, strict=True, description="Seed of everything random in the run.")
+    threads: Count | None = Field(default=None, description="Threads per rank; default: its share.")
+    cache: RelativePath | None = Field(
+        default=None,
+        description="Folder that keeps the weights of the exchanges; default: they are made anew.",
+    )
+    restart: RestartSection | None = Field(
+        default=None, description="Files from which a forward run can go on; default: none are written."
+    )
+
+    @field_validator("stop")
+    @classmethod
+    def _after_start(cls, stop: Date, info: ValidationInfo) -> Date:
+        start = info.data.get("start")
+        if start is not None and stop <= start:
+            raise ValueError(f"stop ({stop}) must be after start ({start})")
+        return stop
+
+    @field_validator("step")
+    @classmethod
+    def _divides(cls, step: Duration, info: ValidationInfo) -> Duration:
+        start, stop = info.data.get("start"), info.data.get("stop")
+        if start is not None and stop is not None and (stop - start) % step:
+            raise ValueError(f"the step ({step}) must divide the period ({stop - start})")
+        return step
+
+    @property
+    def steps(self) -> int:
+        """Number of coupling steps."""
+        return (self.stop - self.start) // self.step
+
+
+class PolicySection(Section):
+    """A wrapper of a component's calls."""
+
+    policy: str
+    options: Settings = Field(default_factory=dict)
+
+
+def _policy(value: object) -> object:
+    return {"policy": value} if isinstance(value, str) else value
+
+
+class ComponentSection(Section):
+    """A component: its reference model, what may stand in for it, and who answers."""
+
+    plugin: str
+    surrogate: str | None = None
+    run_as: RunAs = RunAs.REFERENCE
+    step: Duration | None = Field(default=None, description="Its own step; default: that of the run.")
+    options: Settings = Field(default_factory=dict)
+    surrogate_options: Settings = Field(default_factory=dict)
+    policies: tuple[Annotated[PolicySection, BeforeValidator(_policy)], ...] = ()
+
+    @field_validator("run_as")
+    @classmethod
+    def _has_surrogate(cls, run_as: RunAs, info: ValidationInfo) -> RunAs:
+        if run_as is not RunAs.REFERENCE and "surrogate" in info.data and info.data["surrogate"] is None:
+            raise ValueError(f"{run_as} needs a surrogate, name one under `surrogate:`")
+        return run_as
+
+
+class ObservationsSection(Section):
+    """What is observed, and of which variable."""
+
+    operator: str
+    of: At | None = None
+    options: Settings = Field(default_factory=dict)
+
+
+class ControlSection(Section):
+    """What the inversion may change, and how well it is known beforehand."""
+
+    field: At
+    per: Per = Per.CELL
+    prior_error: float = Field(
+        gt=0, allow_inf_nan=False, strict=True, description="Standard deviation, as a fraction of the prior."
+    )
+    correlation_km: PositiveFloat | None = Field(
+        default=None, description="Length of the exponential correlation of elements; default: independent."
+    )
+    tile: PositiveFloat = Field(default=2.0, le=180, description="Side of the clusters' tiles, degrees.")
+    regions: RelativePath | None = Field(
+        default=None, description="netCDF file with an integer variable `region` on the field's grid."
+    )
+
+
+class SolveSection(Section):
+    """The method that turns observations into a posterior."""
+
+    method: str
+    options: Settings = Field(default_factory=dict)
+
+
+class OutputSection(Section):
+    """Files to write."""
+
+    file: RelativePath | None = None
+    report: RelativePath | None = None
+    fields: tuple[At, ...] = Field(
+        default=(), description="Variables of components that a forward run writes into the file."
+    )
+    every: Rhythm | None = Field(
+        default=None, description="How often fields are written; default: at every coupling interval."
+    )
+
+
+class RunConfig(Section):
+    """A run config, complete and consistent in itself; `source` says where each setting stands."""
+
+    plugins: tuple[str, ...] = ()
+    run: RunSection
+    components: dict[Name, ComponentSection] = Field(min_length=1)
+    exchanges: tuple[ExchangeSection, ...] = ()
+    observations: ObservationsSection | None = None
+    control: ControlSection | None = None
+    solve: SolveSection | None = None
+    output: OutputSection = OutputSection()
+    _source: ConfigSource = PrivateAttr(default_factory=ConfigSource)
+
+    def model_post_init(self, context: Any) -> None:
+        """Take the source from the validation context."""
+        if context is not None:
+            self._source = context.get(SOURCE, self._source)
+
+    @property
+    def source(self) -> ConfigSource:
+        """File and lines of the settings."""
+        return self._source
+
+    def imports_of(self, component: str) -> dict[str, Endpoint]:
+        """Return, for each connected import of `component`, where it comes from."""
+        return {e.target.variable: e.source for e in self.exchanges if e.target.component == component}

@@ -1,0 +1,1 @@
+"""Derivatives of a coupled run: tapes and their checkpoints, sweeps forward and in reverse."""
