@@ -87,7 +87,8 @@ class Reference:
         if not isinstance(answer, tuple) or len(answer) != 2:
             got = type(answer).__name__
             raise PluginError(f"step returned {got}", where=self._where, hint="return (exports, state)")
-        return Step(*answer, answered_by=self.name)
+        exports, state = answer
+        return Step(exports, state, None, self.name)
 
     @hookimpl(trylast=True)
     def tradewind_linearize(

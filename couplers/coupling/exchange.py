@@ -29,7 +29,7 @@ class End:
     variable: Variable
     layout: Layout
 
-    @property
+    @cached_property
     def port(self) -> str:
         """The end as ``component.variable``."""
         return f"{self.component}.{self.variable.name}"
@@ -48,15 +48,12 @@ class End:
             whole = torch.from_numpy(grid.area) if has_area else NAN * whole
         return self.layout.scatter(torch.where(torch.from_numpy(grid.mask), whole, 0.0))
 
-    def integral(self, field: Tensor) -> float:
-        """Return the integral of `field`, shape ``(..., cell)``, members and levels added.
+    @cached_property
+    def integral(self) -> Integral:
+        """From a field of shape ``(..., cell)`` to its integral, members and levels added.
 
         Over all ranks, collective; in units times steradian, or in units for amounts.
         """
-        return self._integral(field)
-
-    @cached_property
-    def _integral(self) -> Integral:
         return Integral(Distributed(self.layout), self.measure)
 
 

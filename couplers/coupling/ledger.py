@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tradewind.couplers.coupling.component import Interval
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
+class LedgerEntry(NamedTuple):
     """What one exchange moved in one of its periods, all in the import's units.
 
     Intensive fields (kg m-2 s-1) are integrated over the areas that the models use, so there the units are

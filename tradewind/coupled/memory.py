@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -53,7 +52,7 @@ def with_memory(run: CoupledRun, moment: Moment, tensors: Mapping[str, Tensor]) 
             if name.startswith(prefix)
         }
         states[p.name] = component.load_state(states[p.name].fields, saved)
-    return replace(moment, states=states)
+    return moment._replace(states=states)
 
 
 def _bringing(run: CoupledRun) -> Iterator[tuple[Participant, OwnMemory]]:

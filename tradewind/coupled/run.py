@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -188,7 +187,7 @@ class CoupledRun:
                     self._step_once()
         finally:
             done = self.moment.number == last
-            self.moment = replace(self.moment, time=until if done else self._reached())
+            self.moment = self.moment._replace(time=until if done else self._reached())
 
     def _reached(self) -> Time:
         """Return the last time at which a step ends, of those that all steps up to then have been made."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from torch import Tensor
 
@@ -96,8 +96,7 @@ class Participant:
         return cotangent if halo is None else halo.adjoint(cotangent)
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """Everything that a run remembers between two steps: a value, to be kept and returned to.
 
     Attributes
@@ -148,11 +147,11 @@ class Put:
     def applied(self, moment: Moment, members: int) -> Moment:
         """Return the moment with the value put into it, for a run of so many members."""
         if self.role != "state":
-            return replace(moment, held={**moment.held, self.port: self.value})
+            return moment._replace(held={**moment.held, self.port: self.value})
         component, _, variable = self.port.partition(".")
         state, value = moment.states[component], self.value.expand(members, *self.value.shape[1:])
         changed = replace(state, fields={**state.fields, variable: value})
-        return replace(moment, states={**moment.states, component: changed})
+        return moment._replace(states={**moment.states, component: changed})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -240,7 +239,7 @@ class Checkpoints(Tape):
     def _keep_step(self, before: Moment, made: Made) -> None:
         if self._steps % self.stride == 0:
             # exports are only there to be read
-            self._moments[len(self._events)] = replace(before, exports={})
+            self._moments[len(self._events)] = before._replace(exports={})
             self._thin()
         self._events.append(Answered(made.answered_by, made.branch))
 

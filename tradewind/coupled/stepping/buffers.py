@@ -51,9 +51,13 @@ class Buffer(NamedTuple):
     def closed(self, before: int) -> Buffer:
         """Return the buffer at the end of a period, without those before `before`, which nobody asks for."""
         if max(self.windows) < before:
-            return Buffer({}, {})
+            return EMPTY
         windows = {k: v for k, v in self.windows.items() if k >= before}
         return Buffer(windows, {k: v for k, v in self.left.items() if k >= before})
+
+
+EMPTY = Buffer({}, {})
+"""Of a channel that waits for nothing."""
 
 
 def accumulated(windows: Mapping[int, Tensor], take: Take, base: int, value: Tensor) -> dict[int, Tensor]:

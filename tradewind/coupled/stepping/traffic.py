@@ -141,8 +141,9 @@ class Traffic:
             field = self._times_fraction(buffers, give, cycle, carried, given)
             arrived = give.channel.exchange.target.integral(field)
             withheld = carried.arrived + carried.withheld - arrived
-        moved = Tally(self._left(buffer, give, cycle), arrived, carried.unmapped, withheld)
-        tally = moved if give.share == 1.0 else buffer.tally.plus(moved, give.share)
+        tally = Tally(self._left(buffer, give, cycle), arrived, carried.unmapped, withheld)
+        if give.share < 1.0:
+            tally = buffer.tally.plus(tally, give.share)
         buffers[give.channel.number] = Buffer(buffer.windows, buffer.left, tally)
         return field
 
@@ -161,6 +162,8 @@ class Traffic:
         if value is None:
             raise SpecError("has taken nothing yet", where=channel.exchange.name)
         # several steps of the target within one period are given the same
+        if give.share == 1.0:
+            return _carry(channel, value)
         period, last = self._last.get(channel.number, (None, None))
         if last is not None and period == base + give.window and last.value is value:
             return last
