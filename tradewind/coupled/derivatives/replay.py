@@ -23,6 +23,7 @@ from tradewind.coupled.derivatives.steps import step_gradient, step_tangent
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.stepping.buffers import accumulated, mixed
 from tradewind.coupled.stepping.plan import Give, Planned, Take
+from tradewind.coupled.stepping.traffic import over_extras
 from tradewind.coupled.tape import Event, Port, Put, Taken, TapeEvent
 from tradewind.couplers.coupling.component import Key
 from tradewind.couplers.coupling.time.calendars import Time
@@ -211,9 +212,9 @@ class _Forward(_Sweep):
             return [] if own is None else [own]
         fraction, carried = taken.weighted[give.channel.number]
         of_fraction = self._carried(give.moving, cycle)
-        parts = [] if own is None else [_over_extras(fraction, carried) * own]
+        parts = [] if own is None else [over_extras(fraction, carried) * own]
         if of_fraction is not None:
-            parts.append(_over_extras(of_fraction, carried[None]) * carried)
+            parts.append(over_extras(of_fraction, carried[None]) * carried)
         return parts
 
     def _carried(self, give: Give, cycle: int) -> Tensor | None:
@@ -335,7 +336,7 @@ class _Reverse(_Sweep):
         if give.moving is not None:
             fraction, carried = taken.weighted[give.channel.number]
             self._return(give.moving, cycle, _without_extras(cotangent * carried, fraction))
-            cotangent = _over_extras(fraction, carried) * cotangent
+            cotangent = over_extras(fraction, carried) * cotangent
         self._return(give, cycle, cotangent)
 
     def _return(self, give: Give, cycle: int, cotangent: Tensor) -> None:
@@ -361,13 +362,6 @@ def _chosen(
     zero = torch.zeros_like(like)  # type: ignore[arg-type]
     new = torch.where(chosen, zero if tangent is None else tangent, zero if known is None else known)
     return {**windows, number: new}
-
-
-def _over_extras(fraction: Tensor, of: Tensor) -> Tensor:
-    """Return a fraction of shape ``(..., cell)`` with the axes that levels have, each of length one."""
-    for _ in range(of.ndim - fraction.ndim):
-        fraction = fraction.unsqueeze(-2)
-    return fraction
 
 
 def _without_extras(cotangent: Tensor, fraction: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 
-from tradewind.coupled.tape import Participant, Port
+from tradewind.coupled.tape import Participant
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.exchange import Exchange
 from tradewind.couplers.coupling.time.calendars import Time
@@ -315,8 +315,3 @@ def _terms(timing: Timing, window: int, late: float) -> Iterator[tuple[int, floa
         yield window - 1, 1.0
     else:
         yield window, 1.0
-
-
-def ports(exchanges: Sequence[Exchange]) -> list[Port]:
-    """Return the targets of exchanges, each once, in order."""
-    return list(dict.fromkeys(e.target.port for e in exchanges))

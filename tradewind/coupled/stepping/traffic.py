@@ -153,7 +153,7 @@ class Traffic:
         moving = cast("Give", give.moving)
         fraction = self._carried(buffers[moving.channel.number], moving, cycle).field
         given.weighted[give.channel.number] = (fraction, carried.field)
-        return _over_extras(fraction, carried.field) * carried.field
+        return over_extras(fraction, carried.field) * carried.field
 
     def _carried(self, buffer: Buffer, give: Give, cycle: int) -> _Carried:
         channel = give.channel
@@ -247,7 +247,7 @@ def _carry(channel: Channel, value: Tensor) -> _Carried:
     return _Carried(value, weighted, arrived, unmapped, withheld)
 
 
-def _over_extras(fraction: Tensor, of: Tensor) -> Tensor:
+def over_extras(fraction: Tensor, of: Tensor) -> Tensor:
     """Return a fraction of shape ``(..., cell)`` with the axes that levels have, each of length one."""
     for _ in range(of.ndim - fraction.ndim):
         fraction = fraction.unsqueeze(-2)
