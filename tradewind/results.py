@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from tradewind.budget import Budget
-from tradewind.couplers.assimilation import ObservationsByWindow, Posterior
+from tradewind.couplers.assimilation import Departures, ObservationsByWindow, Posterior
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.fields import Variable
 
@@ -96,6 +96,69 @@ class InversionResult:
     observations: ObservationsByWindow
     windows: Sequence[Interval]
     calls: Sequence[CallRecord]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """A field, or the elements of a control, of an ensemble around its analyses.
+
+    Attributes
+    ----------
+    port
+        The ``component.variable``.
+    names
+        Of the elements, where these are elements of a control and not cells; else empty.
+    times
+        Of the analyses, in order.
+    forecast, analysis
+        Means of the members before and after, shape ``(time, *extra, cell)``.
+    forecast_spread, analysis_spread
+        Standard deviations of the members (N - 1), as analysed and inflated, of the same shape.
+    """
+
+    port: str
+    variable: Variable
+    grid: Grid | None
+    names: Sequence[str]
+    times: Sequence[Time]
+    forecast: Tensor
+    analysis: Tensor
+    forecast_spread: Tensor
+    analysis_spread: Tensor
+
+
+@dataclass(frozen=True)
+class AssimilationResult:
+    """Everything that the loop of a filter gives to its file, its report, its table and ``--json``.
+
+    Attributes
+    ----------
+    name
+        Name of the run (the config file's stem).
+    method
+        Name of the filter.
+    windows
+        One analysis at the end of each.
+    departures
+        By window, in order: the observations and what was made of them.
+    fields
+        What was analysed.
+    members
+        The last analysis, by port, shape ``(member, *extra, cell)``; elements of a control as they are in x.
+    seconds
+        Wall-clock seconds by part of the loop (forecast, analysis, ...), summed over ranks.
+    """
+
+    name: str
+    method: str
+    windows: Sequence[Interval]
+    departures: Sequence[Departures]
+    fields: Sequence[Analysed]
+    members: Mapping[str, Tensor]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    calls: Sequence[CallRecord] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
 

@@ -30,6 +30,9 @@ class Covariance(Protocol):
     def diagonal(self) -> Tensor:
         """Return the variances, shape ``(n,)``."""
 
+    def take(self, index: Tensor) -> Covariance:
+        """Return the covariance of the elements at `index`, ascending positions."""
+
 
 @dataclass(frozen=True)
 class DiagonalCovariance:
@@ -79,6 +82,10 @@ class DiagonalCovariance:
         """Return the variances."""
         return self.variance
 
+    def take(self, index: Tensor) -> DiagonalCovariance:
+        """Return the covariance of some elements."""
+        return DiagonalCovariance(self.variance[index])
+
 
 class DenseCovariance:
     """A full matrix, factorised once by Cholesky.
@@ -126,3 +133,7 @@ class DenseCovariance:
     def diagonal(self) -> Tensor:
         """Return the variances."""
         return self.matrix.diagonal()
+
+    def take(self, index: Tensor) -> DenseCovariance:
+        """Return the covariance of some elements."""
+        return DenseCovariance(self.matrix[index][:, index])

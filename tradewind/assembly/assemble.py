@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tradewind.assembly.components import build_callers, build_members
+from tradewind.assembly.estimation import build_control, build_observations, build_solver
 from tradewind.assembly.exchanges import build_exchanges
 from tradewind.assembly.faults import Faults
-from tradewind.assembly.inversion import build_control, build_observations, build_solver
 from tradewind.assembly.outputs import check_outputs
 from tradewind.assembly.parts import Assembly
 from tradewind.assembly.sequence import check_sequence

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tradewind.assembly.inversion import _without_adjoint
+from tradewind.assembly.estimation.method import _without_adjoint
 from tradewind.couplers.coupling.fields import Spec
 
 

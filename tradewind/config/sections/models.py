@@ -8,15 +8,17 @@ from typing import Annotated, Any
 from pydantic import (
     BeforeValidator,
     Field,
-    PositiveFloat,
     PrivateAttr,
     ValidationInfo,
     field_validator,
 )
 
+from tradewind.config.sections.control import ControlSection
 from tradewind.config.sections.exchanging import ExchangeSection
+from tradewind.config.sections.observing import ObservationsSection
 from tradewind.config.sections.rhythm import RestartSection, Rhythm
 from tradewind.config.sections.section import Count, Section
+from tradewind.config.sections.solving import SolveSection
 from tradewind.config.sections.values import At, Date, Duration, Endpoint, Settings
 from tradewind.config.source import ConfigSource
 from tradewind.couplers.coupling.time.calendars import Calendar
@@ -33,15 +35,6 @@ class RunAs(StrEnum):
     SURROGATE = "surrogate"
     GUARDED = "guarded"
     SHADOW = "shadow"
-
-
-class Per(StrEnum):
-    """What one element of the control scales."""
-
-    CELL = "cell"
-    CLUSTER = "cluster"
-    REGION = "region"
-    TOTAL = "total"
 
 
 class RunSection(Section):
@@ -119,38 +112,6 @@ class ComponentSection(Section):
         if run_as is not RunAs.REFERENCE and "surrogate" in info.data and info.data["surrogate"] is None:
             raise ValueError(f"{run_as} needs a surrogate, name one under `surrogate:`")
         return run_as
-
-
-class ObservationsSection(Section):
-    """What is observed, and of which variable."""
-
-    operator: str
-    of: At | None = None
-    options: Settings = Field(default_factory=dict)
-
-
-class ControlSection(Section):
-    """What the inversion may change, and how well it is known beforehand."""
-
-    field: At
-    per: Per = Per.CELL
-    prior_error: float = Field(
-        gt=0, allow_inf_nan=False, strict=True, description="Standard deviation, as a fraction of the prior."
-    )
-    correlation_km: PositiveFloat | None = Field(
-        default=None, description="Length of the exponential correlation of elements; default: independent."
-    )
-    tile: PositiveFloat = Field(default=2.0, le=180, description="Side of the clusters' tiles, degrees.")
-    regions: RelativePath | None = Field(
-        default=None, description="netCDF file with an integer variable `region` on the field's grid."
-    )
-
-
-class SolveSection(Section):
-    """The method that turns observations into a posterior."""
-
-    method: str
-    options: Settings = Field(default_factory=dict)
 
 
 class OutputSection(Section):

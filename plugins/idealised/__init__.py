@@ -1,0 +1,1 @@
+"""Idealised models, small enough to prove a method on."""

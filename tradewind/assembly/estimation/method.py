@@ -1,0 +1,40 @@
+"""The method of an assimilation: a solver, or a filter in its loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tradewind.assembly.faults import Faults
+from tradewind.assembly.parts import Assembly
+from tradewind.coupled.derivatives.paths import between
+from tradewind.couplers.assimilation import Solver
+from tradewind.plugins.registry import Role
+
+if TYPE_CHECKING:
+    pass
+
+
+def build_solver(assembly: Assembly, faults: Faults) -> None:
+    """Build the method, and refuse one that needs gradients where a component has none."""
+    section = assembly.config.solve
+    if section is None or isinstance(section.options, dict):
+        return
+    with faults.at("solve", "method"):
+        solver: Solver = assembly.manager.descriptor(Role.SOLVER, section.method).build(section.options)
+        assembly.solver = solver
+        if solver.needs_gradient:
+            for name in _without_adjoint(assembly):
+                what = f"has no adjoint, and the method {section.method!r} needs one"
+                faults.add(("components", name), what)
+
+
+def _without_adjoint(assembly: Assembly) -> Iterator[str]:
+    """Yield components without an adjoint on the way from the control to the observations."""
+    if assembly.control is None or assembly.observe is None:
+        return  # what is missing is reported where it stands
+    ends = (port.partition(".")[0] for port in (assembly.control.target, assembly.observe.observes))
+    on_the_way = between(assembly.exchanges, *ends)
+    for name, member in assembly.members.items():
+        if name in on_the_way and not member.spec.differentiable and member.surrogate is None:
+            yield name

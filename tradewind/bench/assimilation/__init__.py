@@ -1,0 +1,1 @@
+"""Figures of the assimilation: against PDAF, OOPS and DAPPER, equivalences, a swap, scaling."""
