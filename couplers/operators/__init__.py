@@ -10,7 +10,7 @@ from tradewind.couplers.operators.linear import (
     SumOperator,
     dot_test,
 )
-from tradewind.couplers.operators.spaces import BLOCK, Distributed, Replicated, Space
+from tradewind.couplers.operators.spaces import BLOCK, Distributed, Joined, Replicated, Space, joined
 
 __all__ = [
     "BLOCK",
@@ -20,6 +20,7 @@ __all__ = [
     "DiagonalOperator",
     "Distributed",
     "IdentityOperator",
+    "Joined",
     "LinearOperator",
     "MatrixOperator",
     "Replicated",
@@ -27,4 +28,5 @@ __all__ = [
     "StackOperator",
     "SumOperator",
     "dot_test",
+    "joined",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import cache
 from math import prod
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 BLOCK = 256
 """Cells in a block of a reduction; a power of two, so that block sums can be summed by neighbours."""
+STRIDE = 1_000_003
+"""Between the seeds of joined spaces, so that seeds that follow one another draw nothing twice."""
 
 
 class Space(ABC):
@@ -132,6 +135,59 @@ class Distributed(Space):
     def __repr__(self) -> str:
         extra = f", extra={self.extra}" if self.extra else ""
         return f"Distributed({self.layout!r}{extra})"
+
+
+class Joined(Space):
+    """Vectors of several spaces, one after the other: what several fields together are.
+
+    Parameters
+    ----------
+    spaces
+        In their order, possibly of different layouts; at least one.
+    """
+
+    def __init__(self, spaces: Sequence[Space]) -> None:
+        self.spaces = tuple(spaces)
+        self.sizes = [space.size for space in self.spaces]
+        self._size = sum(self.sizes)
+
+    @property
+    def size(self) -> int:
+        """Sum of the sizes on this rank."""
+        return self._size
+
+    @property
+    def comm(self) -> Communicator:
+        """The largest communicator of any of them."""
+        return max((space.comm for space in self.spaces), key=lambda comm: comm.size)
+
+    def split(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the part of each space, shapes ``(*batch, its size)``, of a vector ``(*batch, size)``."""
+        return torch.split(x, self.sizes, dim=-1)
+
+    def dot(self, a: torch.Tensor, b: torch.Tensor) -> float:
+        """Return the sum of the inner products, added in order."""
+        parts = zip(self.spaces, self.split(a), self.split(b), strict=True)
+        return float(sum(space.dot(x.contiguous(), y.contiguous()) for space, x, y in parts))
+
+    def random(self, seed: int, batch: tuple[int, ...] = ()) -> torch.Tensor:
+        """Return each space's random vector, one after the other; each has a seed of its own."""
+        draws = [space.random(seed + STRIDE * k, batch) for k, space in enumerate(self.spaces)]
+        return torch.cat(draws, dim=-1)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Joined) and other.spaces == self.spaces
+
+    def __hash__(self) -> int:
+        return hash(("joined", self.spaces))
+
+    def __repr__(self) -> str:
+        return f"Joined({', '.join(map(repr, self.spaces))})"
+
+
+def joined(spaces: Sequence[Space]) -> Space:
+    """Return the one space itself, or several joined."""
+    return spaces[0] if len(spaces) == 1 else Joined(spaces)
 
 
 def _products(a: torch.Tensor, b: torch.Tensor, n: int) -> torch.Tensor:
