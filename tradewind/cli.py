@@ -71,11 +71,11 @@ def run(
         begin = Begin.RESUME if resume else Begin.ANEW
         result = execute(config, overrides or [], session.comm, session.progress, begin)
         if as_json:
-            from tradewind.output.summary import summary
+            from tradewind.output.terminal.summary import summary
 
             session.write(_json(summary(result)))
         else:
-            from tradewind.output.table import print_table
+            from tradewind.output.terminal.table import print_table
 
             print_table(result, session.out, session.rank)
 

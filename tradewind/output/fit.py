@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
     from tradewind.couplers.assimilation import Observations, ObservationsByWindow
     from tradewind.couplers.coupling.component import Interval
-    from tradewind.results import InversionResult
+    from tradewind.results import InversionResult, SimulationResult
 
     Array: TypeAlias = NDArray[np.float64]
 
 STAGES = ("prior", "posterior")
+"""Of an inversion."""
+STAGE = "simulated"
+"""Of a forward run."""
 
 
 def array(tensor: Tensor) -> NDArray[Any]:
@@ -100,6 +103,17 @@ def compare(result: InversionResult) -> Comparison:
         When a window has another number of simulated observations than of observations.
     """
     return laid_out(result.windows, result.observations, result.posterior.simulated, STAGES)
+
+
+def compared(result: SimulationResult) -> Comparison:
+    """Lay out the observations of `result` beside what was simulated."""
+    simulated = {window: {STAGE: values} for window, values in result.simulated.items()}
+    return laid_out(result.windows, result.observations, simulated, (STAGE,))
+
+
+def observed_units(result: InversionResult | SimulationResult) -> str:
+    """Return the units of the observations, empty where the run does not say."""
+    return str(result.provenance.get("observed_units", ""))
 
 
 def laid_out(

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tradewind.couplers.ranks.parallel import agree
-from tradewind.output.dataset import write_posterior
 from tradewind.output.files import check_writable
-from tradewind.output.report import write_report
-from tradewind.output.simulation import write_simulation
+from tradewind.output.netcdf.inversion import write_posterior
+from tradewind.output.netcdf.simulation import write_simulation
+from tradewind.output.report.inversion import write_report
 from tradewind.results import SimulationResult
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from tradewind.couplers.assimilation import Observations
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.grids import Grid
 from tradewind.errors import SpecError
-from tradewind.output.dataset import performance_dataset, posterior_dataset, write_posterior
+from tradewind.output.netcdf.inversion import posterior_dataset, write_posterior
+from tradewind.output.netcdf.performance import performance_dataset
 
 
 @pytest.fixture

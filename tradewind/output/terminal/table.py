@@ -10,9 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tradewind.output import words
-from tradewind.output.dataset import observed_units
-from tradewind.output.fit import Comparison, compare
-from tradewind.output.simulation import simulation_table
+from tradewind.output.fit import Comparison, compare, observed_units
+from tradewind.output.terminal.simulation import simulation_table
 from tradewind.results import SimulationResult
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from tradewind.output.summary import summary
-from tradewind.output.table import print_table
+from tradewind.output.terminal.summary import summary
+from tradewind.output.terminal.table import print_table
 
 
 def printed(result, rank=0, **options):

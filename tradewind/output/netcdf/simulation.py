@@ -1,4 +1,4 @@
-"""A forward run as a CF dataset, a table and a summary.
+"""A forward run as a CF dataset.
 
 Every number of `simulation_dataset` is the same, bit for bit, for any number of ranks, and whether or not
 the run was broken off and went on.
@@ -8,46 +8,34 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import xarray as xr
-from rich.console import Group
-from rich.text import Text
 
-from tradewind.budget import Budget
-from tradewind.output import files, words
-from tradewind.output.coordinates import (
+from tradewind.output import files
+from tradewind.output.fit import STAGE, array, compared, observed_units
+from tradewind.output.netcdf.attributes import described
+from tradewind.output.netcdf.coordinates import (
     Variables,
     auxiliary_names,
     clock,
     dimensions,
     grid_coordinates,
     periods,
+    places,
     times,
     variable,
 )
-from tradewind.output.dataset import described, performance_dataset, places
-from tradewind.output.fit import Comparison, array, laid_out
-from tradewind.output.ledger import ledger_table, ledger_variables
+from tradewind.output.netcdf.ledger import ledger_variables
+from tradewind.output.netcdf.performance import performance_dataset
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from tradewind.couplers.grids import Grid
     from tradewind.results import FieldSeries, SimulationResult
 
-STAGE = "simulated"
 
-
-def compared(result: SimulationResult) -> Comparison:
-    """Lay out the observations of `result` beside what was simulated."""
-    simulated = {window: {STAGE: values} for window, values in result.simulated.items()}
-    return laid_out(result.windows, result.observations, simulated, (STAGE,))
-
-
-# ---------------------------------------------------------------------- file
 def write_simulation(result: SimulationResult, path: Path) -> None:
     """Write `simulation_dataset` and, as the group ``performance``, who answered, to `path`.
 
@@ -56,7 +44,9 @@ def write_simulation(result: SimulationResult, path: Path) -> None:
     DataError
         When the file cannot be written; nothing is then left behind.
     """
-    files.write_netcdf(simulation_dataset(result), path, {"performance": performance_dataset(result)})
+    files.write_netcdf(
+        simulation_dataset(result), path, {"performance": performance_dataset(result.name, result.calls)}
+    )
 
 
 def simulation_dataset(result: SimulationResult) -> xr.Dataset:
@@ -77,7 +67,7 @@ def _observed(result: SimulationResult) -> tuple[Variables, Variables]:
     if not result.observations:
         return {}, {}
     comparison = compared(result)
-    units, what = _observed_units(result), str(result.provenance.get("observed", "observation"))
+    units, what = observed_units(result), str(result.provenance.get("observed", "observation"))
     columns = {
         "y": (comparison.y, what),
         "y_sigma": (comparison.sigma, f"standard error of {what}"),
@@ -87,11 +77,7 @@ def _observed(result: SimulationResult) -> tuple[Variables, Variables]:
     out["y"].attrs["ancillary_variables"] = "y_sigma"
     window = comparison.window
     out["window_of_observation"] = variable("observation", window, "", "window", "index along window")
-    return out, places(comparison)
-
-
-def _observed_units(result: SimulationResult) -> str:
-    return str(result.provenance.get("observed_units", ""))
+    return out, places(comparison.coordinates)
 
 
 def _fields(result: SimulationResult) -> tuple[Variables, Variables]:
@@ -143,54 +129,3 @@ def _place(grid: Grid | None, suffixes: dict[str, str]) -> tuple[tuple[str, ...]
     if grid is None:
         return (), ()
     return dimensions(grid, suffixes[grid.fingerprint]), tuple(grid.shape)
-
-
-# ---------------------------------------------------------------------- terminal
-def simulation_table(result: SimulationResult) -> Group:
-    """Return the ledger, the fit where there are observations, and calls by plugin."""
-    parts: list[RenderableType] = [Text(f"{result.name}: forward run", style="bold")]
-    if result.budgets:
-        parts.append(ledger_table(result.budgets))
-    parts += [Text(line, style="dim") for line in _footing(result)]
-    return Group(*parts)
-
-
-def _footing(result: SimulationResult) -> Iterator[str]:
-    count = len(result.windows)
-    resumed = f", {result.resumed} of them from restart files" if result.resumed else ""
-    yield f"{count} {'window' if count == 1 else 'windows'}{resumed}"
-    if result.observations:
-        comparison = compared(result)
-        misfit, units = comparison.misfit(STAGE), words.units(_observed_units(result))
-        fit = f"bias {words.signed(misfit.bias)} {units}, RMSE {words.number(misfit.rmse)} {units}"
-        yield f"{len(comparison)} observations, simulated minus observed: {fit}"
-    for series in result.fields:
-        yield f"field {series.port} at {len(series.times)} times"
-
-
-# ---------------------------------------------------------------------- programs
-def simulation_figures(result: SimulationResult) -> dict[str, Any]:
-    """Return name, windows, fit and ledger in plain strings and numbers, as ``--json`` prints them."""
-    figures: dict[str, Any] = {
-        "name": result.name,
-        "windows": len(result.windows),
-        "resumed_windows": result.resumed,
-        "observations": sum(len(seen) for seen in result.observations.values()),
-    }
-    if result.observations:
-        misfit = compared(result).misfit(STAGE)
-        figures |= {"bias_simulated": misfit.bias, "rmse_simulated": misfit.rmse}
-    return figures
-
-
-def budget_figures(budget: Budget) -> dict[str, Any]:
-    """Return the totals of one exchange over the run, its residual, and the largest of a period."""
-    worst = budget.worst
-    parts = {part: budget.total(part) for part in ("left", "arrived", "unmapped", "withheld")}
-    return {
-        **parts,
-        "units": budget.weight.units,
-        "residual": budget.residual,
-        "residual_max": float("nan") if worst is None else abs(worst.residual),
-        "periods": len(budget.entries),
-    }

@@ -24,9 +24,9 @@ from tradewind.couplers.coupling.ledger import LedgerEntry
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.ranks.parallel import Serial
 from tradewind.errors import DataError
-from tradewind.output.simulation import simulation_dataset, write_simulation
-from tradewind.output.summary import summary
-from tradewind.output.table import print_table
+from tradewind.output.netcdf.simulation import simulation_dataset, write_simulation
+from tradewind.output.terminal.summary import summary
+from tradewind.output.terminal.table import print_table
 from tradewind.output.writing import write_outputs
 from tradewind.results import CallRecord, FieldSeries, SimulationResult
 

@@ -11,16 +11,16 @@ from matplotlib.collections import PathCollection
 from matplotlib.ticker import MaxNLocator
 
 from tradewind.output import words
-from tradewind.output.canvas import INK, RULE, picture
 from tradewind.output.fit import Comparison, array
-from tradewind.output.maps import WIDTH, Map, Scale, colour_bar, finite
+from tradewind.output.report.canvas import INK, RULE, picture
+from tradewind.output.report.maps import WIDTH, Map, Scale, colour_bar, finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from tradewind.output.fit import Array
-    from tradewind.output.maps import Places
+    from tradewind.output.report.maps import Places
     from tradewind.results import InversionResult, Totals
 
 BEFORE, AFTER = "#D98324", "#3C87C7"

@@ -20,7 +20,7 @@ def summary(result: InversionResult | SimulationResult) -> dict[str, Any]:
 
 def _forward(result: SimulationResult) -> dict[str, Any]:
     """Return the figures of a forward run; ``exchanges`` has totals and residuals by ``source -> target``."""
-    from tradewind.output.simulation import budget_figures, simulation_figures
+    from tradewind.output.terminal.simulation import budget_figures, simulation_figures
 
     exchanges = {
         budget.exchange: {key: _plain(value) for key, value in budget_figures(budget).items()}

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tradewind.output import figures
-from tradewind.output.canvas import INK, picture
 from tradewind.output.fit import compare
+from tradewind.output.report import figures
+from tradewind.output.report.canvas import INK, picture
 from tradewind.results import Totals
 
 

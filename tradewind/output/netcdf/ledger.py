@@ -1,4 +1,4 @@
-"""The ledger of a forward run, on the terminal and as CF variables."""
+"""The ledger of a forward run as CF variables."""
 
 from __future__ import annotations
 
@@ -7,17 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 
 from tradewind.budget import Budget, Counted
-from tradewind.output import words
-from tradewind.output.coordinates import Variables, periods, variable
+from tradewind.output.netcdf.coordinates import Variables, periods, variable
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from tradewind.couplers.coupling.component import Interval
 
 PARTS = {
@@ -31,45 +25,8 @@ SUMMED = {
     Counted.AMOUNT: "amount of the period",
     Counted.STATE: "mean over the period",
 }
-HEADINGS = (*PARTS, "residual", "worst period")
-WIDTH = 12
-"""Of a column: that of ``−1.4 × 10⁻¹⁶``."""
 
 
-# ---------------------------------------------------------------------- terminal
-def ledger_table(budgets: Sequence[Budget]) -> Group:
-    """Return totals over the run and residuals relative to what left, one line for each exchange.
-
-    Names, which may be long, stand above their numbers: so the table fits into 80 columns.
-    """
-    parts: list[RenderableType] = [_line(HEADINGS, "bold")]
-    for budget in budgets:
-        mean = " (mean over time)" if budget.counted is Counted.STATE else ""
-        units = words.units(budget.weight.units) or "1"
-        parts += [
-            Text.assemble(budget.exchange, (f" in {units}{mean}", "dim")),
-            _line(list(_numbers(budget))),
-        ]
-    return Group(*parts)
-
-
-def _line(cells: Sequence[str], style: str = "") -> Table:
-    line = Table.grid(padding=(0, 1, 0, 0))
-    for _ in cells:
-        line.add_column(justify="right", width=WIDTH, no_wrap=True)
-    line.add_row(*(Text(cell, style) for cell in cells))
-    return line
-
-
-def _numbers(budget: Budget) -> Iterator[str]:
-    for part in PARTS:
-        yield words.number(budget.total(part))
-    yield words.signed(budget.residual, 2)
-    worst = budget.worst
-    yield words.signed(float("nan") if worst is None else worst.residual, 2)
-
-
-# ---------------------------------------------------------------------- file
 def ledger_variables(budgets: Sequence[Budget]) -> tuple[Variables, Variables]:
     """Return data and coordinates of the ledger, by period and exchange; NaN where one has no such period.
 

@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 import matplotlib as mpl
 import pytest
 
-from tradewind.output import figures
-from tradewind.output.report import headline, render_report, write_report
+from tradewind.output.report import figures
+from tradewind.output.report.inversion import headline, render_report, write_report
 from tradewind.results import CallRecord, Totals
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}

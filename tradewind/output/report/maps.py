@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from tradewind.couplers.grids.grid import GridKind
 from tradewind.output import words
-from tradewind.output.canvas import RULE, picture
+from tradewind.output.report.canvas import RULE, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

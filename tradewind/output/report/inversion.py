@@ -8,10 +8,10 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tradewind.output import figures, words
-from tradewind.output.dataset import observed_units
+from tradewind.output import words
 from tradewind.output.files import write_text
-from tradewind.output.fit import STAGES, Comparison, array, compare
+from tradewind.output.fit import STAGES, Comparison, array, compare, observed_units
+from tradewind.output.report import figures
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -40,10 +40,10 @@ def render_report(result: InversionResult) -> str:
     (names, notes, config) is escaped.
     """
     comparison = compare(result)
-    folder = resources.files("tradewind.output")
-    return _environment().from_string(folder.joinpath("report.html").read_text("utf-8")).render(
+    folder = resources.files("tradewind.output.report")
+    return _environment().from_string(folder.joinpath("inversion.html").read_text("utf-8")).render(
         result=result,
-        style=folder.joinpath("report.css").read_text("utf-8"),
+        style=folder.joinpath("style.css").read_text("utf-8"),
         comparison=comparison,
         observed_units=observed_units(result),
         observed=result.provenance.get("observed", "observations"),

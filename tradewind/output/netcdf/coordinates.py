@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -30,6 +30,7 @@ COORDINATES = {
     "lon": {"standard_name": "longitude", "units": "degrees_east"},
 }
 AXES = {"lat": "Y", "lon": "X"}
+STANDARD_NAMES = {"time": "time", "latitude": "latitude", "longitude": "longitude"}
 
 
 def variable(
@@ -67,6 +68,19 @@ def periods(name: str, dim: str, intervals: Sequence[Interval], long_name: str) 
         name: xr.Variable(dim, edges[:, 1], attrs, encoding=dict(how)),
         f"{name}_bnds": xr.Variable((dim, "bnds"), edges, encoding=dict(how)),
     }
+
+
+def places(coordinates: Mapping[str, NDArray[Any]]) -> Variables:
+    """Return where and when the observations were made, along ``observation``."""
+    units = {"latitude": "degrees_north", "longitude": "degrees_east"}
+    out: Variables = {}
+    for name, values in coordinates.items():
+        attrs = {"long_name": f"{name} of the observation", "standard_name": STANDARD_NAMES.get(name, "")}
+        attrs |= {"units": units.get(name, "")}
+        encoding = clock(values) if values.dtype.kind in "MO" else {}
+        kept = {k: v for k, v in attrs.items() if v}
+        out[f"observation_{name}"] = xr.Variable("observation", values, kept, encoding=encoding)
+    return out
 
 
 # ---------------------------------------------------------------------- grids

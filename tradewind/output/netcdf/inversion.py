@@ -6,9 +6,6 @@ what varies (calls, seconds) has a group of its own, `performance`, and the time
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,24 +14,23 @@ import xarray as xr
 
 from tradewind.errors import SpecError
 from tradewind.output import files
-from tradewind.output.coordinates import (
+from tradewind.output.fit import STAGES, Comparison, array, compare, observed_units
+from tradewind.output.netcdf.attributes import described
+from tradewind.output.netcdf.coordinates import (
     Variables,
     auxiliary_names,
-    clock,
     grid_coordinates,
     periods,
+    places,
     variable,
 )
-from tradewind.output.fit import STAGES, Comparison, array, compare
+from tradewind.output.netcdf.performance import performance_dataset
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from tradewind.results import InversionResult, SimulationResult
-
-CONVENTIONS = "CF-1.10"
-STANDARD_NAMES = {"time": "time", "latitude": "latitude", "longitude": "longitude"}
+    from tradewind.results import InversionResult
 
 
 def write_posterior(result: InversionResult, path: Path) -> None:
@@ -45,7 +41,9 @@ def write_posterior(result: InversionResult, path: Path) -> None:
     DataError
         When the file cannot be written; nothing is then left behind.
     """
-    files.write_netcdf(posterior_dataset(result), path, {"performance": performance_dataset(result)})
+    files.write_netcdf(
+        posterior_dataset(result), path, {"performance": performance_dataset(result.name, result.calls)}
+    )
 
 
 def posterior_dataset(result: InversionResult) -> xr.Dataset:
@@ -72,23 +70,9 @@ def posterior_dataset(result: InversionResult) -> xr.Dataset:
         grid_coordinates(result.grid)
         | _elements(result)
         | periods("window", "window", result.windows, "end of the window")
-        | places(comparison)
+        | places(comparison.coordinates)
     )
     return xr.Dataset(data, coords=coords, attrs=attributes(result))
-
-
-def performance_dataset(result: InversionResult | SimulationResult) -> xr.Dataset:
-    """Return which plugin answered how many calls and how long that took."""
-    records = result.calls
-    texts = {n: [getattr(r, n) for r in records] for n in ("component", "plugin", "what", "note")}
-    data: Variables = {n: variable("record", np.array(v, dtype=object), "", n, "") for n, v in texts.items()}
-    counts = {"calls": "answered calls, over all ranks", "columns": "Jacobian columns or members answered"}
-    for name, meaning in counts.items():
-        values = np.array([getattr(r, name) for r in records], dtype=np.int64)
-        data[name] = variable("record", values, "1", meaning, "")
-    took = np.array([r.seconds for r in records], dtype=np.float64)
-    data["seconds"] = variable("record", took, "s", "wall-clock time, summed over ranks", "")
-    return xr.Dataset(data, attrs={"title": f"Model calls of {result.name}: varies from run to run"})
 
 
 def _fields(result: InversionResult) -> Variables:
@@ -154,19 +138,6 @@ def _elements(result: InversionResult) -> Variables:
     return {name: variable(name, numbers, "", long, "") for name, long in meaning.items()}
 
 
-def places(comparison: Comparison) -> Variables:
-    """Return where and when the observations were made, along ``observation``."""
-    units = {"latitude": "degrees_north", "longitude": "degrees_east"}
-    out: Variables = {}
-    for name, values in comparison.coordinates.items():
-        attrs = {"long_name": f"{name} of the observation", "standard_name": STANDARD_NAMES.get(name, "")}
-        attrs |= {"units": units.get(name, "")}
-        encoding = clock(values) if values.dtype.kind in "MO" else {}
-        kept = {k: v for k, v in attrs.items() if v}
-        out[f"observation_{name}"] = xr.Variable("observation", values, kept, encoding=encoding)
-    return out
-
-
 def _observations(result: InversionResult, comparison: Comparison) -> Variables:
     units, what = observed_units(result), str(result.provenance.get("observed", "observation"))
     columns = {
@@ -180,11 +151,6 @@ def _observations(result: InversionResult, comparison: Comparison) -> Variables:
     comment = "index along window"
     out["window_of_observation"] = variable("observation", comparison.window, "", "window", comment)
     return out
-
-
-def observed_units(result: InversionResult) -> str:
-    """Return the units of the observations, empty where the run does not say."""
-    return str(result.provenance.get("observed_units", ""))
 
 
 def _fit(result: InversionResult, comparison: Comparison) -> Variables:
@@ -219,32 +185,3 @@ def attributes(result: InversionResult) -> dict[str, str | int | float]:
     """Return the global attributes: CF's own, and the run's provenance under names of its own."""
     title = f"Inversion of {result.target}: {result.name}"
     return described(title, result.provenance, result.notes)
-
-
-def described(title: str, told: Mapping[str, Any], notes: Sequence[str] = ()) -> dict[str, str | int | float]:
-    """Return global attributes of a file with this title, provenance and notes."""
-    version = told.get("tradewind", "")
-    fixed: dict[str, str | int | float] = {
-        "Conventions": CONVENTIONS,
-        "title": title,
-        "source": f"tradewind {version}".strip(),
-        "history": f"{told.get('created', '')} {told.get('command', 'tradewind')}".strip(),
-    }
-    own = {_attribute_name(k): _attribute(v) for k, v in told.items() if v is not None}
-    comment = {"comment": "\n".join(notes)} if notes else {}
-    return own | comment | fixed
-
-
-def _attribute_name(name: str) -> str:
-    plain = re.sub(r"\W+", "_", name)
-    return plain if re.match(r"[A-Za-z]", plain) else f"provenance_{plain}"
-
-
-def _attribute(value: Any) -> str | int | float:
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, str | int | float):
-        return value
-    if isinstance(value, Mapping | list | tuple):
-        return json.dumps(value, default=str, sort_keys=True)
-    return str(value)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tradewind.couplers.grids import Grid
-from tradewind.output.maps import Map, Scale, degrees, edges, extent
+from tradewind.output.report.maps import Map, Scale, degrees, edges, extent
 
 
 class TestScale:

@@ -1,0 +1,1 @@
+"""Diagnostics of what an assimilation made of its observations; see docs/diagnostics.md."""
