@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
 from tradewind.output.netcdf.coordinates import Variables, variable
+
+if TYPE_CHECKING:
+    from tradewind.results import CallRecord
 
 if TYPE_CHECKING:
     pass
