@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     PlainSerializer,
@@ -18,40 +16,9 @@ from pydantic import (
 )
 
 from tradewind.couplers.coupling.time.calendars import HINT, Calendar, Time, format_time, parse_time
+from tradewind.plugins.options import Duration, duration
 
-SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
-AMOUNT = r"(\d+(?:\.\d+)?)\s*(s|min|h|d)"
-DURATION = rf"(?:{AMOUNT}\s*)+"
-
-
-def duration(text: object) -> object:
-    """Return a text such as ``6h``, ``30min`` or ``1d 12h`` as a timedelta.
-
-    Raises
-    ------
-    ValueError
-        When it is anything else (an ISO 8601 duration is left to pydantic).
-    """
-    if isinstance(text, timedelta) or (isinstance(text, str) and text.startswith("P")):
-        return text
-    if not isinstance(text, str) or re.fullmatch(DURATION, text.strip()) is None:
-        raise ValueError(f"{text!r} is not a duration, write for example 6h, 30min or 1d")
-    return timedelta(seconds=sum(float(n) * SECONDS[unit] for n, unit in re.findall(AMOUNT, text)))
-
-
-def _positive(length: timedelta) -> timedelta:
-    if length <= timedelta(0):
-        raise ValueError("a duration must be longer than nothing")
-    return length
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(duration),
-    AfterValidator(_positive),
-    WithJsonSchema({"type": "string", "examples": ["6h", "30min", "1d"]}),
-]
-"""A length of time, in a config ``6h``, ``30min``, ``1d 12h`` or ISO 8601."""
+__all__ = ["At", "Date", "Duration", "Endpoint", "Settings", "date", "duration"]
 
 
 def date(value: object, info: ValidationInfo) -> Time:
