@@ -49,6 +49,12 @@ def tradewind_register_component(register: Register) -> None:
         options="tradewind.plugins.prescribed.options:FunctionOptions",
         summary="a few lines of Python of the user's own",
     )
+    register(
+        "lorenz-96",
+        factory="tradewind.plugins.idealised.lorenz96:Lorenz96",
+        options="tradewind.plugins.idealised.options:Lorenz96Options",
+        summary="the chaotic model of Lorenz (1996) on a circle",
+    )
 
 
 @hookimpl
