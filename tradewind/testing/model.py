@@ -42,8 +42,8 @@ class LinearModel:
         self.windows = tuple(sorted(self.jacobians, key=lambda w: w.start))
 
     def __call__(self, x: Tensor, window: Interval) -> Tensor:
-        """Return ``K x + c``."""
-        return self.jacobians[window] @ x + self.offsets[window]
+        """Return ``K x + c`` of every x of a batch ``(*batch, n)``."""
+        return x @ self.jacobians[window].T + self.offsets[window]
 
     def linearize(self, x: Tensor, window: Interval) -> LinearOperator:
         """Return K, whatever x."""
