@@ -1,1 +1,41 @@
-"""Diagnostics of what an assimilation made of its observations; see docs/diagnostics.md."""
+"""Diagnostics of what an assimilation made of its observations: pure functions on departures.
+
+Observations that were rejected are counted, and enter no statistic.
+"""
+
+from tradewind.diagnostics.consistency import Desroziers, chi_square, cost_per_observation
+from tradewind.diagnostics.descent import Descent, descent
+from tradewind.diagnostics.diagnosis import Diagnosis, Part, diagnose
+from tradewind.diagnostics.ensembles import RankHistogram, SpreadSkill, rank_histogram, spread_skill
+from tradewind.diagnostics.information import Impact, dofs, dofs_of_kernel, impacts, influence
+from tradewind.diagnostics.innovations import Innovations, Moments
+from tradewind.diagnostics.inversion import departures_of
+from tradewind.diagnostics.rejection import rejected
+from tradewind.diagnostics.sample import Sample, by_stream, by_window
+
+__all__ = [
+    "Descent",
+    "Desroziers",
+    "Diagnosis",
+    "Impact",
+    "Innovations",
+    "Moments",
+    "Part",
+    "RankHistogram",
+    "Sample",
+    "SpreadSkill",
+    "by_stream",
+    "by_window",
+    "chi_square",
+    "cost_per_observation",
+    "departures_of",
+    "descent",
+    "diagnose",
+    "dofs",
+    "dofs_of_kernel",
+    "impacts",
+    "influence",
+    "rank_histogram",
+    "rejected",
+    "spread_skill",
+]
