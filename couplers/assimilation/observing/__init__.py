@@ -1,0 +1,5 @@
+"""Observations on their way into a window: streams joined, thinned, averaged, checked."""
+
+from tradewind.couplers.assimilation.observing.observed import Observed
+
+__all__ = ["Observed"]

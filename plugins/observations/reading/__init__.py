@@ -1,0 +1,1 @@
+"""Reading observations from files, and leaving out what cannot be used."""

@@ -1,0 +1,1 @@
+"""Sampling in space: the rows of H."""

@@ -1,0 +1,1 @@
+"""Which window and which of its steps an observation belongs to."""
