@@ -96,6 +96,36 @@ def tradewind_register_solver(register: Register) -> None:
         options="tradewind.plugins.solvers.options:AnalyticalOptions",
         summary="exact posterior of a linear model with normal errors",
     )
+    register(
+        "optimal-interpolation",
+        factory="tradewind.plugins.solvers.variational.interpolation:OptimalInterpolation",
+        options="tradewind.plugins.solvers.options:AnalyticalOptions",
+        summary="exact analysis of fields that stand still through each window",
+    )
+    register(
+        "3dvar",
+        factory="tradewind.plugins.solvers.variational.incremental:ThreeDVar",
+        options="tradewind.plugins.solvers.variational.options:ThreeDVarOptions",
+        summary="minimum of the cost, fields standing still through each window",
+    )
+    register(
+        "4dvar",
+        factory="tradewind.plugins.solvers.variational.incremental:FourDVar",
+        options="tradewind.plugins.solvers.variational.options:FourDVarOptions",
+        summary="minimum of the cost by the model's adjoint: strong constraint, incremental",
+    )
+    register(
+        "es-mda",
+        factory="tradewind.plugins.solvers.smoothers.esmda:ESMDA",
+        options="tradewind.plugins.solvers.smoothers.options:ESMDAOptions",
+        summary="ensemble smoother with multiple data assimilation, without derivatives",
+    )
+    register(
+        "ies",
+        factory="tradewind.plugins.solvers.smoothers.ies:IES",
+        options="tradewind.plugins.solvers.smoothers.options:IESOptions",
+        summary="iterative ensemble smoother: Gauss–Newton in the space of the members",
+    )
 
 
 @hookimpl

@@ -1,0 +1,1 @@
+"""Variational methods: the minimum of the cost function, sought along gradients."""

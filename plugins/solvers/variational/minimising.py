@@ -1,0 +1,161 @@
+"""The minimisers: outer loops of conjugate gradients, and L-BFGS on the full cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.linalg import vector_norm
+
+from tradewind.errors import DataError
+from tradewind.plugins.solvers.variational.course import Course
+from tradewind.plugins.solvers.variational.krylov import Krylov, conjugate_gradients
+from tradewind.plugins.solvers.variational.options import Minimiser, VariationalOptions
+from tradewind.plugins.solvers.variational.problem import Cost, Problem, Quadratic
+from tradewind.plugins.solvers.variational.quasi_newton import ROUNDING, Memory, first_length, line_search
+
+HALVINGS = 10
+FORCING = 0.1
+"""Reduction that the first inner loop of Gauss-Newton is asked for (Eisenstat and Walker, 1996)."""
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Where a minimisation ended.
+
+    Attributes
+    ----------
+    start
+        The quadratic cost about xA.
+    end
+        The quadratic cost about the point that was found.
+    krylov
+        The last inner loop, of those that have one.
+    """
+
+    start: Quadratic
+    end: Quadratic
+    krylov: Krylov | None = None
+
+    @property
+    def reduction(self) -> float:
+        """Norm of the gradient at the end over that at the start."""
+        first = _norm(self.start.gradient)
+        return _norm(self.end.gradient) / first if first else 0.0
+
+
+def minimum(problem: Problem, options: VariationalOptions, course: Course) -> Minimum:
+    """Return the minimum of the problem's cost; its course is recorded.
+
+    Raises
+    ------
+    DataError
+        When the cost or its gradient is not finite at the prior already: nothing sensible can be done.
+    """
+    start = problem.linearize(problem.start())
+    course.enter((1, 0), start.point.cost, _norm(start.gradient))
+    if not math.isfinite(course.first) or not start.point.cost.finite:
+        raise DataError(
+            f"the gradient of the cost at the prior is {course.first}, the cost {start.point.cost.total}",
+            where="variational method", hint="check the model's adjoint with `tradewind verify`",
+        )  # fmt: skip
+    search = _lbfgs if options.minimiser is Minimiser.LBFGS else _outer_loops
+    found = search(problem, start, options, course)
+    reached = course.iterations[-1]["reduction"]
+    if reached > options.reduction:
+        course.note(
+            f"not converged: the gradient was reduced to {reached:.1e}, {options.reduction:g} was asked"
+        )
+    return found
+
+
+def _norm(gradient: Tensor) -> float:
+    return float(vector_norm(gradient))
+
+
+# ---------------------------------------------------------------------- outer and inner loops
+def _outer_loops(problem: Problem, start: Quadratic, options: VariationalOptions, course: Course) -> Minimum:
+    here, krylov = start, None
+    for outer in range(1, options.loops + 1):
+        if _norm(here.gradient) <= options.reduction * course.first:
+            break
+        krylov = _inner_loop(here, outer, options, course)
+        following = _followed(problem, here, krylov.step, course)
+        if following is None:
+            break
+        here = following
+        course.enter((outer + 1, 0), here.point.cost, _norm(here.gradient))
+    return Minimum(start, here, krylov)
+
+
+def _inner_loop(here: Quadratic, outer: int, options: VariationalOptions, course: Course) -> Krylov:
+    right, wanted = -here.gradient, _wanted(here, options, course)
+    watch = _watched(here, outer, course)
+    found = conjugate_gradients(here.product, right, wanted, options.inner, watch)
+    if found.fault:
+        course.note(f"outer loop {outer}: {found.fault}, the inner loop ended")
+    elif not found.reached and options.minimiser is Minimiser.CG:
+        course.note(
+            f"outer loop {outer}: ended after {options.inner} iterations, before its gradient was reduced"
+            f" to {wanted:g}"
+        )
+    return found
+
+
+def _wanted(here: Quadratic, options: VariationalOptions, course: Course) -> float:
+    """Return how far an inner loop has to reduce its gradient."""
+    if options.minimiser is Minimiser.CG or not course.first:
+        return options.reduction
+    since = _norm(here.gradient) / course.first
+    # no more exact than the linearization is good for, nor than is asked of the whole
+    return max(min(FORCING, since), 0.1 * options.reduction / since)
+
+
+def _watched(here: Quadratic, outer: int, course: Course) -> Callable[[int, Tensor, Tensor], None]:
+    def watch(inner: int, step: Tensor, residual: Tensor) -> None:
+        # J(s) = J(0) + gᵀs - sᵀr, as A s = -g - r
+        total = here.point.cost.total + float(here.gradient @ step) - float(step @ residual)
+        v = here.point.v + step
+        prior = float(v @ v)
+        course.enter((outer, inner), Cost(prior, total - prior), _norm(residual))
+
+    return watch
+
+
+def _followed(problem: Problem, here: Quadratic, step: Tensor, course: Course) -> Quadratic | None:
+    """Return the cost about the end of a step, which is halved while the cost is not finite or rises."""
+    before = here.point.cost.total
+    for halving in range(HALVINGS + 1):
+        point = problem.at(here.point.v + 0.5**halving * step)
+        if point.cost.finite and point.cost.total <= before * (1.0 + ROUNDING):
+            return _sound(problem.linearize(point), course)
+        what = f"rose from {before:g} to {point.cost.total:g}" if point.cost.finite else "was not finite"
+        course.note(f"the cost {what} after {0.5**halving:g} of a step, which was halved")
+    course.note("no part of the last step lowers the cost: it was not taken")
+    return None
+
+
+def _sound(quadratic: Quadratic, course: Course) -> Quadratic | None:
+    """Return it unless its gradient is not finite."""
+    if math.isfinite(_norm(quadratic.gradient)):
+        return quadratic
+    course.note("the gradient is not finite: the last step was not taken")
+    return None
+
+
+# ---------------------------------------------------------------------- quasi-Newton
+def _lbfgs(problem: Problem, start: Quadratic, options: VariationalOptions, course: Course) -> Minimum:
+    here, memory, length = start, Memory(options.memory), first_length(start.gradient)
+    for _ in range(options.inner):
+        if _norm(here.gradient) <= options.reduction * course.first:
+            break
+        following = line_search(problem, here, memory.direction(here.gradient), length)
+        if following is None:
+            course.note("no point along the last direction lowers the cost: it was not taken")
+            break
+        memory.keep(following.point.v - here.point.v, following.gradient - here.gradient)
+        here, length = following, 1.0
+        course.enter((1, len(course.iterations)), here.point.cost, _norm(here.gradient))
+    return Minimum(start, here)
