@@ -1,0 +1,1 @@
+"""Markov chains: samples of the posterior of any model."""

@@ -1,0 +1,1 @@
+"""Ensemble smoothers: posteriors from members, without derivatives of the model."""
