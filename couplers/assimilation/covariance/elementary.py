@@ -1,37 +1,13 @@
-"""Covariances of errors: what a prior, an observation or a surrogate is unsure of."""
+"""Covariances that are written out: a diagonal, a full matrix."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from tradewind.errors import DataError
-
-
-class Covariance(Protocol):
-    """A symmetric positive definite matrix of shape ``(n, n)``, by its actions."""
-
-    @property
-    def size(self) -> int:
-        """Length n."""
-
-    def apply(self, x: Tensor) -> Tensor:
-        """Return ``C x`` over the last axis, shape ``(..., n)``."""
-
-    def solve(self, x: Tensor) -> Tensor:
-        """Return ``C⁻¹ x`` over the last axis, shape ``(..., n)``."""
-
-    def sqrt(self, x: Tensor) -> Tensor:
-        """Return ``L x`` with ``L Lᵀ = C``, shape ``(..., n)``."""
-
-    def diagonal(self) -> Tensor:
-        """Return the variances, shape ``(n,)``."""
-
-    def take(self, index: Tensor) -> Covariance:
-        """Return the covariance of the elements at `index`, ascending positions."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +53,10 @@ class DiagonalCovariance:
     def sqrt(self, x: Tensor) -> Tensor:
         """Return ``L x``."""
         return self.variance.sqrt() * x
+
+    def sqrt_adjoint(self, x: Tensor) -> Tensor:
+        """Return ``Lᵀ x``."""
+        return self.sqrt(x)
 
     def diagonal(self) -> Tensor:
         """Return the variances."""

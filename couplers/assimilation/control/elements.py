@@ -1,0 +1,242 @@
+"""Elements: which cells of a field change together, and where an element lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from scipy import sparse
+
+from tradewind.couplers.assimilation.places import Distance
+from tradewind.couplers.grids import sphere
+from tradewind.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from tradewind.couplers.grids import Grid
+
+    Array: TypeAlias = NDArray[np.float64]
+    Flags: TypeAlias = NDArray[np.bool_]
+    Labels: TypeAlias = NDArray[np.int64]
+
+NONE = -1
+"""Label of a cell that belongs to no element."""
+EDGE = 1e-9
+"""Fraction of a tile by which a centre may miss its lower edge through rounding."""
+
+
+class Per(StrEnum):
+    """What one element of the control changes.
+
+    Attributes
+    ----------
+    SITE
+        The cells of one place: of a grid of points, those with the same coordinates.
+    """
+
+    CELL = "cell"
+    CLUSTER = "cluster"
+    REGION = "region"
+    SITE = "site"
+    TOTAL = "total"
+
+    @property
+    def by_level(self) -> bool:
+        """Whether every level of a field has elements of its own; else all levels share one."""
+        return self in {Per.CELL, Per.SITE}
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """How the cells that can change are joined to elements.
+
+    Attributes
+    ----------
+    tile
+        For clusters: side in degrees of square tiles, whose edges are multiples of it from 90 S and 0 E.
+        All such cells whose centre lies in one tile are one element, ordered from south to north,
+        then eastwards from Greenwich.
+    regions
+        For regions: an integer for every cell of the grid, in any shape of its size; negative where a
+        cell belongs to none. Elements are ordered by it.
+
+    Raises
+    ------
+    ConfigError
+        A tile that is not in (0, 180], or regions that are wanted and not given.
+    """
+
+    per: Per = Per.CLUSTER
+    tile: float = 2.0
+    regions: ArrayLike | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.tile <= 180:
+            raise ConfigError(f"tile is {self.tile} degrees", where="control", hint="between 0 and 180")
+        if self.per is Per.REGION and self.regions is None:
+            raise ConfigError("no regions are given", where="control", hint="give a label for every cell")
+
+
+@dataclass(frozen=True)
+class Elements:
+    """Elements of a grid's cells; those of one level where a field has levels.
+
+    Attributes
+    ----------
+    labels
+        Element of every cell of the grid, int64, shape ``(n_global,)``; -1 for none.
+    weights
+        How much each cell counts for the centre of its element, shape ``(n_global,)``; zero outside.
+    grid
+        None where the field belongs to no place.
+    """
+
+    labels: Labels
+    names: tuple[str, ...]
+    weights: Array
+    grid: Grid | None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def positions(self, distance: Distance) -> Array:
+        """Return the centres as points of `places.positions`, shape ``(n, 2 or 3)``.
+
+        Raises
+        ------
+        DataError
+            When an element has no centre to measure from: it surrounds the globe, or belongs to no place.
+        """
+        if self.grid is None:
+            hint = "leave out its correlation"
+            raise DataError("a field without a grid has no distances", where="control", hint=hint)
+        if distance is Distance.PLANE:
+            return self._mean(np.stack([self.grid.lon, self.grid.lat], axis=-1), divide=True)
+        mean = self._mean(self.grid.centres, divide=False)
+        length = np.linalg.norm(mean, axis=1, keepdims=True)
+        if (length < EDGE).any():
+            name = self.names[int(np.argmin(length))]
+            hint = "leave out its correlation length, or cut it into smaller elements"
+            raise DataError(f"{name} surrounds the globe and has no centre", where="control", hint=hint)
+        centres: Array = mean / length
+        return centres
+
+    @property
+    def places(self) -> tuple[Array, Array]:
+        """Longitude and latitude of every centre, degrees, shape ``(n,)``; NaN where there is none."""
+        if self.grid is None or self.names == (TOTAL,):
+            return np.full(len(self), np.nan), np.full(len(self), np.nan)
+        mean = self._mean(self.grid.centres, divide=False)
+        lon, lat = sphere.lon_lat(mean)
+        single = np.bincount(self.labels[self.labels >= 0], minlength=len(self)) == 1
+        cell = np.zeros(len(self), dtype=np.int64)
+        inside = np.flatnonzero(self.labels >= 0)
+        cell[self.labels[inside]] = inside
+        lost = np.linalg.norm(mean, axis=1) < EDGE
+        lon = np.where(single, self.grid.lon[cell], np.where(lost, np.nan, lon))
+        return lon, np.where(single, self.grid.lat[cell], np.where(lost, np.nan, lat))
+
+    def _mean(self, points: Array, *, divide: bool) -> Array:
+        """Return the weighted sum of points over every element, weights relative to the largest in it."""
+        largest = np.zeros(len(self) + 1)  # label -1 is the last
+        np.maximum.at(largest, self.labels, self.weights)
+        most = largest[self.labels]
+        weights = np.divide(self.weights, most, out=np.zeros_like(self.weights), where=self.weights > 0)
+        sums = sum_matrix(self.labels, len(self))
+        total: Array = sums @ (weights[:, None] * points)
+        return total / (sums @ weights)[:, None] if divide else total
+
+
+TOTAL = "total"
+
+
+def find_elements(grid: Grid | None, able: Flags, clustering: Clustering, weights: Array) -> Elements:
+    """Return the elements of the cells that can change.
+
+    Parameters
+    ----------
+    able
+        Which cells can change, shape ``(n_global,)``.
+    weights
+        How much each counts for its element's centre, shape ``(n_global,)``.
+
+    Raises
+    ------
+    DataError
+        Regions of the wrong size or with fractions; no cell is left.
+    """
+    keys, names = _unplaced(able, clustering) if grid is None else _keys(grid, clustering)
+    keys = np.where(able, keys, NONE)
+    if not (keys >= 0).any():
+        raise DataError("no region holds any emission", where="control", hint="check the labels")
+    found, inverse = np.unique(keys[keys >= 0], return_inverse=True)
+    labels = np.full(len(able), NONE, dtype=np.int64)
+    labels[keys >= 0] = inverse
+    named = tuple(names[int(key)] for key in found)
+    return Elements(labels, named, np.where(labels >= 0, weights, 0.0), grid)
+
+
+def sum_matrix(labels: Labels, n: int) -> sparse.csr_array:
+    """Return the matrix ``(n, cells)`` of ones that adds up the cells of each label, in their order."""
+    inside = np.flatnonzero(labels >= 0)
+    by_label = inside[np.argsort(labels[inside], kind="stable")]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(labels[inside], minlength=n))])
+    return sparse.csr_array((np.ones(len(by_label)), by_label, starts), shape=(n, len(labels)))
+
+
+def _unplaced(able: Flags, clustering: Clustering) -> tuple[Labels, dict[int, str]]:
+    """Return keys and names where there are no places: an element each, or one for all."""
+    if clustering.per not in {Per.CELL, Per.SITE, Per.TOTAL}:
+        what = f"a field without a grid has no {clustering.per}s"
+        raise DataError(what, where="control", hint="per: cell or per: total")
+    return np.zeros(len(able), dtype=np.int64), {0: TOTAL}
+
+
+def _keys(grid: Grid, clustering: Clustering) -> tuple[Labels, dict[int, str]]:
+    """Return a sortable key for every cell (negative: no element), and the name of each key."""
+    if clustering.per is Per.CELL:
+        return np.arange(grid.size), {c: place(grid.lat[c], grid.lon[c]) for c in range(grid.size)}
+    if clustering.per is Per.SITE:
+        return _sites(grid)
+    if clustering.per is Per.CLUSTER:
+        return _tiles(grid, clustering.tile)
+    if clustering.per is Per.REGION:
+        return _regions(grid, clustering.regions)
+    return np.zeros(grid.size, dtype=np.int64), {0: TOTAL}
+
+
+def _sites(grid: Grid) -> tuple[Labels, dict[int, str]]:
+    """Return the first cell at the place of each."""
+    where = np.stack([grid.lon % 360.0, grid.lat], axis=-1)
+    _, first, inverse = np.unique(where, axis=0, return_index=True, return_inverse=True)
+    return first[inverse.reshape(-1)].astype(np.int64), {
+        int(c): place(grid.lat[c], grid.lon[c]) for c in first
+    }
+
+
+def _tiles(grid: Grid, tile: float) -> tuple[Labels, dict[int, str]]:
+    columns = int(np.ceil(360.0 / tile - EDGE))
+    row = np.floor((grid.lat + 90.0) / tile + EDGE).astype(np.int64)
+    column = np.floor((grid.lon % 360.0) / tile + EDGE).astype(np.int64) % columns
+    keys = row * columns + column
+    corners = ((int(k), divmod(int(k), columns)) for k in np.unique(keys))
+    return keys, {k: "tile " + place(r * tile - 90.0, c * tile) for k, (r, c) in corners}
+
+
+def _regions(grid: Grid, regions: ArrayLike | None) -> tuple[Labels, dict[int, str]]:
+    labels = np.asarray(regions).reshape(-1)
+    if labels.size != grid.size:
+        raise DataError(f"{labels.size} labels for {grid.size} cells", where="control, regions")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(f"labels are {labels.dtype}", where="control, regions", hint="give integers")
+    keys = labels.astype(np.int64)
+    return keys, {int(k): f"region {k}" for k in np.unique(keys)}
+
+
+def place(lat: float, lon: float) -> str:
+    """Return a place in words, such as ``0.5N 102.5W``."""
+    east = (lon + 180.0) % 360.0 - 180.0
+    return f"{abs(lat):g}{'S' if lat < 0 else 'N'} {abs(east):g}{'W' if east < 0 else 'E'}"

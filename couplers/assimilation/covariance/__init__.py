@@ -1,0 +1,26 @@
+"""Covariances of errors: what a prior, an observation or a surrogate is unsure of."""
+
+from tradewind.couplers.assimilation.covariance.blocks import BlockCovariance
+from tradewind.couplers.assimilation.covariance.contract import (
+    Covariance,
+    RootOperator,
+    dense,
+    square_root,
+)
+from tradewind.couplers.assimilation.covariance.elementary import DenseCovariance, DiagonalCovariance
+from tradewind.couplers.assimilation.covariance.kernels import Correlation, Kernel, correlated
+from tradewind.couplers.assimilation.covariance.kronecker import KroneckerCovariance
+
+__all__ = [
+    "BlockCovariance",
+    "Correlation",
+    "Covariance",
+    "DenseCovariance",
+    "DiagonalCovariance",
+    "Kernel",
+    "KroneckerCovariance",
+    "RootOperator",
+    "correlated",
+    "dense",
+    "square_root",
+]
