@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from tradewind.assembly.estimation.ensemble import build_filter, is_filter
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly
 from tradewind.coupled.derivatives.paths import between
@@ -19,6 +20,9 @@ def build_solver(assembly: Assembly, faults: Faults) -> None:
     """Build the method, and refuse one that needs gradients where a component has none."""
     section = assembly.config.solve
     if section is None or isinstance(section.options, dict):
+        return
+    if is_filter(assembly, section.method):
+        build_filter(assembly, faults)
         return
     with faults.at("solve", "method"):
         solver: Solver = assembly.manager.descriptor(Role.SOLVER, section.method).build(section.options)

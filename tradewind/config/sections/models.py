@@ -17,8 +17,8 @@ from tradewind.config.sections.control import ControlSection
 from tradewind.config.sections.exchanging import ExchangeSection
 from tradewind.config.sections.observing import ObservationsSection
 from tradewind.config.sections.rhythm import RestartSection, Rhythm
-from tradewind.config.sections.section import Count, Section
-from tradewind.config.sections.solving import SolveSection
+from tradewind.config.sections.section import Count, OneOrMany, Section
+from tradewind.config.sections.solving import EnsembleSection, SolveSection
 from tradewind.config.sections.values import At, Date, Duration, Endpoint, Settings
 from tradewind.config.source import ConfigSource
 from tradewind.couplers.coupling.time.calendars import Calendar
@@ -134,9 +134,10 @@ class RunConfig(Section):
     run: RunSection
     components: dict[Name, ComponentSection] = Field(min_length=1)
     exchanges: tuple[ExchangeSection, ...] = ()
-    observations: ObservationsSection | None = None
+    observations: Annotated[tuple[ObservationsSection, ...], OneOrMany(ObservationsSection)] = ()
     control: ControlSection | None = None
     solve: SolveSection | None = None
+    ensemble: EnsembleSection | None = None
     output: OutputSection = OutputSection()
     _source: ConfigSource = PrivateAttr(default_factory=ConfigSource)
 
