@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -73,9 +74,11 @@ class SamplingOperator(LinearOperator):
     Parameters
     ----------
     rows
-        H, shape ``(m, n_global)``.
+        H, shape ``(m, size)``, where size counts the extra elements of all cells of the grid, in C order.
     layout
         Owner of the cells.
+    extra
+        Lengths of the field's axes before its cells.
 
     Raises
     ------
@@ -83,23 +86,43 @@ class SamplingOperator(LinearOperator):
         When H does not belong to the layout's grid.
     """
 
-    def __init__(self, rows: sparse.csr_array, layout: Layout) -> None:
-        if rows.shape[1] != layout.n_global:
-            raise SpecError(f"H has {rows.shape[1]} columns for {layout.n_global} cells", where="sampling")
-        self.rows, self.layout, self._columns = rows, layout, rows.T.tocsr()
-        self.domain, self.range = Distributed(layout), Replicated(rows.shape[0])
+    def __init__(self, rows: sparse.csr_array, layout: Layout, extra: tuple[int, ...] = ()) -> None:
+        size = prod(extra) * layout.n_global
+        if rows.shape[1] != size:
+            raise SpecError(f"H has {rows.shape[1]} columns for {size} cells", where="sampling")
+        self.rows, self.layout, self.extra, self._columns = rows, layout, tuple(extra), rows.T.tocsr()
+        self.domain, self.range = Distributed(layout, extra), Replicated(rows.shape[0])
         owner = layout.server[0][layout.owned]
         self._read = torch.from_numpy(owner == layout.comm.rank)
+        self._whole = layout.is_serial and layout.n_local == layout.n_global
+        self._picked = _picked(rows) if self._whole else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the samples, shape ``(..., m)``, on all ranks; collective on a distributed layout."""
         self.check(x, self.domain)
-        return _applied(self.rows, self.layout.gather(x))
+        if self._picked is not None:
+            return x.detach().index_select(-1, self._picked)
+        return _applied(self.rows, x if self._whole else self._gathered(x))
 
     def adjoint(self, y: torch.Tensor) -> torch.Tensor:
         """Return this rank's part of ``Hᵀ y``, shape ``(..., cell)``."""
         self.check(y, self.range)
-        return self.layout.scatter(_applied(self._columns, y)) * self._read
+        whole = _applied(self._columns, y)
+        if self._whole:
+            return whole
+        cells = self.layout.scatter(whole.reshape(*y.shape[:-1], *self.extra, self.layout.n_global))
+        return (cells * self._read).reshape(*y.shape[:-1], self.domain.size)
+
+    def _gathered(self, x: torch.Tensor) -> torch.Tensor:
+        whole = self.layout.gather(x.reshape(*x.shape[:-1], *self.extra, self.layout.n_local))
+        return whole.reshape(*x.shape[:-1], self.rows.shape[1])
+
+
+def _picked(rows: sparse.csr_array) -> torch.Tensor | None:
+    """Return the one column of each row, where all rows have just one, of weight 1; else None."""
+    if rows.nnz != rows.shape[0] or (np.diff(rows.indptr) != 1).any() or (rows.data != 1.0).any():
+        return None
+    return torch.from_numpy(rows.indices.astype(np.int64))
 
 
 def _applied(matrix: sparse.csr_array, x: torch.Tensor) -> torch.Tensor:

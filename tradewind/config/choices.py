@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from tradewind.config.faults import Fault, faults_of
 from tradewind.config.source import Key
-from tradewind.config.structure import entries
+from tradewind.config.structure import entries, one_or_many
 from tradewind.errors import PluginError
 from tradewind.plugins.manager import PluginManager
 from tradewind.plugins.options import FOLDER
@@ -44,13 +44,11 @@ def choices(data: Mapping[str, Any]) -> Iterator[Choice]:
     for name, section in components.items() if isinstance(components, dict) else ():
         if isinstance(section, dict):
             yield from _of_component(section, ("components", name))
-    for key, name_key, roles in (
-        ("observations", "operator", (Role.OBSERVATION_OPERATOR,)),
-        ("solve", "method", (Role.SOLVER, Role.FILTER)),
-    ):
-        section = data.get(key)
-        if isinstance(section, dict):
-            yield Choice(roles, section, (key,), name_key)
+    for at, section in one_or_many(data, "observations"):
+        yield Choice((Role.OBSERVATION_OPERATOR,), section, at, "operator")
+    section = data.get("solve")
+    if isinstance(section, dict):
+        yield Choice((Role.SOLVER, Role.FILTER), section, ("solve",), "method")
 
 
 def _of_component(section: dict[str, Any], at: tuple[Key, ...]) -> Iterator[Choice]:

@@ -74,6 +74,8 @@ def _known_keys(model: type[BaseModel], parents: Iterable[Key]) -> list[str]:
     types: list[Any] = [model]
     for key in parents:
         types = [inner for outer in types for inner in _enter(outer, key)]
+    # a mapping may stand alone where several could
+    types += [item for t in types if get_origin(t) is tuple for item in _items(t)]
     return [name for t in types if _is_model(t) for name in _by_key(t)]
 
 
@@ -90,6 +92,13 @@ def _enter(annotation: Any, key: Key) -> list[Any]:
     if _is_model(annotation):
         fields = _by_key(annotation)
         return _alternatives(fields[str(key)]) if key in fields else []
+    if isinstance(key, str) and get_origin(annotation) is tuple:
+        return [inner for item in _items(annotation) for inner in _enter(item, key)]
+    return _items(annotation)
+
+
+def _items(annotation: Any) -> list[Any]:
+    """Return the types of what a mapping or sequence type holds."""
     arguments = [a for a in get_args(annotation) if a is not Ellipsis]
     return _alternatives(arguments[-1]) if arguments else []
 

@@ -72,6 +72,19 @@ class ConfigSource:
             line, node = found
         return line
 
+    def is_list(self, *keys: Key) -> bool:
+        """Return whether a setting is written as a list."""
+        node = self.node
+        for key in keys:
+            node = (_child(node, key) or (0, None))[1]
+        return isinstance(node, SequenceNode)
+
+    def entry(self, section: str, number: int) -> tuple[Key, ...]:
+        """Return the path of an entry of a section that may hold one mapping alone, or a list of them."""
+        found = _child(self.node, section)
+        alone = found is not None and isinstance(found[1], MappingNode)
+        return (section,) if alone else (section, number)
+
     def where(self, *keys: Key) -> str:
         """Return the place of a setting as ``file:line``, or the override that set it.
 

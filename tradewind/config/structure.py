@@ -36,6 +36,14 @@ def entries(section: object) -> list[tuple[int, dict[str, Any]]]:
     return [(i, item) for i, item in enumerate(items) if isinstance(item, dict)]
 
 
+def one_or_many(data: Mapping[str, Any], section: str) -> list[tuple[tuple[Key, ...], dict[str, Any]]]:
+    """Return the mappings of a section that may hold one or a list of them, with their paths."""
+    found = data.get(section)
+    if isinstance(found, dict):
+        return [((section,), found)]
+    return [((section, i), item) for i, item in entries(found)]
+
+
 def _endpoints(data: Mapping[str, Any]) -> Iterator[tuple[tuple[Key, ...], Endpoint]]:
     places: list[tuple[tuple[Key, ...], object]] = [
         (("exchanges", i, end), item.get(end))
@@ -43,8 +51,7 @@ def _endpoints(data: Mapping[str, Any]) -> Iterator[tuple[tuple[Key, ...], Endpo
         for end in ("from", "to")
     ]
     for section, key in (("observations", "of"), ("control", "field")):
-        found = data.get(section)
-        places.append(((section, key), found.get(key) if isinstance(found, dict) else None))
+        places += [((*at, key), found.get(key)) for at, found in one_or_many(data, section)]
     places += _asked_fields(data)
     for path, text in places:
         endpoint = _endpoint(text)
@@ -90,5 +97,5 @@ def _incomplete(data: Mapping[str, Any]) -> Iterator[Fault]:
     if data.get("solve") is None:
         return
     for section in ("observations", "control"):
-        if data.get(section) is None:
+        if data.get(section) in (None, []):
             yield Fault(("solve",), f"a method needs the section `{section}:`")
