@@ -115,6 +115,12 @@ def tradewind_register_solver(register: Register) -> None:
         summary="minimum of the cost by the model's adjoint: strong constraint, incremental",
     )
     register(
+        "envar",
+        factory="tradewind.plugins.solvers.variational.envar:EnVar",
+        options="tradewind.plugins.solvers.variational.options:EnVarOptions",
+        summary="as 4dvar, with a background covariance that members span, wholly or in part",
+    )
+    register(
         "es-mda",
         factory="tradewind.plugins.solvers.smoothers.esmda:ESMDA",
         options="tradewind.plugins.solvers.smoothers.options:ESMDAOptions",

@@ -126,15 +126,25 @@ def _watched(here: Quadratic, outer: int, course: Course) -> Callable[[int, Tens
 
 def _followed(problem: Problem, here: Quadratic, step: Tensor, course: Course) -> Quadratic | None:
     """Return the cost about the end of a step, which is halved while the cost is not finite or rises."""
-    before = here.point.cost.total
+    reasons = []
     for halving in range(HALVINGS + 1):
         point = problem.at(here.point.v + 0.5**halving * step)
-        if point.cost.finite and point.cost.total <= before * (1.0 + ROUNDING):
+        reason = _worse(here.point.cost, point.cost)
+        if not reason:
+            if reasons:
+                course.note(f"the cost {reasons[0]} after a step, of which {0.5**halving:g} was taken")
             return _sound(problem.linearize(point), course)
-        what = f"rose from {before:g} to {point.cost.total:g}" if point.cost.finite else "was not finite"
-        course.note(f"the cost {what} after {0.5**halving:g} of a step, which was halved")
-    course.note("no part of the last step lowers the cost: it was not taken")
+        reasons.append(reason)
+    course.note(f"the cost {reasons[0]} after the last step, no part of it lowers it: it was not taken")
     return None
+
+
+def _worse(before: Cost, after: Cost) -> str:
+    """Return what is wrong with a cost; empty when it is no higher than before, but for rounding."""
+    if not after.finite:
+        return "was not finite"
+    rises = after.total > before.total * (1.0 + ROUNDING)
+    return f"rose from {before.total:g} to {after.total:g}" if rises else ""
 
 
 def _sound(quadratic: Quadratic, course: Course) -> Quadratic | None:

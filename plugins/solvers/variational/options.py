@@ -5,10 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
-from tradewind.couplers.assimilation.places import Distance
 from tradewind.plugins.options import Options, RelativePath
+from tradewind.plugins.solvers.smoothers.options import LocalisationOptions, Taper
 
 
 class Minimiser(StrEnum):
@@ -73,7 +73,7 @@ class VariationalOptions(Options):
         default=Uncertainty.AUTO, description="Of the posterior: `auto`, `exact`, `lanczos` or `none`."
     )
     limit: PositiveInt = Field(
-        default=1000, description="Elements up to which matrices of the posterior are made."
+        default=2000, description="Elements up to which matrices of the posterior are made."
     )
 
     @property
@@ -105,33 +105,43 @@ class Derivative(StrEnum):
     ENSEMBLE = "ensemble"
 
 
+class Dynamics(StrEnum):
+    """What happens to the controlled fields within a window.
+
+    Attributes
+    ----------
+    RUN
+        The model runs.
+    STILL
+        They are kept, as `3dvar` does.
+    """
+
+    RUN = "run"
+    STILL = "still"
+
+
 class EnVarOptions(VariationalOptions):
     """Settings of `envar`."""
 
     members: int = Field(default=40, ge=2, description="Members drawn from the control's prior.")
     seed: int = Field(default=0, ge=0, description="Of that draw.")
     file: RelativePath | None = Field(
-        default=None, description="netCDF file with members as `x (member, element)` instead of a draw."
+        default=None, description="netCDF file with members `x (member, element)` instead of a draw."
     )
     static: NonNegativeFloat = Field(
-        default=0.5, allow_inf_nan=False, description="Weight beta_s^2 of the control's own covariance."
+        default=0.5, allow_inf_nan=False, description="Weight of the control's own covariance."
     )
     ensemble: NonNegativeFloat = Field(
-        default=0.5, allow_inf_nan=False, description="Weight beta_e^2 of the members' covariance."
+        default=0.5, allow_inf_nan=False, description="Weight of the members' covariance."
     )
-    radius: PositiveFloat | None = Field(
-        default=None,
-        allow_inf_nan=False,
-        description="Where the Gaspari-Cohn taper of the members' covariance reaches 0; by default none.",
-    )
-    distance: Distance = Field(
-        default=Distance.KM, description="Unit of `radius`: `km`, `degrees` or `plane`."
+    localisation: LocalisationOptions | None = Field(
+        default=None, description="How far the members' covariance reaches; by default everywhere."
     )
     derivative: Derivative = Field(
         default=Derivative.ADJOINT, description="`adjoint`, or `ensemble` where the model has none."
     )
-    standing: bool = Field(
-        default=False, description="Keep the model still through each window, as `3dvar` does."
+    dynamics: Dynamics = Field(
+        default=Dynamics.RUN, description="`run`, or `still` to keep the fields through each window."
     )
 
     @model_validator(mode="after")
@@ -139,7 +149,10 @@ class EnVarOptions(VariationalOptions):
         if self.static == 0 and self.ensemble == 0:
             raise ValueError("static and ensemble are both 0, so there is no background covariance")
         if self.derivative is Derivative.ENSEMBLE and (self.static or self.minimiser is Minimiser.LBFGS):
+            what = "derivative: ensemble knows only the members' directions"
+            raise ValueError(f"{what}: set static: 0, and another minimiser than lbfgs")
+        if self.localisation is not None and self.localisation.taper is not Taper.GASPARI_COHN:
             raise ValueError(
-                "derivative: ensemble knows only the members' directions: set static: 0, and not lbfgs"
+                "a covariance is localised by gaspari-cohn: a boxcar would not leave it positive"
             )
         return self

@@ -25,7 +25,7 @@ from tradewind.couplers.ranks.parallel import agree, ordered_sum
 from tradewind.errors import DataError, ModelError, SpecError
 from tradewind.plugins.solvers import windows
 
-Derivative = Callable[[Tensor, Interval], LinearOperator]
+Chain = Callable[[Tensor, Interval], LinearOperator]
 """From x and a window to G = K L, from v to ``Replicated(m)``."""
 
 
@@ -89,7 +89,7 @@ class Problem:
     prior: Tensor
     root: LinearOperator
     observations: ObservationsByWindow
-    derivative: Derivative | None = None
+    derivative: Chain | None = None
 
     def __post_init__(self) -> None:
         found = {n: self._seen(n) for n in windows.owned(self.model.windows, self.model.comm)}
