@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, TypeAlias
+
+from tradewind.couplers.assimilation.observing import Observed
 from tradewind.couplers.coupling.units import conversion
-from tradewind.couplers.ranks.layout import Layout
 from tradewind.plugins.observations.options import ColumnOptions
-from tradewind.plugins.observations.sampled import Sampled
+from tradewind.plugins.observations.reading.quality import Sieve
+from tradewind.plugins.observations.sampled import SampledInTime
+from tradewind.plugins.observations.sampling.horizontal import sampled
+from tradewind.plugins.observations.sampling.levels import level_of
+from tradewind.plugins.observations.sampling.rows import Rows, by_place
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array: TypeAlias = NDArray[np.float64]
 
 PPB = "1e-9"
 
 
-class ColumnOperator(Sampled):
-    """Operator ``column``: dry-air column averages at the end of a window.
-
-    The observed export is a column average already, by default in ppb (1e-9), so H samples it. Averaging
-    kernels and a priori profiles of a retrieval are not applied: they need the export by layer, and come
-    with an operator of their own.
+class ColumnOperator(SampledInTime):
+    """Operator ``column``: dry-air column averages.
 
     Raises
     ------
     UnitsError
-        When the export is no mole fraction.
+        When the observed variable is no mole fraction.
     """
 
-    def __init__(self, options: ColumnOptions, layout: Layout, units: str = PPB) -> None:
-        conversion(units, PPB)
-        super().__init__(options, layout, units)
+    options: ColumnOptions
+
+    def __init__(self, options: ColumnOptions, observed: Observed) -> None:
+        conversion(observed.variable.units, PPB)
+        level_of(observed, None)
+        super().__init__(options, observed)
+
+    def sample(self, sieve: Sieve) -> Rows:
+        """Return the cells around each place."""
+        read, grid = sieve.kept, self.observed.layout.grid
+        return by_place(
+            lambda lon, lat: sampled(self.options.sampling, grid, lon, lat), read.longitude, read.latitude
+        )

@@ -1,87 +1,78 @@
-"""Observations along one dimension of a netCDF file, compared with a field sampled where they were made."""
+"""The base of operators: observations of a file, what they see of a field, and at which times."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
-from itertools import pairwise
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 import torch
+from scipy import sparse
 
-from tradewind.couplers.assimilation import Observations, ObservationsByWindow
+from tradewind.couplers.assimilation import LinearLook, Look, Looks, Observations, ObservationsByWindow
 from tradewind.couplers.assimilation.covariance import DiagonalCovariance
-from tradewind.couplers.assimilation.sampling import SamplingOperator, bilinear_cells, containing_cells
+from tradewind.couplers.assimilation.observing import Observed
+from tradewind.couplers.assimilation.sampling import SamplingOperator
 from tradewind.couplers.coupling.component import Interval
-from tradewind.couplers.coupling.time.calendars import Calendar, calendar_of
-from tradewind.couplers.coupling.units import convert
-from tradewind.couplers.operators import LinearOperator
-from tradewind.couplers.ranks.layout import Layout
-from tradewind.errors import ConfigError, DataError, did_you_mean
-from tradewind.plugins.observations.options import SampledOptions, Sampling
+from tradewind.errors import DataError
+from tradewind.plugins.observations.options import InTime, SampledOptions, SoundingOptions
+from tradewind.plugins.observations.reading.quality import FLAG, Sieve, limits
+from tradewind.plugins.observations.reading.soundings import Soundings, read
+from tradewind.plugins.observations.sampling.rows import Rows, distinct
+from tradewind.plugins.observations.timing.parts import AtEnd, Between, Timing
+from tradewind.plugins.observations.timing.windows import Dealer, Dealt, refuse_other_calendar, tolerance_of
 
 if TYPE_CHECKING:
-    import xarray as xr
     from numpy.typing import NDArray
 
     Array: TypeAlias = NDArray[np.float64]
-    Times: TypeAlias = NDArray[np.datetime64]
-    Flags: TypeAlias = NDArray[np.bool_]
-
-SAMPLERS = {Sampling.CELL: containing_cells, Sampling.BILINEAR: bilinear_cells}
+    Indices: TypeAlias = NDArray[np.int64]
+    Known = TypeVar("Known")
 
 
 @dataclass(frozen=True)
-class Soundings:
-    """Observations as read, all of shape ``(m,)``: values in the operator's units, sigma their errors."""
+class Group:
+    """The observations of one window.
 
-    time: Times
-    latitude: Array
-    longitude: Array
-    value: Array
-    sigma: Array
-    background: Array
+    Attributes
+    ----------
+    which
+        Their positions among the soundings, shape ``(m,)``.
+    position, weight
+        Steps whose ends they look at, shape ``(m, p)``; see `tradewind.plugins.observations.timing`.
+    observations, offset
+        What the window's observations are.
+    """
 
-    def __len__(self) -> int:
-        return len(self.value)
-
-    def take(self, which: Flags) -> Soundings:
-        """Return some of them, in the same order."""
-        return Soundings(*(getattr(self, f.name)[which] for f in fields(self)))
-
-    def faults(self) -> Iterator[tuple[str, Flags]]:
-        """Yield why an observation cannot be used, and which are so."""
-        yield "its value is missing", ~np.isfinite(self.value)
-        yield "its uncertainty is missing or not positive", ~(np.isfinite(self.sigma) & (self.sigma > 0))
-        yield "its time is missing", np.isnat(self.time)
-        on_earth = np.isfinite(self.longitude) & (np.abs(self.latitude) <= 90)
-        yield "its place is missing or not on earth", ~on_earth
-        yield "its background is missing", ~np.isfinite(self.background)
+    which: Indices
+    position: Indices
+    weight: Array
+    observations: Observations
+    offset: torch.Tensor
 
 
 class Sampled:
-    """An observation operator that samples an export at the end of a window.
+    """An observation operator whose H is made of rows, each applied to the ends of some steps.
 
-    An observation belongs to the window at whose end, within the tolerance, it was made. Whatever cannot
-    be used is dropped and counted, by reason, in `notes`.
+    Whatever cannot be used is dropped and counted, by reason, in `notes`. Windows whose observations see
+    the same places at the same steps share their looks and the arrays of their places.
 
     Parameters
     ----------
     options
-        File, variables and sampling.
-    layout
-        Owner of the observed export's cells.
-    units
-        Units of the export, to which the file's are converted.
+        File, variables and limits.
+    observed
+        The observed variable.
+    timing
+        How observations look at time.
 
     Attributes
     ----------
     observes
-        The export ``component.variable``; set by who knows the run.
+        The observed ``component.variable``.
     units
-        Those that the export must have.
+        Of the observations, which are those of the observed variable.
 
     Raises
     ------
@@ -93,23 +84,58 @@ class Sampled:
         A grid that cannot be sampled in this way.
     """
 
-    def __init__(self, options: SampledOptions, layout: Layout, units: str) -> None:
-        self.options, self.layout, self.units, self.observes = options, layout, units, ""
-        self._dropped: list[str] = []
-        self._unmatched: list[str] = []
-        read = self._without_faults(_read(options, units))
-        rows = SAMPLERS[options.sampling](layout.grid, read.longitude, read.latitude)
-        inside = np.diff(rows.indptr) > 0
-        self._drop("it is outside of the grid", ~inside)
-        self.soundings, self._rows = read.take(inside), rows[inside]
-        if not len(self.soundings):
-            reasons = "; ".join(self.notes) or "it is empty"
-            raise DataError(f"no observation can be used: {reasons}", where=str(options.file))
+    def __init__(self, options: SoundingOptions, observed: Observed, timing: Timing) -> None:
+        self.options, self.observed, self.observes = options, observed, (observed.port,)
+        self.units = self.wanted_units
+        tolerance = tolerance_of(options.tolerance, observed.step)
+        self._dealer = Dealer(observed.step, tolerance, timing, observed.initial)
+        sieve = Sieve(read(options, self.units, self.besides | self._flag))
+        sieve.drop_all(sieve.kept.faults())
+        sieve.drop_all(limits(sieve.kept, options))
+        rows = self.sample(sieve)
+        found = rows.found
+        sieve.drop("it is outside of the grid", ~found)
+        sieve.refuse_nothing(str(options.file))
+        self.soundings, self.rows, self._dropped = sieve.kept, rows.take(found), sieve.notes
+        self.before = self.soundings.background + self.constant()
+        self._undealt: list[str] = []
+        self._groups: dict[Interval, Group] = {}
+        self._looks: dict[Interval, Looks] = {}
+        self._known: dict[Hashable, Any] = {}
 
+    # ------------------------------------------------------------------ what kinds of operators differ in
+    @property
+    def wanted_units(self) -> str:
+        """Units that observations are converted to."""
+        return self.observed.variable.units
+
+    @property
+    def besides(self) -> Mapping[str, str]:
+        """What else is read from the file: names there, by those in `Soundings.more`."""
+        return {}
+
+    def sample(self, sieve: Sieve) -> Rows:
+        """Return what each observation sees; may leave some out first."""
+        raise NotImplementedError
+
+    def constant(self) -> Array:
+        """Return what is added to every observation besides its background, shape ``(m,)``."""
+        return np.zeros(len(self.soundings))
+
+    def coordinates(self, which: Indices) -> Mapping[str, Any]:
+        """Return where the observations `which` are, by CF name."""
+        return {"latitude": self.soundings.latitude[which], "longitude": self.soundings.longitude[which]}
+
+    def look(self, group: Group, position: int) -> Look:
+        """Return what the window's observations see at the end of a step."""
+        matrix = picked(self.rows, group, position)
+        return LinearLook(SamplingOperator(matrix, self.observed.layout, self.observed.extra))
+
+    # ------------------------------------------------------------------ as an operator
     @property
     def notes(self) -> list[str]:
         """How many observations were dropped, and why."""
-        return [*self._dropped, *self._unmatched]
+        return [*self._dropped, *self._undealt]
 
     def windows(self, windows: Sequence[Interval]) -> ObservationsByWindow:
         """Return the observations of each window, empty windows included.
@@ -117,112 +143,100 @@ class Sampled:
         Raises
         ------
         DataError
-            When no observation was made at the end of any window.
+            When no observation belongs to any window.
         ConfigError
-            When an observation could belong to two windows, or the windows are of another calendar.
+            When the windows are of another calendar.
         """
-        self._refuse_other_calendar(windows)
-        self._refuse_ambiguous(windows)
-        members = {w: self._made_at_end(w) for w in windows}
-        lost = ~np.any([np.zeros(len(self.soundings), dtype=bool), *members.values()], axis=0)
-        text = f"{int(lost.sum())} of {len(lost)} observations were made at the end of no window"
-        if lost.all():
-            ends = ", ".join(f"{w.stop:%Y-%m-%d %H:%M}" for w in [*windows[:1], *windows[-1:]])
-            raise DataError(f"{text}: {ends}", where=str(self.options.file), hint="see `tolerance`")
-        self._unmatched = [text] if lost.any() else []
-        return {w: _observations(self.soundings.take(mine)) for w, mine in members.items()}
+        if not all(w in self._groups for w in windows):
+            refuse_other_calendar(windows, str(self.options.file))
+            dealt = self._dealer.deal(self.soundings.time, windows)
+            self._refuse_nothing(dealt, windows)
+            self._undealt = list(dealt.notes)
+            self._group(windows, dealt)
+        return {w: self._groups[w].observations for w in windows}
 
-    def operator(self, window: Interval) -> LinearOperator:
-        """Return H of `window`: the export's cells at its end to ``Replicated(m)``."""
-        return SamplingOperator(self._rows[self._made_at_end(window)], self.layout)
+    def looks(self, window: Interval) -> Looks:
+        """Return what of the run enters the window's m observations."""
+        if window not in self._looks:
+            group, step = self._of(window), self.observed.step
+            key = (group.position.tobytes(), group.weight.tobytes(), self.rows.of[group.which].tobytes())
+            found = self._once(("looks", *key), lambda: self._all_looks(group, window))
+            times = {k: window.start + k * step for k in found}
+            self._looks[window] = {(self.observed.port, times[k]): look for k, look in found.items()}
+        return self._looks[window]
 
     def offset(self, window: Interval) -> torch.Tensor:
-        """Return the background of the window's observations, shape ``(m,)``; zeros where there is none."""
-        return torch.from_numpy(self.soundings.background[self._made_at_end(window)])
+        """Return what is added to what is seen, shape ``(m,)``: the background, zeros where there is none."""
+        return self._of(window).offset
 
-    def _made_at_end(self, window: Interval) -> Flags:
-        apart = np.abs(self.soundings.time - np.datetime64(window.stop, "ns"))
-        return np.asarray(apart <= np.timedelta64(round(self.options.tolerance * 1e9), "ns"))
+    # ------------------------------------------------------------------ by window
+    def _of(self, window: Interval) -> Group:
+        if window not in self._groups:
+            self._group([window], self._dealer.deal(self.soundings.time, [window]))
+        return self._groups[window]
 
-    def _refuse_other_calendar(self, windows: Sequence[Interval]) -> None:
-        calendars = {calendar_of(w.stop) for w in windows} - {Calendar.STANDARD}
-        if calendars:
-            what = f"observations are made in the standard calendar, the run's is {min(calendars)}"
-            raise ConfigError(what, where=str(self.options.file), hint="run.calendar: standard")
+    def _refuse_nothing(self, dealt: Dealt, windows: Sequence[Interval]) -> None:
+        if not len(dealt.order):
+            period = f"{windows[0].start:%Y-%m-%d %H:%M} to {windows[-1].stop:%Y-%m-%d %H:%M}"
+            what = f"{'; '.join(dealt.notes)}: {period}, in steps of {self.observed.step}"
+            raise DataError(what, where=str(self.options.file), hint="see `tolerance`")
 
-    def _refuse_ambiguous(self, windows: Sequence[Interval]) -> None:
-        ends = sorted(w.stop for w in windows)
-        gaps = [(b - a).total_seconds() for a, b in pairwise(ends)]
-        if gaps and min(gaps) <= 2 * self.options.tolerance:
-            what = f"a tolerance of {self.options.tolerance:g} s, but windows end {min(gaps):g} s apart"
-            raise ConfigError(what, where="observations", hint="make `tolerance` less than half of that")
+    def _group(self, windows: Sequence[Interval], dealt: Dealt) -> None:
+        s = self.soundings
+        y, sigma, before = (torch.from_numpy(v[dealt.order]) for v in (s.value, s.sigma, self.before))
+        place = distinct(np.stack([s.longitude, s.latitude, *self._heights], axis=-1))[1][dealt.order]
+        time, variance = s.time[dealt.order], sigma**2
+        bounds = dealt.bounds.tolist()
+        for window, a, b in zip(windows, bounds, bounds[1:], strict=False):
+            which = dealt.order[a:b]
+            where = self._once(("places", place[a:b].tobytes()), lambda which=which: self.coordinates(which))
+            errors = self._once(("errors", variance[a:b].numpy().tobytes()), lambda v=variance[a:b]: _errors(v))
+            seen = Observations(y[a:b], errors, {"time": time[a:b], **where})
+            position, weight = dealt.parts.position[a:b], dealt.parts.weight[a:b]
+            self._groups[window] = Group(which, position, weight, seen, before[a:b])
 
-    def _without_faults(self, read: Soundings) -> Soundings:
-        usable = np.ones(len(read), dtype=bool)
-        for reason, bad in read.faults():
-            self._drop(reason, (bad & usable), len(read))
-            usable &= ~bad
-        return read.take(usable)
+    @property
+    def _heights(self) -> list[Array]:
+        vertical = self.soundings.more.get("vertical")
+        return [] if vertical is None else [vertical]
 
-    def _drop(self, reason: str, which: Flags, total: int | None = None) -> None:
-        if which.any():
-            self._dropped.append(
-                f"{int(which.sum())} of {total or len(which)} observations dropped: {reason}"
-            )
+    @property
+    def _flag(self) -> Mapping[str, str]:
+        return {} if self.options.flag is None else {FLAG: self.options.flag.variable}
 
+    def _all_looks(self, group: Group, window: Interval) -> Mapping[int, Look]:
+        ends = np.unique(group.position[group.weight != 0]).tolist()
+        # an empty window looks at its end, and sees nothing
+        last = round((window.stop - window.start) / self.observed.step)
+        return {k: self.look(group, k) for k in ends or [last]}
 
-def _observations(soundings: Soundings) -> Observations:
-    variance = torch.from_numpy(soundings.sigma**2)
-    coordinates = {name: getattr(soundings, name) for name in ("time", "latitude", "longitude")}
-    covariance = DiagonalCovariance(variance) if len(variance) else None
-    return Observations(torch.from_numpy(soundings.value.copy()), covariance, coordinates)
-
-
-def _read(options: SampledOptions, units: str) -> Soundings:
-    with _opened(options.file) as ds:
-        return _soundings(ds.load(), options, units)
-
-
-def _opened(file: Path) -> xr.Dataset:
-    import xarray as xr
-
-    try:
-        return xr.open_dataset(file)
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read: {error}", where=str(file)) from error
+    def _once(self, key: Hashable, make: Callable[[], Known]) -> Known:
+        if key not in self._known:
+            self._known[key] = make()
+        found: Known = self._known[key]
+        return found
 
 
-def _soundings(ds: xr.Dataset, options: SampledOptions, units: str) -> Soundings:
-    where = str(options.file)
-    value = _find(ds, options.variable, where)
-    sigma = _find(ds, options.uncertainty or f"{value.name}_uncertainty", where)
-    time, *place = (_find(ds, name, where) for name in ("time", "latitude", "longitude"))
-    if not np.issubdtype(time.dtype, np.datetime64):
-        raise DataError(
-            f"times are {time.dtype}", where=f"{where}, {time.name}", hint="use the standard calendar"
-        )
-    background = None if options.background is None else _find(ds, options.background, where)
-    for other in (sigma, time, *place, *([] if background is None else [background])):
-        if other.dims != value.dims or value.ndim != 1:
-            what = f"{other.name} has dimensions {other.dims}, {value.name} {value.dims}"
-            raise DataError(what, where=where, hint="put all observations along one dimension")
-    before = np.zeros(value.shape) if background is None else _converted(background, units, where)
-    latitude, longitude = (np.asarray(p.values, dtype=np.float64) for p in place)
-    amounts = _converted(value, units, where), _converted(sigma, units, where), before
-    return Soundings(time.values.astype("datetime64[ns]"), latitude, longitude, *amounts)
+class SampledInTime(Sampled):
+    """An operator that reads a field at the time of an observation."""
+
+    options: SampledOptions
+
+    def __init__(self, options: SampledOptions, observed: Observed) -> None:
+        super().__init__(options, observed, Between() if options.in_time is InTime.LINEAR else AtEnd())
 
 
-def _find(ds: xr.Dataset, name: str, where: str) -> xr.DataArray:
-    """Return the variable called `name`, or else the one of that standard name."""
-    if name in ds.variables:
-        return ds[name]
-    named = [str(k) for k in ds.variables if ds[k].attrs.get("standard_name") == name]
-    if len(named) != 1:
-        what = f"{len(named)} variables have the standard name {name!r}" if named else f"no variable {name!r}"
-        raise DataError(what, where=where, hint=did_you_mean(name, map(str, ds.variables)))
-    return ds[named[0]]
+def picked(rows: Rows, group: Group, position: int) -> sparse.csr_array:
+    """Return what the observations of a window see at the end of one step, shape ``(m, size)``."""
+    of = np.broadcast_to(rows.of[group.which].reshape(len(group.which), -1), group.position.shape)
+    here = (group.position == position) & (group.weight != 0) & (of >= 0)
+    row, part = np.nonzero(here)
+    if len(row) == len(here) and bool((group.weight[row, part] == 1).all()) and len(set(row.tolist())) == len(row):
+        return rows.matrix[of[row, part]]
+    entries = group.weight[row, part], (row, of[row, part])
+    pick = sparse.csr_array(entries, shape=(len(here), rows.matrix.shape[0]))
+    return sparse.csr_array(pick @ rows.matrix)
 
 
-def _converted(variable: xr.DataArray, units: str, where: str) -> Array:
-    values = np.asarray(variable.values, dtype=np.float64)
-    return convert(values, str(variable.attrs.get("units", "")), units, f"{where}, {variable.name}")
+def _errors(variance: torch.Tensor) -> DiagonalCovariance | None:
+    return DiagonalCovariance(variance) if len(variance) else None

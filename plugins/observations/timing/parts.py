@@ -26,13 +26,13 @@ class Parts:
         window's start.
     weight
         What each counts for, shape ``(m, p)``; 0: nothing.
-    fault
-        Why an observation cannot be looked at, shape ``(m,)``; empty where it can.
+    faults
+        Why an observation cannot be looked at, and which are so, bool of shape ``(m,)``.
     """
 
     position: Indices
     weight: Array
-    fault: NDArray[np.str_]
+    faults: tuple[tuple[str, Flags], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ class Timing(Protocol):
 
 NO_END = "they were made at the end of no step"
 NOTHING_YET = "they were made before the end of the window's first step"
+TOO_LONG = "their mean begins before the window"
 
 
 class AtEnd:
@@ -86,9 +87,8 @@ class AtEnd:
     def parts(self, moments: Moments) -> Parts:
         """Return one part each."""
         position = moments.nearest()[:, None]
-        fault = np.where(moments.missed(), NO_END, "")
-        fault = np.where((fault == "") & moments.too_early(position[:, 0]), NOTHING_YET, fault)
-        return Parts(position, np.ones(position.shape), fault)
+        faults = (NO_END, moments.missed()), (NOTHING_YET, moments.too_early(position[:, 0]))
+        return Parts(position, np.ones(position.shape), faults)
 
 
 class Between:
@@ -103,7 +103,7 @@ class Between:
         share = np.where(on_time, 1.0, share)
         position, weight = np.stack([before, before + 1], axis=1), np.stack([1.0 - share, share], axis=1)
         early = (moments.too_early(position) & (weight > 0)).any(axis=1)
-        return Parts(position, weight, np.where(early, NOTHING_YET, ""))
+        return Parts(position, weight, ((NOTHING_YET, early),))
 
 
 @dataclass(frozen=True)
@@ -122,10 +122,8 @@ class MeanBefore:
         """Return as many parts as steps."""
         last = moments.nearest()
         position = last[:, None] - np.arange(self.steps)[::-1]
-        fault = np.where(moments.missed(), NO_END, "")
-        early = (position < 1).any(axis=1)
-        fault = np.where((fault == "") & early, "their mean begins before the window", fault)
-        return Parts(position, np.full(position.shape, 1.0 / self.steps), fault)
+        faults = (NO_END, moments.missed()), (TOO_LONG, (position < 1).any(axis=1))
+        return Parts(position, np.full(position.shape, 1.0 / self.steps), faults)
 
 
 @dataclass(frozen=True)
@@ -145,6 +143,5 @@ class Lags:
         last = moments.nearest()
         position = last[:, None] - np.asarray(self.steps)
         inside = position >= 1
-        fault = np.where(moments.missed(), NO_END, "")
-        fault = np.where((fault == "") & ~inside.any(axis=1), NOTHING_YET, fault)
-        return Parts(np.where(inside, position, 1), inside.astype(np.float64), fault)
+        faults = (NO_END, moments.missed()), (NOTHING_YET, ~inside.any(axis=1))
+        return Parts(np.where(inside, position, 1), inside.astype(np.float64), faults)

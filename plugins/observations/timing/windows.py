@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     Times: TypeAlias = NDArray[np.datetime64]
     Indices: TypeAlias = NDArray[np.int64]
+    Faults: TypeAlias = tuple[tuple[str, NDArray[np.bool_]], ...]
 
 MINUTE = timedelta(minutes=1)
 OUTSIDE = "they were made in no window"
@@ -64,14 +65,14 @@ class Dealt:
         Those of window w are ``order[bounds[w]:bounds[w + 1]]``, in the order in which windows were given.
     parts
         What they look at, in the same order.
-    fault
-        Why an observation has no window, in the order of the file, shape ``(m,)``; empty where it has.
+    notes
+        How many observations have no window, and why.
     """
 
     order: Indices
     bounds: Indices
     parts: Parts
-    fault: NDArray[np.str_]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,6 @@ class Dealer:
 
         What was made where two windows meet belongs to the first of them.
         """
-        if not windows:
-            return _nothing(len(times))
         starts, stops = (edges(windows, end) for end in ("start", "stop"))
         by_stop = np.argsort(stops, kind="stable")
         made, tolerance = times.astype("datetime64[ns]").astype(np.int64), nanoseconds(self.tolerance)
@@ -110,22 +109,19 @@ class Dealer:
         since = made - starts[window]
         parts = self.timing.parts(Moments(since, nanoseconds(self.step), tolerance, 0 if self.initial else 1))
         outside = (found == len(windows)) | (since < -tolerance)
-        fault = np.where(outside, OUTSIDE, parts.fault)
-        return _sorted(window, parts, fault, len(windows))
+        return _sorted(window, parts, ((OUTSIDE, outside), *parts.faults), len(windows))
 
 
-def _sorted(window: Indices, parts: Parts, fault: NDArray[np.str_], count: int) -> Dealt:
-    kept = np.flatnonzero(fault == "")
+def _sorted(window: Indices, parts: Parts, faults: Faults, count: int) -> Dealt:
+    usable, notes = np.ones(len(window), dtype=bool), []
+    for reason, bad in faults:
+        lost = int((bad & usable).sum())
+        usable &= ~bad
+        notes += [f"{lost} of {len(window)} observations left out: {reason}"] if lost else []
+    kept = np.flatnonzero(usable)
     order = kept[np.argsort(window[kept], kind="stable")]
     bounds = np.searchsorted(window[order], np.arange(count + 1))
-    mine = Parts(parts.position[order], parts.weight[order], parts.fault[order])
-    return Dealt(order, bounds, mine, fault)
-
-
-def _nothing(m: int) -> Dealt:
-    none = np.zeros(0, dtype=np.int64)
-    parts = Parts(none.reshape(0, 1), np.zeros((0, 1)), np.zeros(0, dtype=str))
-    return Dealt(none, np.zeros(1, dtype=np.int64), parts, np.full(m, OUTSIDE))
+    return Dealt(order, bounds, Parts(parts.position[order], parts.weight[order]), tuple(notes))
 
 
 def edges(windows: Sequence[Interval], end: str) -> Indices:

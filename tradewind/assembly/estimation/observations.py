@@ -2,69 +2,107 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly, Member
 from tradewind.config.sections.observing import ObservationsSection
+from tradewind.config.source import Key
 from tradewind.couplers.assimilation import ObservationOperator
+from tradewind.couplers.assimilation.observing import ObservationNetwork, Observed
 from tradewind.couplers.coupling.fields import Variable
 from tradewind.couplers.coupling.units import factor
 from tradewind.errors import ConfigError, UnitsError, did_you_mean
 from tradewind.plugins.registry import Role
 
-if TYPE_CHECKING:
-    pass
-
 
 def build_observations(assembly: Assembly, faults: Faults) -> None:
-    """Build the observation operator, once all components are there to be observed."""
-    section = assembly.config.observations
-    if section is None or len(assembly.members) < len(assembly.config.components):
+    """Build the observation operators, once all components are there to be observed."""
+    sections = assembly.config.observations
+    if len(assembly.members) < len(assembly.config.components):
         return
-    if isinstance(section.options, dict) or faults.spoil("observations"):
-        return  # reported where the settings were checked
-    with faults.at("observations", "of"):
-        component, variable = _observed(assembly, section, faults)
-        with faults.at("observations", "options"):
-            operator = _operator(assembly, section, assembly.members[component], variable)
-            operator.observes = f"{component}.{variable.name}"
+    streams: dict[str, ObservationOperator] = {}
+    for number, section in enumerate(sections):
+        stream = _stream(assembly, section, _place(assembly, number), faults)
+        if stream is not None:
+            streams[_name(section, streams)] = stream
+    if not sections or len(streams) < len(sections):
+        return
+    assembly.observe = ObservationNetwork(streams) if len(streams) > 1 else next(iter(streams.values()))
+    assembly.notes += getattr(assembly.observe, "notes", [])
+
+
+def _place(assembly: Assembly, number: int) -> tuple[Key, ...]:
+    """Return where an entry stands: one mapping has no number."""
+    alone = len(assembly.config.observations) == 1 and not assembly.config.source.is_list("observations")
+    return ("observations",) if alone else ("observations", number)
+
+
+def _name(section: ObservationsSection, taken: dict[str, ObservationOperator]) -> str:
+    """Return the name of a stream: its own, else that of its operator, numbered where it is taken."""
+    wanted = section.name or section.operator
+    names = (wanted if k == 1 else f"{wanted}-{k}" for k in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)
+
+
+def _stream(
+    assembly: Assembly, section: ObservationsSection, at: Sequence[Key], faults: Faults
+) -> ObservationOperator | None:
+    if isinstance(section.options, dict) or faults.spoil(*at):
+        return None  # reported where the settings were checked
+    with faults.at(*at, "of"):
+        observed = _observed(assembly, section, faults)
+        with faults.at(*at, "options"):
+            operator = _operator(assembly, section, observed)
             if assembly.windows:
                 operator.windows(assembly.windows)
-            assembly.observe = operator
-            assembly.notes += getattr(operator, "notes", [])
+            return operator
+    return None
 
 
-def _operator(
-    assembly: Assembly, section: ObservationsSection, member: Member, variable: Variable
-) -> ObservationOperator:
+def _operator(assembly: Assembly, section: ObservationsSection, observed: Observed) -> ObservationOperator:
     descriptor = assembly.manager.descriptor(Role.OBSERVATION_OPERATOR, section.operator)
-    operator: ObservationOperator = descriptor.build(section.options, member.layouts[variable.name])
-    wanted = getattr(operator, "units", variable.units)
-    if factor(variable.units, wanted) != 1.0:
+    operator: ObservationOperator = descriptor.build(section.options, observed)
+    own = observed.variable
+    wanted = getattr(operator, "units", own.units)
+    if factor(own.units, wanted) != 1.0:
         raise UnitsError(
-            f"{section.operator!r} observes {wanted}, but {variable.name!r} is exported in {variable.units}",
+            f"{section.operator!r} observes {wanted}, but {own.name!r} is exported in {own.units}",
             hint="observe another export",
         )
     return operator
 
 
-def _observed(assembly: Assembly, section: ObservationsSection, faults: Faults) -> tuple[str, Variable]:
-    """Return the export that is observed: the one named, or the only one that feeds no exchange."""
-    exports = {f"{name}.{v.name}": (name, v) for name, m in assembly.members.items() for v in m.spec.exports}
-    if section.of is not None:
-        if str(section.of) not in exports:
-            raise ConfigError(
-                f"no component exports {str(section.of)!r}", hint=did_you_mean(str(section.of), exports)
-            )
-        return exports[str(section.of)]
+def _observed(assembly: Assembly, section: ObservationsSection, faults: Faults) -> Observed:
+    """Return what is observed: what is named, or the only export that feeds no exchange."""
+    if section.of is None:
+        port = _free(assembly, faults)
+    else:
+        port = str(section.of)
+        known = [f"{name}.{v.name}" for name, m in assembly.members.items() for v in _variables(m)]
+        if port not in known:
+            raise ConfigError(f"no component exports {port!r}", hint=did_you_mean(port, known))
+    component, _, name = port.partition(".")
+    member = assembly.members[component]
+    variable = next(v for v in _variables(member) if v.name == name)
+    initial = name in {v.name for v in member.spec.state}
+    step = member.section.step or assembly.config.run.step
+    return Observed(port, variable, member.layouts[name], step, initial)
+
+
+def _variables(member: Member) -> tuple[Variable, ...]:
+    return (*member.spec.exports, *member.spec.state)
+
+
+def _free(assembly: Assembly, faults: Faults) -> str:
+    exports = {f"{name}.{v.name}": name for name, m in assembly.members.items() for v in m.spec.exports}
     used = {str(e.source) for e in assembly.config.exchanges}
     if faults.spoil("exchanges"):
         # a misspelled export is not free for that: look on at what feeds nothing at all
         senders = {e.source.component for e in assembly.config.exchanges}
-        used |= {port for port, (name, _) in exports.items() if name in senders}
+        used |= {port for port, name in exports.items() if name in senders}
     free = [port for port in exports if port not in used]
     if len(free) != 1:
         hint = f"set observations.of to one of {', '.join(exports)}"
         raise ConfigError("which export is observed?", hint=hint)
-    return exports[free[0]]
+    return free[0]
