@@ -139,7 +139,7 @@ def tradewind_register_filter(register: Register) -> None:
     """Register the filters."""
     register(
         "etkf",
-        factory="tradewind.plugins.filters.etkf:ETKF",
+        factory="tradewind.plugins.filters.transform.etkf:ETKF",
         options="tradewind.plugins.filters.options:ETKFOptions",
         summary="ensemble transform Kalman filter, deterministic, global",
     )
@@ -159,4 +159,10 @@ def tradewind_register_observation_operator(register: Register) -> None:
         factory="tradewind.plugins.observations.point:PointOperator",
         options="tradewind.plugins.observations.options:PointOptions",
         summary="an export without levels, read at places at the end of a window",
+    )
+    register(
+        "digital-filter",
+        factory="tradewind.plugins.observations.digital_filter:DigitalFilter",
+        options="tradewind.plugins.observations.digital_filter_options:DigitalFilterOptions",
+        summary="a penalty on oscillations within a window that are faster than a cut-off",
     )

@@ -126,7 +126,7 @@ def _watched(here: Quadratic, outer: int, course: Course) -> Callable[[int, Tens
 
 def _followed(problem: Problem, here: Quadratic, step: Tensor, course: Course) -> Quadratic | None:
     """Return the cost about the end of a step, which is halved while the cost is not finite or rises."""
-    reasons = []
+    reasons: list[str] = []
     for halving in range(HALVINGS + 1):
         point = problem.at(here.point.v + 0.5**halving * step)
         reason = _worse(here.point.cost, point.cost)

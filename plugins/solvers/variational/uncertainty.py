@@ -22,6 +22,8 @@ from tradewind.plugins.solvers.variational.options import Uncertainty, Variation
 
 BATCH = 64
 """Columns that L is applied to together."""
+SINGULAR = 1e-7
+"""Ratio of pivots of a Cholesky factor below which rounding decides."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,12 @@ def _exact(found: Minimum) -> Spread:
 
 
 def _kernel(signal: Tensor, root: LinearOperator) -> Tensor | None:
-    """Return A = (A B) B⁻¹; None where B is singular."""
+    """Return A = (A B) B⁻¹; None where B is singular, as members may make it."""
     rows = _rows(root)
-    factor, singular = torch.linalg.cholesky_ex(rows.T @ rows)
-    return None if int(singular) else torch.cholesky_solve(signal.T, factor).T
+    factor, fault = torch.linalg.cholesky_ex(rows.T @ rows)
+    pivots = factor.diagonal()
+    singular = int(fault) or float(pivots.min()) <= SINGULAR * float(pivots.max())
+    return None if singular else torch.cholesky_solve(signal.T, factor).T
 
 
 def _low_rank(root: LinearOperator, krylov: Krylov, limit: int) -> Spread:
