@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from tradewind.assembly import Assembly, Member
 from tradewind.config import RunAs
-from tradewind.coupled.forward import Calls
+from tradewind.coupled.model import Calls
 from tradewind.couplers.assimilation.linearization import Count
 from tradewind.plugins.policies.shadow import Shadow
 from tradewind.plugins.registry import Role, StandsIn
@@ -79,8 +79,12 @@ def origin(assembly: Assembly) -> Mapping[str, Any]:
 
 
 def _observed_units(assembly: Assembly) -> str:
-    component, _, variable = assembly.observe.observes.partition(".") if assembly.observe else ("", "", "")
-    return assembly.members[component].spec.variable("exports", variable).units if component else ""
+    """Return the units of y: the observation operator's own, else those that all that is observed shares."""
+    if assembly.observe is None:
+        return ""
+    units = {getattr(assembly.observe, "units", "")} - {""}
+    units = units or {assembly.variable(port).units for port in assembly.observe.observes}
+    return units.pop() if len(units) == 1 else ""
 
 
 def input_files(assembly: Assembly) -> Iterator[Path]:
@@ -94,7 +98,7 @@ def input_files(assembly: Assembly) -> Iterator[Path]:
         yield from _files(tuple(getattr(member.component, "inputs", tuple)()))
         if member.surrogate is not None:
             yield from _files(member.section.surrogate_options)
-    for section in (*config.exchanges, config.observations, config.control):
+    for section in (*config.exchanges, *config.observations, config.control):
         yield from _files(section)
     yield from (config.source.folder / name for name in config.plugins if name.endswith(".py"))
 

@@ -90,9 +90,11 @@ def _inversion(assembly: Assembly) -> Iterator[str]:
     if assembly.observe is not None:
         seen = assembly.observe.windows(assembly.windows)
         count = sum(len(part) for part in seen.values())
-        yield f"observes   {assembly.observe.observes}: {count} observations, {len(assembly.windows)} windows"
+        observed = ", ".join(assembly.observe.observes)
+        yield f"observes   {observed}: {count} observations, {len(assembly.windows)} windows"
     if assembly.control is not None:
-        yield f"control    {assembly.control.target}: {len(assembly.control.prior)} elements"
+        controlled = ", ".join(assembly.control.targets)
+        yield f"control    {controlled}: {len(assembly.control.prior)} elements"
     if assembly.config.solve is not None:
         yield f"solve      {assembly.config.solve.method}"
     else:

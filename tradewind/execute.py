@@ -12,7 +12,7 @@ from torch import Tensor
 from tradewind.accounts import call_records, origin
 from tradewind.assembly import Assembly, assemble
 from tradewind.budget import EARTH_RADIUS
-from tradewind.coupled.forward import CoupledModel
+from tradewind.coupled.model import CoupledModel
 from tradewind.couplers.assimilation import Posterior, Progress
 from tradewind.couplers.assimilation.control import ScaledField
 from tradewind.couplers.coupling.units import convertible, factor

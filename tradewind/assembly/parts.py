@@ -5,21 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tradewind.config import RunConfig
+from tradewind.config import RunAs, RunConfig
 from tradewind.config.sections.models import ComponentSection
-from tradewind.coupled.forward import CoupledModel
+from tradewind.coupled.model import CoupledModel
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
-from tradewind.couplers.assimilation import Control, ObservationOperator, Solver
+from tradewind.couplers.assimilation import Control, Filter, ObservationOperator, Solver
 from tradewind.couplers.coupling.component import Component, Interval
 from tradewind.couplers.coupling.exchange import Exchange
-from tradewind.couplers.coupling.fields import Fields, Spec
+from tradewind.couplers.coupling.fields import Fields, Spec, Variable
 from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import Communicator
-from tradewind.errors import ConfigError
+from tradewind.errors import ConfigError, SpecError
 from tradewind.plugins.caller import Part, StepCaller
 from tradewind.plugins.manager import PluginManager
+from tradewind.plugins.registry import Role, StandsIn
 
 
 @dataclass
@@ -66,6 +67,7 @@ class Assembly:
     control: Control | None = None
     observe: ObservationOperator | None = None
     solver: Solver | None = None
+    filter: Filter | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -90,7 +92,35 @@ class Assembly:
         if self.control is None or self.observe is None:
             hint = "add control: and observations:"
             raise ConfigError("nothing to estimate", where=str(self.config.source.file), hint=hint)
-        return CoupledModel(self.run(), self.control, self.observe, self.windows, self.callers, self.comm)
+        return CoupledModel(
+            self.run(), self.control, self.observe, self.windows, self.callers, self.comm, self.insisting
+        )
+
+    @property
+    def insisting(self) -> frozenset[str]:
+        """Components that run as a surrogate of their linearization: their model is not to be stepped."""
+        return frozenset(name for name, member in self.members.items() if self._insists(member))
+
+    def _insists(self, member: Member) -> bool:
+        if member.surrogate is None or member.section.run_as is not RunAs.SURROGATE:
+            return False
+        descriptor = self.manager.descriptor(Role.SURROGATE, str(member.section.surrogate))
+        return descriptor.stands_in_for is StandsIn.LINEARIZATION
+
+    def variable(self, port: str) -> Variable:
+        """Return the variable that a run's ``component.variable`` names: an export before a state or another.
+
+        Raises
+        ------
+        SpecError
+            When no component has it.
+        """
+        component, _, name = port.partition(".")
+        spec = self.members[component].spec if component in self.members else Spec()
+        for variable in (*spec.exports, *spec.state, *spec.parameters, *spec.imports):
+            if variable.name == name:
+                return variable
+        raise SpecError("no component has such a variable", where=port)
 
     def finalize(self) -> None:
         """Release what the components hold."""

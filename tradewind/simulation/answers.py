@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from tradewind.coupled.forward import Calls, CoupledModel
+from tradewind.coupled.derivatives.checkpoints import Watch
+from tradewind.coupled.model import Calls, CoupledModel
+from tradewind.coupled.model.looking import begun, fields_of, looked_at, looks_of, simulated, watch
 from tradewind.plugins.solvers.windows import refuse_nan
 
 if TYPE_CHECKING:
     from tradewind.assembly import Assembly
     from tradewind.coupled.run import CoupledRun
-    from tradewind.coupled.tape import Port
+    from tradewind.coupled.tape import Event, Port
     from tradewind.couplers.coupling.component import Interval
 
 
@@ -55,32 +58,63 @@ class Answers:
     def start(self, run: CoupledRun, window: Interval) -> None:
         """Bring a run to the start of a window, at the prior."""
         run.rewind(run.start(window.start))
-        control = self.control
-        if control is not None and control.target in run.ports.inputs:
-            run.put(control.target, control.to_fields(control.prior)[control.target][None])
+        if self.control is None:
+            return
+        control = self.control.at(window)
+        for target, value in fields_of(control, control.prior[None]).items():
+            if target in run.ports.inputs:
+                run.put(target, value)
 
-    def simulated(self, run: CoupledRun, window: Interval) -> Tensor:
-        """Return the simulated observations of a window at whose end the run stands, shape ``(m,)``.
+    @contextmanager
+    def watching(self, run: CoupledRun, window: Interval, seen: dict[Event, Tensor]) -> Iterator[None]:
+        """Keep, while a window is stepped, what is looked at in it.
+
+        Parameters
+        ----------
+        seen
+            Takes the fields by port and time, shape ``(1, *extra, cell)``; holds those of before where the
+            window was interrupted.
+        """
+        if self.observe is None or self.stands_in(window):
+            yield
+            return
+        looks = looks_of(self.observe, window)
+        if run.time == window.start:
+            seen |= begun(run, looks, window)
+        with run.recording(Watch) as tape:
+            watch(run, tape, looks, window)
+            tape.seen = seen
+            yield
+
+    def simulated(self, seen: Mapping[Event, Tensor], window: Interval) -> Tensor:
+        """Return the simulated observations of a window that was stepped to its end, shape ``(m,)``.
+
+        Parameters
+        ----------
+        seen
+            What was kept while it was stepped.
 
         Raises
         ------
         DataError
             When one of them is not finite.
+        SpecError
+            When something is looked at at a time at which no step ends.
         """
         if self.observe is None:
             return torch.zeros(0, dtype=torch.float64)
         if self.model is not None and self.stands_in(window):
             values = self.model(self.model.control.prior, window)
         else:
-            exported = run.get(self.observe.observes)[0]
-            values = self.observe.operator(window).forward(exported) + self.observe.offset(window)
+            looks = looks_of(self.observe, window)
+            values = simulated(looks, looked_at(looks, seen), self.observe.offset(window), 1)[0]
         refuse_nan(values, "simulated observation", window)
         return values.detach()
 
     @cached_property
     def _without_observed(self) -> CoupledRun:
         """The run without the observed component, or the whole one where that is needed."""
-        observed = "" if self.observe is None else self.observe.observes.partition(".")[0]
+        observed = "" if self.observe is None else self.observe.observes[0].partition(".")[0]
         above = self.whole.upstream(observed)
         stepped = {p.name for p in above.participants} | {observed}
         spared = {p.name for p in self.whole.participants} <= stepped

@@ -134,8 +134,10 @@ class Stepper:
         else:
             self.restarts.restore(run, kept)
         run.ledger.clear()
-        self._step(run, window, record)
-        record.simulated, record.finished = self.answers.simulated(run, window), True
+        with self.answers.watching(run, window, record.seen):
+            self._step(run, window, record)
+        record.simulated, record.finished = self.answers.simulated(record.seen, window), True
+        record.seen.clear()
         self.restarts.save(window, record)
         return record
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,12 @@ from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.ledger import LedgerEntry
 
 if TYPE_CHECKING:
-    from tradewind.coupled.tape import Port
+    from tradewind.coupled.tape import Event, Port
     from tradewind.couplers.coupling.time.calendars import Time
 
 MICROSECOND = timedelta(microseconds=1)
 FIGURES = ("left", "arrived", "unmapped", "withheld")
-FIELD = "field:"
+FIELD, SEEN = "field:", "seen:"
 
 
 @dataclass
@@ -32,6 +32,9 @@ class Record:
         When fields were read.
     fields
         One tensor of shape ``(*extra, cell)`` for each of `times`.
+    seen
+        What is looked at by the observations, by port and time, shape ``(1, *extra, cell)``; none after the
+        window's end.
     simulated
         Simulated observations, shape ``(m,)``; none before the window's end.
     finished
@@ -41,6 +44,7 @@ class Record:
     ledger: list[LedgerEntry] = field(default_factory=list)
     times: list[Time] = field(default_factory=list)
     fields: dict[Port, list[Tensor]] = field(default_factory=dict)
+    seen: dict[Event, Tensor] = field(default_factory=dict)
     simulated: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.float64))
     finished: bool = False
 
@@ -65,6 +69,8 @@ def packed(record: Record, since: Time) -> tuple[dict[str, Tensor], dict[str, An
         "simulated": record.simulated.clone(),
     }
     tensors |= {f"{FIELD}{port}": torch.stack(values) for port, values in record.fields.items()}
+    # copies: two looks may have seen the same memory, which a file holds once
+    tensors |= {f"{SEEN}{port}@{_ticks(t, since)}": v.clone() for (port, t), v in record.seen.items()}
     return tensors, {"exchanges": names, "finished": record.finished}
 
 
@@ -73,7 +79,15 @@ def unpacked(tensors: Mapping[str, Tensor], plain: Mapping[str, Any], since: Tim
     fields = {n.removeprefix(FIELD): list(t.unbind()) for n, t in tensors.items() if n.startswith(FIELD)}
     times = [since + int(t) * MICROSECOND for t in tensors["times"]]
     ledger = list(_entries(tensors, plain["exchanges"], since))
-    return Record(ledger, times, fields, tensors["simulated"], plain["finished"])
+    seen = dict(_seen(tensors, since))
+    return Record(ledger, times, fields, seen, tensors["simulated"], plain["finished"])
+
+
+def _seen(tensors: Mapping[str, Tensor], since: Time) -> Iterator[tuple[Event, Tensor]]:
+    for name, value in tensors.items():
+        if name.startswith(SEEN):
+            port, _, ticks = name.removeprefix(SEEN).rpartition("@")
+            yield (port, since + int(ticks) * MICROSECOND), value
 
 
 def _entries(tensors: Mapping[str, Tensor], names: Sequence[str], since: Time) -> list[LedgerEntry]:

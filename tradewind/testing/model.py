@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,6 +16,9 @@ from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.fields import Fields
 from tradewind.couplers.operators import IdentityOperator, LinearOperator, MatrixOperator, Replicated
 from tradewind.couplers.ranks.parallel import Communicator, Serial
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass
@@ -60,11 +65,21 @@ class VectorControl:
 
     prior: Tensor
     covariance: Covariance
-    target: str = "inventory.flux"
+    targets: tuple[str, ...] = ("inventory.flux",)
+
+    def at(self, window: Interval) -> VectorControl:
+        """Return itself: x is the same in every window."""
+        return self
+
+    @property
+    def places(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Nowhere."""
+        nowhere = np.full(len(self.prior), np.nan)
+        return nowhere, nowhere
 
     def to_fields(self, x: Tensor) -> Fields:
         """Return x as the field."""
-        return {self.target: x}
+        return {self.targets[0]: x}
 
     def linearize(self, x: Tensor) -> LinearOperator:
         """Return the identity."""

@@ -12,12 +12,13 @@ import torch
 
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Participant
+from tradewind.couplers.assimilation import LinearLook
 from tradewind.couplers.coupling.component import Step
 from tradewind.couplers.coupling.exchange import End, Exchange
 from tradewind.couplers.coupling.fields import Kind, Spec, State, Variable
 from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.couplers.grids import Grid
-from tradewind.couplers.operators import Distributed, IdentityOperator
+from tradewind.couplers.operators import Distributed, IdentityOperator, MatrixOperator, Replicated
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.regrid.regridder import Regridder
 
@@ -127,6 +128,42 @@ def chain(tank=Tank, grid=COARSE, members=1, hours=6, **keywords):
     exchange = connect(source, "flux", filled, "inflow")
     # declared in the wrong order, on purpose
     return CoupledRun(Clock(START, at(hours), HOUR), [filled, source], [exchange], members)
+
+
+class Scaled:
+    """Control: x times 1, 2, 3, 4 in the cells of one target."""
+
+    prior = torch.ones(COARSE.size, dtype=torch.float64)
+    field = torch.arange(1.0, 1.0 + COARSE.size, dtype=torch.float64)
+
+    def __init__(self, layout, target="source.flux"):
+        self.targets = (target,)
+        self.operator = MatrixOperator(torch.diag(self.field), Replicated(COARSE.size), Distributed(layout))
+
+    def at(self, window):
+        return self
+
+    def to_fields(self, x):
+        return {self.targets[0]: self.field * x}
+
+    def linearize(self, x):
+        return self.operator
+
+
+class Looks:
+    """Observation operator: what a matrix makes of one field at the end of each window, and an offset."""
+
+    def __init__(self, layout, matrix=None, offset=None, port="tank.level"):
+        self.layout, self.observes = layout, (port,)
+        self.matrix = torch.eye(layout.n_local, dtype=torch.float64) if matrix is None else matrix
+        self.background = self.matrix.new_zeros(len(self.matrix)) if offset is None else offset
+
+    def looks(self, window):
+        space = Distributed(self.layout)
+        return {(self.observes[0], window.stop): LinearLook(MatrixOperator(self.matrix, space))}
+
+    def offset(self, window):
+        return self.background
 
 
 @pytest.fixture

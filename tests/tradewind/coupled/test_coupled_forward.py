@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 import torch
 
-from tradewind.coupled.forward import BLOCK, CoupledModel, RunTangent
+from tradewind.coupled.derivatives.operators import BLOCK, RunTangent, Weighted
+from tradewind.coupled.model import CoupledModel
 from tradewind.couplers.coupling.component import Interval
-from tradewind.couplers.operators import DiagonalOperator, Distributed, MatrixOperator, Replicated, dot_test
+from tradewind.couplers.operators import DiagonalOperator, Distributed, dot_test
 from tradewind.errors import SpecError
 from tradewind.plugins.caller import Part, StepCaller
 
 CELLS = 4
 SEES = torch.tensor([[1.0, 0, 0, 0], [0, 0.5, 0.5, 0]], dtype=torch.float64)
 OFFSET = torch.tensor([100.0, 200.0], dtype=torch.float64)
-
-
-class Scaled:
-    """Control: every element scales the flux of one cell, whose prior is 1, 2, 3, 4."""
-
-    target = "source.flux"
-    prior = torch.ones(CELLS, dtype=torch.float64)
-    field = torch.arange(1.0, 5.0, dtype=torch.float64)
-
-    def __init__(self, layout):
-        self.operator = MatrixOperator(torch.diag(self.field), Replicated(CELLS), Distributed(layout))
-
-    def to_fields(self, x):
-        return {self.target: self.field * x}
-
-    def linearize(self, x):
-        return self.operator
-
-
-class Looks:
-    """Observation operator: the first cell, and the mean of the next two, over a background."""
-
-    observes = "tank.level"
-
-    def __init__(self, layout):
-        self.layout = layout
-
-    def operator(self, window):
-        return MatrixOperator(SEES, Distributed(self.layout))
-
-    def offset(self, window):
-        return OFFSET
 
 
 class TenTimes:
@@ -72,7 +39,9 @@ def model(make_chain, toys):
         run = make_chain(tank)
         layout = run.participants[1].layouts["level"]
         windows = [Interval(toys.at(0), toys.at(2)), Interval(toys.at(2), toys.at(4))]
-        return CoupledModel(run, Scaled(layout), Looks(layout), windows, callers or {})
+        return CoupledModel(
+            run, toys.Scaled(layout), toys.Looks(layout, SEES, OFFSET), windows, callers or {}
+        )
 
     return make
 
@@ -146,10 +115,7 @@ def test_an_error_that_is_not_known_is_none(model, toys, surrogate):
 
 def test_a_window_without_observations_has_an_error_of_no_length(model, toys):
     made = model(callers=caller(toys, TenTimes(0.1)))
-    space = Distributed(made.observe.layout)
-    made.observe = SimpleNamespace(
-        observes="tank.level", operator=lambda w: MatrixOperator(SEES[:0], space), offset=lambda w: OFFSET[:0]
-    )
+    made.observe = toys.Looks(made.observe.layout, SEES[:0], OFFSET[:0])
     assert made.error(made.control.prior, made.windows[0]).shape == (0,)
 
 
@@ -177,11 +143,10 @@ def mean_inflow(make_chain, toys):
     with run.recording() as tape:
         run.put("source.flux", toys.draw(1, 4))
         run.advance(toys.at(2))
-    layout = run.participants[1].layouts["level"]
-    wanted = {("tank.level", toys.at(1)): 0.25, ("tank.level", toys.at(2)): 0.75}
-    return RunTangent(
-        run, tape, ("source.flux", toys.at(0)), wanted, (Distributed(layout), Distributed(layout))
-    )
+    space = Distributed(run.participants[1].layouts["level"])
+    weights = {("tank.level", toys.at(1)): 0.25, ("tank.level", toys.at(2)): 0.75}
+    wanted = {event: Weighted(weight, space) for event, weight in weights.items()}
+    return RunTangent(run, tape, {("source.flux", toys.at(0)): space}, wanted)
 
 
 def test_weighted_derivatives_pass_the_dot_test(mean_inflow):

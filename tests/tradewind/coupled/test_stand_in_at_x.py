@@ -9,8 +9,8 @@ import torch
 
 from tradewind.coupled.derivatives import checkpoints
 from tradewind.coupled.derivatives.checkpoints import Checkpoints, Keep
-from tradewind.coupled.derivatives.operators import ByAdjoint, RunTangent
-from tradewind.coupled.forward import CoupledModel
+from tradewind.coupled.derivatives.operators import ByAdjoint, RunTangent, Weighted
+from tradewind.coupled.model import CoupledModel
 from tradewind.coupled.run import CoupledRun
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.how import Merge
@@ -18,9 +18,7 @@ from tradewind.couplers.coupling.time.timing import Reduction, Timing
 from tradewind.couplers.operators import (
     DiagonalOperator,
     Distributed,
-    IdentityOperator,
     MatrixOperator,
-    Replicated,
     dot_test,
 )
 from tradewind.plugins.caller import Part, StepCaller
@@ -28,37 +26,6 @@ from tradewind.plugins.caller import Part, StepCaller
 CELLS, HOURS = 4, 12
 TIMES = torch.arange(1.0, 5.0, dtype=torch.float64)
 X = torch.tensor([1.0, 0.5, -0.25, 2.0], dtype=torch.float64)
-
-
-class Scaled:
-    """Control: x times 1, 2, 3, 4 in the source's parameter."""
-
-    prior = torch.ones(CELLS, dtype=torch.float64)
-
-    def __init__(self, layout, target="source.flux"):
-        self.target = target
-        self.operator = MatrixOperator(torch.diag(TIMES), Replicated(CELLS), Distributed(layout))
-
-    def to_fields(self, x):
-        return {self.target: TIMES * x}
-
-    def linearize(self, x):
-        return self.operator
-
-
-class Looks:
-    """Observation operator: every cell."""
-
-    observes = "tank.level"
-
-    def __init__(self, layout):
-        self.layout = layout
-
-    def operator(self, window):
-        return IdentityOperator(Distributed(self.layout))
-
-    def offset(self, window):
-        return torch.zeros(CELLS, dtype=torch.float64)
 
 
 class Exact:
@@ -116,7 +83,7 @@ def scene(toys):
         windows = [Interval(toys.at(0), toys.at(HOURS)), Interval(toys.at(HOURS), toys.at(2 * HOURS))]
         parts = None if surrogate is None else Part("exact", surrogate)
         callers = {"tank": StepCaller("tank", Part("tank", made["tank"][0]), parts, ())}
-        return CoupledModel(run, Scaled(layout), Looks(layout), windows, callers)
+        return CoupledModel(run, toys.Scaled(layout), toys.Looks(layout), windows, callers)
 
     return make
 
@@ -172,10 +139,10 @@ def test_a_tank_that_is_not_empty_at_first_adds_what_it_holds(scene, toys):
     torch.testing.assert_close(full(X, window), scene(None, Full)(X, window), rtol=1e-14, atol=0)
 
 
-def test_a_surrogate_cannot_stand_in_where_the_control_is_in_its_component(scene):
+def test_a_surrogate_cannot_stand_in_where_the_control_is_in_its_component(scene, toys):
     surrogate = Exact()
     made = scene(surrogate)
-    made.control = Scaled(made.observe.layout, "tank.rate")
+    made.control = toys.Scaled(made.observe.layout, "tank.rate")
     assert made.stand_in(made.windows[0]) is None
     assert surrogate.asked == 0
 
@@ -223,7 +190,7 @@ def test_long_windows_are_recorded_by_moments_with_the_same_bits(scene, surrogat
         monkeypatch.setattr(checkpoints, "LARGE", large)
         made = scene(surrogate)
         K = made.linearize(X, made.windows[0])
-        run = made.run if surrogate is None else made._above
+        run = made.run if surrogate is None else made._stand_ins.above
         assert isinstance(run.tape, kind)
         found.append((K.forward(every), K.adjoint(every)))
     assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
@@ -285,7 +252,6 @@ def test_a_derivative_of_a_put_that_nothing_depends_on_is_zero(make_chain, toys)
         run.put("source.flux", torch.ones(1, 4, dtype=torch.float64))
         run.advance(toys.at(1))
     space = Distributed(run.participants[0].layouts["flux"])
-    operator = RunTangent(
-        run, tape, ("source.flux", toys.at(0)), {("source.flux", toys.at(1)): 2.0}, (space, space)
-    )
+    wanted = {("source.flux", toys.at(1)): Weighted(2.0, space)}
+    operator = RunTangent(run, tape, {("source.flux", toys.at(0)): space}, wanted)
     assert operator.adjoint(torch.ones(4, dtype=torch.float64)).tolist() == [2.0] * 4

@@ -7,46 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tradewind.coupled.forward import CoupledModel
+from tradewind.coupled.model import CoupledModel
 from tradewind.coupled.run import CoupledRun
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.time.timing import Timing
-from tradewind.couplers.operators import Distributed, IdentityOperator, MatrixOperator, Replicated
+from tradewind.couplers.operators import Distributed, IdentityOperator
 from tradewind.plugins.caller import Part, StepCaller
 
 CELLS = 4
-
-
-class Scaled:
-    """Control: x times the flux of the source, whose prior is 1, 2, 3, 4."""
-
-    target = "source.flux"
-    prior = torch.ones(CELLS, dtype=torch.float64)
-    field = torch.arange(1.0, 5.0, dtype=torch.float64)
-
-    def __init__(self, layout):
-        self.operator = MatrixOperator(torch.diag(self.field), Replicated(CELLS), Distributed(layout))
-
-    def to_fields(self, x):
-        return {self.target: self.field * x}
-
-    def linearize(self, x):
-        return self.operator
-
-
-class Looks:
-    """Observation operator: every cell."""
-
-    observes = "tank.level"
-
-    def __init__(self, layout):
-        self.layout = layout
-
-    def operator(self, window):
-        return IdentityOperator(Distributed(self.layout))
-
-    def offset(self, window):
-        return torch.zeros(CELLS, dtype=torch.float64)
 
 
 class Same:
@@ -71,7 +39,7 @@ def model(toys, answered_by, timing):
     windows = [Interval(toys.at(0), toys.at(2)), Interval(toys.at(2), toys.at(4))]
     surrogate = Part("same", Same()) if answered_by == "surrogate" else None
     callers = {"tank": StepCaller("tank", Part("tank", toys.Tank()), surrogate, ())}
-    return CoupledModel(run, Scaled(layout), Looks(layout), windows, callers)
+    return CoupledModel(run, toys.Scaled(layout), toys.Looks(layout), windows, callers)
 
 
 @pytest.mark.parametrize("timing", [Timing(), Timing(lag=1, initial=30.0)], ids=["at once", "lagged"])
@@ -84,7 +52,7 @@ def test_surrogate_and_reference_see_the_same_imports(toys, timing, scale):
         found.append(made(x, made.windows[1]))
     # two hours at half of (x times 1, 2, 3, 4, and the other's mean: 10, or of 30 and 10)
     others = 10.0 if timing.lag == 0 else 20.0
-    expected = scale * Scaled.field + others
+    expected = scale * toys.Scaled.field + others
     torch.testing.assert_close(found[0], expected, rtol=1e-15, atol=0)
     torch.testing.assert_close(found[1], expected, rtol=1e-15, atol=0)
 
@@ -92,4 +60,4 @@ def test_surrogate_and_reference_see_the_same_imports(toys, timing, scale):
 def test_the_derivative_does_not_see_what_others_bring(toys):
     made = model(toys, "surrogate", Timing())
     jacobian = made.linearize(made.control.prior, made.windows[0])
-    torch.testing.assert_close(jacobian.forward(torch.ones(CELLS, dtype=torch.float64)), Scaled.field)
+    torch.testing.assert_close(jacobian.forward(torch.ones(CELLS, dtype=torch.float64)), toys.Scaled.field)

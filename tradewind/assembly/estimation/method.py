@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from tradewind.assembly.estimation.ensemble import build_filter, is_filter
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly
-from tradewind.coupled.derivatives.paths import between
+from tradewind.coupled.derivatives.paths import on_the_way
 from tradewind.couplers.assimilation import Solver
 from tradewind.plugins.registry import Role
-
-if TYPE_CHECKING:
-    pass
 
 
 def build_solver(assembly: Assembly, faults: Faults) -> None:
@@ -37,8 +33,7 @@ def _without_adjoint(assembly: Assembly) -> Iterator[str]:
     """Yield components without an adjoint on the way from the control to the observations."""
     if assembly.control is None or assembly.observe is None:
         return  # what is missing is reported where it stands
-    ends = (port.partition(".")[0] for port in (assembly.control.target, assembly.observe.observes))
-    on_the_way = between(assembly.exchanges, *ends)
+    passed = on_the_way(assembly.exchanges, assembly.control.targets, assembly.observe.observes)
     for name, member in assembly.members.items():
-        if name in on_the_way and not member.spec.differentiable and member.surrogate is None:
+        if name in passed and not member.spec.differentiable and member.surrogate is None:
             yield name

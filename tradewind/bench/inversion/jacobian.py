@@ -15,11 +15,14 @@ from tradewind.assembly import assemble
 from tradewind.bench.checkout import examples
 from tradewind.bench.timing import medians
 from tradewind.coupled.derivatives.operators import BLOCK
+from tradewind.couplers.assimilation import LinearLook
+from tradewind.errors import SpecError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tradewind.coupled.forward import CoupledModel
+    from tradewind.coupled.model import CoupledModel
+    from tradewind.couplers.coupling.component import Interval
     from tradewind.couplers.operators import LinearOperator
 
 ROUNDS = 7
@@ -58,7 +61,7 @@ class Case:
         participant = next(p for p in model.run.participants if p.name == "transport")
         self.asked = model.window_model(participant, self.window)
         self.reference: LinearOperator = self.asked.reference()
-        self.observe = model.observe.operator(self.window)
+        self.observe = observation_operator(model, self.window)
         self.emulated = self.surrogate.tradewind_linearize(self.asked, None, self.window)
         self.emits = self._emitting(model)
         self.columns, self.rows = len(self.emits), self.observe.range.size
@@ -97,5 +100,13 @@ class Case:
 
     def _emitting(self, model: CoupledModel) -> Tensor:
         """Return the cells of the transport's grid into which the inventory emits."""
-        flux = model.control.to_fields(model.control.prior)[model.control.target]
+        flux = model.control.to_fields(model.control.prior)[model.control.targets[0]]
         return model.run.exchanges[0].forward(flux).ne(0.0).nonzero().flatten()
+
+
+def observation_operator(model: CoupledModel, window: Interval) -> LinearOperator:
+    """Return H of the one look that the example takes at a window's end."""
+    (look,) = model.observe.looks(window).values()
+    if not isinstance(look, LinearLook):
+        raise SpecError("the example's look is linear", where="bench permian")
+    return look.operator

@@ -12,6 +12,7 @@ import torch
 
 from tradewind.assembly import Assembly, assemble
 from tradewind.bench.checkout import can_launch, examples, python
+from tradewind.bench.inversion.jacobian import observation_operator
 from tradewind.couplers.assimilation.linearization import GuardedOperator
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.operators import LinearOperator, dot_test
@@ -48,7 +49,7 @@ def inversion_operators(assembly: Assembly) -> Iterator[tuple[str, LinearOperato
     x = model.control.prior
     yield "control", model.control.linearize(x)
     yield "prior's square root", model.control.sqrt_covariance()
-    yield "observation operator", model.observe.operator(window)
+    yield "observation operator", observation_operator(model, window)
     for exchange in assembly.exchanges:
         yield exchange.name, exchange.operator
     yield "Jacobian, guarded", model.linearize(x, window)

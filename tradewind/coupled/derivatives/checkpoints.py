@@ -148,6 +148,28 @@ def _standing(moment: Moment, port: Port) -> Tensor:
     return moment.states[component].fields[variable]
 
 
+class Watch(Tape):
+    """Holds nothing but what is watched for: there is no way back through it."""
+
+    def __len__(self) -> int:
+        """Return 0: it holds neither puts nor steps."""
+        return 0
+
+    def __iter__(self) -> Iterator[TapeEvent]:
+        """Go through nothing."""
+        return iter(())
+
+    def __reversed__(self) -> Iterator[TapeEvent]:
+        """Go through nothing."""
+        return iter(())
+
+    def _keep_put(self, put: Put) -> None: ...
+
+    def _keep_step(self, before: Moment, made: Made) -> None: ...
+
+    def _forget(self) -> None: ...
+
+
 class Keep(Tape):
     """Holds what every step was given: nothing is made twice, memory grows with the number of steps."""
 

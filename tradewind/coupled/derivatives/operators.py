@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, reduce
 
 import torch
@@ -12,51 +12,158 @@ from tradewind.coupled.derivatives.checkpoints import Tape
 from tradewind.coupled.derivatives.replay import gradients, tangents
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Event
-from tradewind.couplers.operators import Distributed, LinearOperator
+from tradewind.couplers.operators import LinearOperator, Space, joined
+from tradewind.errors import SpecError
 
 BLOCK = 16
 """Columns that are carried through the model together; fixed, so that bits do not depend on the ranks."""
+LARGE = 2**27
+"""Bytes of cotangents beyond which each is made when it is its turn, and once more to be checked."""
 
 
 class RunTangent(LinearOperator):
-    """The derivative of a recorded run: from what was put at its start to a weighted sum of later exports.
+    """The derivative of a recorded run: from what was put at its start to a sum over what stood later.
+
+    ``y = Σ_e A_e δ_e`` over the events e of `wanted`, added in their order. A wanted event that was itself
+    put (a state variable as the window begins) takes its δ from x at once.
 
     Parameters
     ----------
     tape
         The recorded run, with one member.
     given
-        Port and time of the put.
+        Port and time of each put, and the space of its fields; x is one after the other.
     wanted
-        Weights by port and time of what is read; they share one layout.
-    spaces
-        Domain and range.
+        A_e by port and time of what is read, all to one space.
     """
 
     def __init__(
-        self, run: CoupledRun, tape: Tape, given: Event, wanted: Mapping[Event, float],
-        spaces: tuple[Distributed, Distributed],
-    ) -> None:  # fmt: skip
-        self.run, self.tape, self.given, self.wanted = run, tape, given, wanted
-        self.domain, self.range = spaces
+        self,
+        run: CoupledRun,
+        tape: Tape,
+        given: Mapping[Event, Space],
+        wanted: Mapping[Event, LinearOperator],
+    ) -> None:
+        self.run, self.tape, self.given, self.wanted = run, tape, dict(given), dict(wanted)
+        self.domain, self.range = joined(list(given.values())), _common_range(wanted)
+        starts = {time for _, time in given}
+        self._later = [event for event in wanted if event[1] not in starts]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the tangents, shape ``(..., range)``; replays the schedule forward in blocks."""
+        self.check(x, self.domain)
         return in_blocks(self._tangents, x, self.range.size)
 
     def adjoint(self, y: Tensor) -> Tensor:
         """Return the gradients, shape ``(..., domain)``; replays the schedule in reverse in blocks."""
+        self.check(y, self.range)
         return in_blocks(self._gradients, y, self.domain.size)
 
     def _tangents(self, x: Tensor) -> Tensor:
-        found = tangents(self.run, self.tape, {self.given: x[:, None]}, list(self.wanted))
+        parts = torch.split(x, [space.size for space in self.given.values()], dim=-1)
+        given = {event: self._shaped(part, event) for event, part in zip(self.given, parts, strict=True)}
+        later = tangents(self.run, self.tape, given, self._later) if self._later else {}
+        found = given | later
         # added in order: torch's own sum depends on the number of cells
-        return reduce(torch.add, [weight * found[event][:, 0] for event, weight in self.wanted.items()])
+        terms = [op.forward(found[e].reshape(len(x), -1)) for e, op in self.wanted.items() if e in found]
+        return reduce(torch.add, terms) if terms else x.new_zeros(len(x), self.range.size)
 
     def _gradients(self, y: Tensor) -> Tensor:
-        cotangents = {event: weight * y[:, None] for event, weight in self.wanted.items()}
-        found = gradients(self.run, self.tape, cotangents).get(self.given)
-        return y.new_zeros(len(y), self.domain.size) if found is None else found[:, 0]
+        asked = _Cotangents(self.run, {event: self.wanted[event] for event in self._later}, y)
+        whole = 8 * len(y) * sum(self.wanted[event].domain.size for event in self._later)
+        found = gradients(self.run, self.tape, asked if whole > LARGE else dict(asked)) if asked else {}
+        return torch.cat([self._gradient(event, y, found.get(event)) for event in self.given], dim=-1)
+
+    def _gradient(self, event: Event, y: Tensor, later: Tensor | None) -> Tensor:
+        """Return the gradient of one put: of what stood later, and of itself where it is wanted."""
+        terms = [] if later is None else [later.reshape(len(y), -1)]
+        if event in self.wanted:
+            terms.append(self.wanted[event].adjoint(y))
+        return reduce(torch.add, terms) if terms else y.new_zeros(len(y), self.given[event].size)
+
+    def _shaped(self, part: Tensor, event: Event) -> Tensor:
+        return part.reshape(len(part), 1, *self.run.ports.input(event[0]).inner)
+
+
+class _Cotangents(Mapping[Event, Tensor]):
+    """``A_eᵀ y`` by event, shape ``(k, 1, *extra, cell)``: made when it is asked for."""
+
+    def __init__(self, run: CoupledRun, wanted: Mapping[Event, LinearOperator], y: Tensor) -> None:
+        self.run, self.wanted, self.y = run, wanted, y
+
+    def __getitem__(self, event: Event) -> Tensor:
+        inner = self.run.ports.output(event[0]).inner
+        return self.wanted[event].adjoint(self.y).reshape(len(self.y), 1, *inner)
+
+    def __contains__(self, event: object) -> bool:
+        return event in self.wanted
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.wanted)
+
+    def __len__(self) -> int:
+        return len(self.wanted)
+
+
+def _common_range(wanted: Mapping[Event, LinearOperator]) -> Space:
+    ranges = list(dict.fromkeys(operator.range for operator in wanted.values()))
+    if len(ranges) != 1:
+        raise SpecError(f"what is wanted ends in {ranges}", where="RunTangent", hint="in one space")
+    return ranges[0]
+
+
+class Weighted(LinearOperator):
+    """A number times the identity of a space."""
+
+    def __init__(self, weight: float, space: Space) -> None:
+        self.weight, self.domain, self.range = weight, space, space
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``w x``."""
+        self.check(x, self.domain)
+        return self.weight * x
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """Return ``w y``."""
+        return self.forward(y)
+
+
+class PartsOperator(LinearOperator):
+    """``y = Σ_k A_k x_part(k)``: operators that each see one part of a joined vector, added in order.
+
+    Parameters
+    ----------
+    spaces
+        Of the parts, in order; the domain is all of them, one after the other.
+    terms
+        Which part, and what becomes of it.
+    range
+        Where all terms end.
+    """
+
+    def __init__(
+        self, spaces: Sequence[Space], terms: Sequence[tuple[int, LinearOperator]], range: Space
+    ) -> None:
+        self.domain, self.range, self.terms = joined(spaces), range, tuple(terms)
+        self._sizes = [space.size for space in spaces]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the sum, shape ``(..., range)``."""
+        self.check(x, self.domain)
+        parts = torch.split(x, self._sizes, dim=-1)
+        found = [operator.forward(parts[k].contiguous()) for k, operator in self.terms]
+        return reduce(torch.add, found) if found else x.new_zeros(*x.shape[:-1], self.range.size)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """Return each part's sum, one after the other, shape ``(..., domain)``."""
+        self.check(y, self.range)
+        parts: list[list[Tensor]] = [[] for _ in self._sizes]
+        for k, operator in self.terms:
+            parts[k].append(operator.adjoint(y))
+        return torch.cat([self._summed(k, found, y) for k, found in enumerate(parts)], dim=-1)
+
+    def _summed(self, k: int, found: Sequence[Tensor], y: Tensor) -> Tensor:
+        return reduce(torch.add, found) if found else y.new_zeros(*y.shape[:-1], self._sizes[k])
 
 
 class ByAdjoint(LinearOperator):

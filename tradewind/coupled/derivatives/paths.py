@@ -31,6 +31,19 @@ def between(exchanges: Iterable[Exchange], first: str, last: str) -> frozenset[s
     return _closure(forward, {first}) & _closure(back, {last})
 
 
+def on_the_way(exchanges: Iterable[Exchange], given: Iterable[str], wanted: Iterable[str]) -> frozenset[str]:
+    """Return all components on any way from any port of `given` to any of `wanted`, with these.
+
+    Parameters
+    ----------
+    given, wanted
+        Each ``component.variable``.
+    """
+    known = list(exchanges)
+    firsts, lasts = ({port.partition(".")[0] for port in ports} for ports in (given, wanted))
+    return frozenset().union(*(between(known, first, last) for first in firsts for last in lasts))
+
+
 def _closure(of: set[Lead], components: Iterable[str]) -> frozenset[str]:
     found = set(components)
     while new := {target for source, target in of if source in found} - found:
