@@ -1,1 +1,1 @@
-"""Tests that a model keeps what assimilation relies on; see docs/verify.md."""
+"""Checks of what assimilation relies on: see docs/verify.md."""
