@@ -72,7 +72,8 @@ class FieldControl:
         error: PriorError | None = None,
         change: Change | None = None,
     ) -> None:
-        self.target, self.targets, self.layout = target, (target,), layout
+        self.target, self.layout = target, layout
+        self.targets: tuple[str, ...] = (target,)
         self.change: Change = change or Scale()
         self.clustering = clustering or Clustering()
         self.support = Support(layout, _extra(field, layout))

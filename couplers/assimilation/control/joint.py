@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tradewind.couplers.assimilation.control.field import FieldControl
 from tradewind.couplers.assimilation.control.periodic import OfPeriod, PeriodicControl
-from tradewind.couplers.assimilation.covariance import BlockCovariance, square_root
+from tradewind.couplers.assimilation.covariance import BlockCovariance, Covariance, square_root
 from tradewind.couplers.operators import Joined, LinearOperator, Replicated
 from tradewind.errors import ConfigError
 
@@ -48,14 +48,14 @@ class JointControl:
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self.parts = tuple(parts)
-        self.targets = tuple(part.target for part in parts)
+        self.targets: tuple[str, ...] = tuple(part.target for part in parts)
         twice = [t for i, t in enumerate(self.targets) if t in self.targets[:i]]
         if twice or not parts:
             what = f"{twice[0]} is controlled twice" if twice else "nothing is controlled"
             raise ConfigError(what, where="control", hint="one entry for each field")
         self.sizes = [len(part.prior) for part in parts]
         self.prior = torch.cat([part.prior for part in parts])
-        self.covariance = BlockCovariance([part.covariance for part in parts])
+        self.covariance: Covariance = BlockCovariance([part.covariance for part in parts])
         self.names = tuple(chain.from_iterable((f"{p.target}, {n}" for n in p.names) for p in parts))
 
     def split(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -69,7 +69,7 @@ class PeriodicControl:
         self.base, self.periods = base, tuple(periods)
         self.target, self.targets, self.layout = base.target, base.targets, base.layout
         self.prior = base.prior.repeat(len(periods))
-        self.covariance = KroneckerCovariance(_in_time(self.periods, memory), base.covariance)
+        self.covariance: Covariance = KroneckerCovariance(_in_time(self.periods, memory), base.covariance)
         self.names = tuple(f"{period.start:%Y-%m-%d %H:%M}, {n}" for period in periods for n in base.names)
 
     def to_fields(self, x: Tensor) -> Fields:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,14 +12,12 @@ from tradewind.couplers.assimilation.covariance import (
     Correlation,
     Covariance,
     DiagonalCovariance,
+    DiffusionCovariance,
     Kernel,
     KroneckerCovariance,
     correlated,
 )
 from tradewind.errors import ConfigError, DataError
-
-if TYPE_CHECKING:
-    from tradewind.couplers.assimilation.covariance.diffusion import DiffusionCovariance
 
 
 @dataclass(frozen=True)
@@ -86,10 +83,8 @@ def _of_one_level(error: PriorError, elements: Elements) -> Covariance:
 
 
 def _diffused(sigma: float, together: Correlation, elements: Elements) -> DiffusionCovariance:
-    from tradewind.couplers.assimilation.covariance.diffusion import DiffusionCovariance
-
     cells = np.flatnonzero(elements.labels >= 0)
     if elements.grid is None or len(cells) != len(elements):
         hint = "per: cell, or a kernel that is a function of the distance"
         raise DataError("diffusion goes from cell to cell, and elements are none", where="control", hint=hint)
-    return DiffusionCovariance.over(elements.grid, cells, sigma, together)
+    return DiffusionCovariance(elements.grid, cells, sigma, together)

@@ -7,6 +7,7 @@ from tradewind.couplers.assimilation.covariance.contract import (
     dense,
     square_root,
 )
+from tradewind.couplers.assimilation.covariance.diffusion import DiffusionCovariance
 from tradewind.couplers.assimilation.covariance.elementary import DenseCovariance, DiagonalCovariance
 from tradewind.couplers.assimilation.covariance.kernels import Correlation, Kernel, correlated
 from tradewind.couplers.assimilation.covariance.kronecker import KroneckerCovariance
@@ -17,6 +18,7 @@ __all__ = [
     "Covariance",
     "DenseCovariance",
     "DiagonalCovariance",
+    "DiffusionCovariance",
     "Kernel",
     "KroneckerCovariance",
     "RootOperator",

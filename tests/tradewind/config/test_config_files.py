@@ -56,8 +56,8 @@ def test_the_example_says_what_it_says(example: RunConfig) -> None:
     assert transport.run_as is RunAs.GUARDED
     assert exchange.source == Endpoint("inventory", "methane_flux")
     assert exchange.regrid.method is Regrid.CONSERVATIVE
-    assert example.control is not None
-    assert (example.control.per, example.control.prior_error) == (Per.CLUSTER, 0.5)
+    (control,) = example.control
+    assert (control.per, control.prior_error) == (Per.CLUSTER, 0.5)
 
 
 def test_ten_days_are_forty_steps_of_six_hours(example: RunConfig) -> None:
@@ -121,8 +121,7 @@ def test_overrides_are_yaml_values(write: Write) -> None:
     overrides = ["run.seed=3", "control.prior_error=1e-1", "components.inventory.options={species: NO}"]
     config = load_config(write(EXAMPLE), overrides)
     assert config.run.seed == 3
-    assert config.control is not None
-    assert config.control.prior_error == 0.1
+    assert [control.prior_error for control in config.control] == [0.1]
     assert config.components["inventory"].options == {"species": "NO"}
 
 

@@ -1,37 +1,140 @@
-"""What an inversion may change: ``control:`` of a run config."""
+"""What an assimilation may change: ``control:`` of a run config."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import Field, PositiveFloat
+from pydantic import BeforeValidator, Field, FiniteFloat, PositiveFloat, field_validator, model_validator
 
-from tradewind.config.sections.section import Section
-from tradewind.config.sections.values import At
+from tradewind.config.sections.exchanging import Initial
+from tradewind.config.sections.rhythm import Rhythm
+from tradewind.config.sections.section import Count, Section
+from tradewind.config.sections.values import At, Duration
 from tradewind.plugins.options import RelativePath
 
 
 class Per(StrEnum):
-    """What one element of the control scales."""
+    """What one element of the control changes."""
 
     CELL = "cell"
     CLUSTER = "cluster"
     REGION = "region"
+    SITE = "site"
     TOTAL = "total"
 
 
+class ChangeBy(StrEnum):
+    """How an element changes the prior of its cells."""
+
+    SCALE = "scale"
+    ADD = "add"
+    LOGNORMAL = "lognormal"
+    BOUNDED = "bounded"
+
+
+class Kernel(StrEnum):
+    """How a correlation falls with distance."""
+
+    EXPONENTIAL = "exponential"
+    GAUSSIAN = "gaussian"
+    MATERN = "matern"
+    DIFFUSION = "diffusion"
+
+
+class DistanceIn(StrEnum):
+    """How distances are measured."""
+
+    KM = "km"
+    DEGREES = "degrees"
+    PLANE = "plane"
+
+
+class CorrelationSection(Section):
+    """How the errors of elements go together, in space and in time."""
+
+    kind: Kernel = Field(default=Kernel.EXPONENTIAL, description="How the correlation falls with distance.")
+    length: PositiveFloat | None = Field(
+        default=None, description="Its length, in the unit of `distance`; default: independent in space."
+    )
+    distance: DistanceIn = Field(default=DistanceIn.KM, description="How distances are measured.")
+    smoothness: PositiveFloat | None = Field(
+        default=None, description="nu of matern (default 1.5) or diffusion (default: its least)."
+    )
+    samples: Count | None = Field(
+        default=None,
+        description="Of diffusion: vectors that estimate its variances; default: by size.",
+    )
+    time: Duration | None = Field(
+        default=None, description="Length of the exponential correlation of periods; default: independent."
+    )
+
+    @field_validator("length", "smoothness")
+    @classmethod
+    def _finite(cls, value: float | None) -> float | None:
+        if value == float("inf"):
+            raise ValueError("it is infinite, use per: total for errors that are all the same")
+        return value
+
+    @model_validator(mode="after")
+    def _of_use(self) -> CorrelationSection:
+        if self.length is None and self.time is None:
+            raise ValueError("give a `length`, or a `time`, or both")
+        if self.smoothness is not None and self.kind not in {Kernel.MATERN, Kernel.DIFFUSION}:
+            raise ValueError(f"a kernel of kind {self.kind} has no smoothness to choose, use matern")
+        if self.samples is not None and self.kind is not Kernel.DIFFUSION:
+            raise ValueError("only diffusion estimates its variances by `samples`")
+        if self.kind is Kernel.DIFFUSION and self.distance is DistanceIn.PLANE:
+            raise ValueError("diffusion goes over the sphere: distances in km or degrees")
+        return self
+
+
+def _pair(value: object) -> object:
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise ValueError(f"bounds are two numbers, [least, greatest], not {value!r:.40}")
+    return value
+
+
 class ControlSection(Section):
-    """What the inversion may change, and how well it is known beforehand."""
+    """What the assimilation may change, and how well it is known beforehand."""
 
     field: At
     per: Per = Per.CELL
+    change: ChangeBy = Field(
+        default=ChangeBy.SCALE, description="How an element changes the prior of its cells."
+    )
+    bounds: Annotated[tuple[FiniteFloat, FiniteFloat], BeforeValidator(_pair)] | None = Field(
+        default=None, description="For bounded: what the field stays between, in its units."
+    )
+    prior: Initial | None = Field(
+        default=None, description="In the field's units; default: what the component says."
+    )
     prior_error: float = Field(
-        gt=0, allow_inf_nan=False, strict=True, description="Standard deviation, as a fraction of the prior."
+        gt=0, allow_inf_nan=False, strict=True,
+        description="Standard deviation: a fraction (scale), in the field's units (add), of log or logit.",
+    )  # fmt: skip
+    correlation: CorrelationSection | None = Field(
+        default=None, description="How errors go together; default: independent."
     )
     correlation_km: PositiveFloat | None = Field(
-        default=None, description="Length of the exponential correlation of elements; default: independent."
+        default=None, description="Short for an exponential correlation: its length, km."
+    )
+    every: Rhythm | None = Field(
+        default=None, description="Elements of their own for each such period; default: the same throughout."
     )
     tile: PositiveFloat = Field(default=2.0, le=180, description="Side of the clusters' tiles, degrees.")
     regions: RelativePath | None = Field(
         default=None, description="netCDF file with an integer variable `region` on the field's grid."
     )
+
+    @model_validator(mode="after")
+    def _fits(self) -> ControlSection:
+        if (self.bounds is None) is (self.change is ChangeBy.BOUNDED):
+            raise ValueError("`bounds` and `change: bounded` belong together")
+        if self.bounds is not None and self.bounds[0] >= self.bounds[1]:
+            raise ValueError(f"nothing lies between {self.bounds[0]:g} and {self.bounds[1]:g}")
+        if self.correlation is not None and self.correlation_km is not None:
+            raise ValueError("the correlation is given twice, remove `correlation_km`")
+        if self.every is None and self.correlation is not None and self.correlation.time is not None:
+            raise ValueError("a correlation in `time` needs periods, see `every`")
+        return self

@@ -135,7 +135,7 @@ class RunConfig(Section):
     components: dict[Name, ComponentSection] = Field(min_length=1)
     exchanges: tuple[ExchangeSection, ...] = ()
     observations: Annotated[tuple[ObservationsSection, ...], OneOrMany(ObservationsSection)] = ()
-    control: ControlSection | None = None
+    control: Annotated[tuple[ControlSection, ...], OneOrMany(ControlSection)] = ()
     solve: SolveSection | None = None
     ensemble: EnsembleSection | None = None
     output: OutputSection = OutputSection()
