@@ -101,6 +101,31 @@ def _config_error(faults: tuple[str, ...] | list[str], config: Path) -> Exceptio
 
 
 @app.command()
+def verify(
+    config: Config,
+    overrides: Overrides = None,
+    component: Annotated[
+        str | None, typer.Option("--component", metavar="NAME", help="Only this component.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the random perturbations.")] = 0,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Try what assimilation relies on with a config's own models: tangents, adjoints, members, and more."""
+    with Session(debug=debug) as session:
+        from tradewind.output.terminal.verification import verification_figures, verification_table
+        from tradewind.verification.verify import verify as verified
+
+        found = verified(config, overrides or [], component, seed)
+        if as_json:
+            session.write(_json(verification_figures(found)))
+        else:
+            session.out.print(verification_table(found), highlight=False)
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
 def schema(debug: Debug = False) -> None:
     """Print the JSON schema of run configs."""
     with Session(debug=debug) as session:

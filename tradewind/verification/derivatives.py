@@ -65,7 +65,7 @@ class Linearity:
     """
 
     tolerance: float = 1e-12
-    name: ClassVar[str] = "linearity of the tangent"
+    name: ClassVar[str] = "tangent is linear"
     advice: ClassVar[str] = (
         "the tangent depends on its own perturbation: look for a product of two perturbations, a limiter or "
         "a branch that is decided by the perturbation instead of the state"
