@@ -132,6 +132,12 @@ def tradewind_register_solver(register: Register) -> None:
         options="tradewind.plugins.solvers.smoothers.options:IESOptions",
         summary="iterative ensemble smoother: Gauss–Newton in the space of the members",
     )
+    register(
+        "mcmc",
+        factory="tradewind.plugins.solvers.sampling.mcmc:MCMC",
+        options="tradewind.plugins.solvers.sampling.options:MCMCOptions",
+        summary="Markov chains: adaptive Metropolis, MALA, HMC; many sites at once",
+    )
 
 
 @hookimpl

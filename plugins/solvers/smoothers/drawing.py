@@ -9,23 +9,16 @@ import torch
 from torch import Tensor
 
 from tradewind.couplers.assimilation import Control
+from tradewind.couplers.assimilation.control import perturbations, recentred
 from tradewind.errors import SpecError
 from tradewind.plugins.solvers.smoothers.options import Draws
 
 
 def normals(seed: int, members: int, length: int, stream: Sequence[int] = ()) -> Tensor:
     """Return standard normal numbers, shape ``(member, length)``; member i by (seed, i, *stream)."""
-    rows = [
-        np.random.default_rng(np.random.SeedSequence((seed, i, *stream))).standard_normal(length)
-        for i in range(members)
-    ]
+    seeds = (np.random.SeedSequence(seed, spawn_key=(i, *stream)) for i in range(members))
+    rows = [np.random.Generator(np.random.PCG64(s)).standard_normal(length) for s in seeds]
     return torch.from_numpy(np.stack(rows))
-
-
-def centred(draws: Tensor) -> Tensor:
-    """Return draws ``(member, k)`` without their mean, of the same expected variance."""
-    members = len(draws)
-    return (draws - draws.mean(0)) * (members / (members - 1)) ** 0.5
 
 
 def exact(draws: Tensor, against: Tensor | None = None) -> Tensor:
@@ -62,13 +55,15 @@ def prior_members(control: Control, members: int, draws: Draws, seed: int) -> Te
     SpecError
         Fewer members than exact draws need.
     """
-    return control.prior + control.sqrt_covariance().forward(
-        shaped(normals(seed, members, len(control.prior)), draws)
-    )
+    if draws is Draws.EXACT:
+        drawn = exact(normals(seed, members, len(control.prior)))
+        return control.prior + control.sqrt_covariance().forward(drawn)
+    drawn = perturbations(control, range(members), seed)
+    return control.prior + (recentred(drawn) if draws is Draws.CENTRED else drawn)
 
 
 def shaped(draws: Tensor, kind: Draws, against: Tensor | None = None) -> Tensor:
     """Return independent draws ``(member, k)`` as `kind` wants them."""
     if kind is Draws.EXACT:
         return exact(draws, against)
-    return centred(draws) if kind is Draws.CENTRED else draws
+    return recentred(draws) if kind is Draws.CENTRED else draws

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from tradewind.couplers.assimilation import Control, ForwardModel, ObservationsByWindow, Posterior, Progress
 from tradewind.plugins.solvers.analytical import silent
+from tradewind.plugins.solvers.problem import Part, Problem
 from tradewind.plugins.solvers.smoothers.drawing import normals, prior_members, shaped
 from tradewind.plugins.solvers.smoothers.localisation import Localisation
 from tradewind.plugins.solvers.smoothers.options import Draws, ESMDAOptions
-from tradewind.plugins.solvers.smoothers.problem import Part, Problem
 from tradewind.plugins.solvers.smoothers.running import Ran, Runner
 from tradewind.plugins.solvers.smoothers.summary import History, posterior
 

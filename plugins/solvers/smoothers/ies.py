@@ -10,9 +10,9 @@ from torch import Tensor
 
 from tradewind.couplers.assimilation import Control, ForwardModel, ObservationsByWindow, Posterior, Progress
 from tradewind.plugins.solvers.analytical import silent
+from tradewind.plugins.solvers.problem import Part, Problem
 from tradewind.plugins.solvers.smoothers.drawing import prior_members
 from tradewind.plugins.solvers.smoothers.options import IESOptions, Linearisation
-from tradewind.plugins.solvers.smoothers.problem import Part, Problem
 from tradewind.plugins.solvers.smoothers.running import CENTRE, Ran, Runner
 from tradewind.plugins.solvers.smoothers.summary import History, posterior
 

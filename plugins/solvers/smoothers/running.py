@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from tradewind.plugins.solvers.problem import Failures, Problem, Simulated, refuse
 from tradewind.plugins.solvers.smoothers.options import Failure
-from tradewind.plugins.solvers.smoothers.problem import Failures, Problem, Simulated, refuse
 
 SHORTER = (0.5, 0.25, 0.125)
 """Parts of the way from the centre that are tried for a member that has failed."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tradewind.couplers.assimilation import Posterior
-from tradewind.plugins.solvers.smoothers.problem import Part, Problem
+from tradewind.plugins.solvers.problem import Part, Problem
 from tradewind.plugins.solvers.smoothers.running import Ran
 
 LARGEST = 4096

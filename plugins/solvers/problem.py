@@ -1,4 +1,4 @@
-"""What a smoother solves: this rank's windows, their errors, and runs of members through the model."""
+"""What members are run for: the windows of this rank, their errors, and runs through the model."""
 
 from __future__ import annotations
 
