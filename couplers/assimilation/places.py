@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from tradewind.couplers.distances import Distance
 from tradewind.couplers.grids import sphere
 
 if TYPE_CHECKING:
@@ -14,26 +14,9 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[np.float64]
 
+__all__ = ["EARTH_RADIUS_KM", "Distance", "from_straight", "positions", "separations", "to_straight"]
+
 EARTH_RADIUS_KM = 6371.0
-
-
-class Distance(StrEnum):
-    """How distances between places are measured, and in which unit lengths are given.
-
-    Attributes
-    ----------
-    KM
-        Along the great circle, kilometres on a sphere of radius 6371 km.
-    DEGREES
-        Along the great circle, degrees of arc.
-    PLANE
-        Straight, longitude and latitude taken as x and y of a plane that does not close upon itself: for
-        idealised grids whose coordinates count cells.
-    """
-
-    KM = "km"
-    DEGREES = "degrees"
-    PLANE = "plane"
 
 
 def positions(longitude: Array, latitude: Array, distance: Distance) -> Array:

@@ -83,6 +83,8 @@ class ConfigSource:
         """Return the path of an entry of a section that may hold one mapping alone, or a list of them."""
         found = _child(self.node, section)
         alone = found is not None and isinstance(found[1], MappingNode)
+        if (section,) in self.overrides:
+            alone = not self.overrides[section,].partition("=")[2].lstrip().startswith("[")
         return (section,) if alone else (section, number)
 
     def where(self, *keys: Key) -> str:

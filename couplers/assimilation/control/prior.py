@@ -86,5 +86,5 @@ def _diffused(sigma: float, together: Correlation, elements: Elements) -> Diffus
     cells = np.flatnonzero(elements.labels >= 0)
     if elements.grid is None or len(cells) != len(elements):
         hint = "per: cell, or a kernel that is a function of the distance"
-        raise DataError("diffusion goes from cell to cell, and elements are none", where="control", hint=hint)
+        raise DataError("diffusion goes from cell to cell", where="correlation", hint=hint)
     return DiffusionCovariance(elements.grid, cells, sigma, together)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tradewind.config import ConfigSource, RunAs, RunConfig, load_config
-from tradewind.config.sections.models import Per
+from tradewind.config.sections.control import Per
 from tradewind.config.sections.regridding import Regrid
 from tradewind.config.sections.values import Endpoint
 from tradewind.errors import ConfigError

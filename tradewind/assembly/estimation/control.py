@@ -31,7 +31,6 @@ from tradewind.couplers.assimilation.control import (
     ScaledField,
 )
 from tradewind.couplers.assimilation.covariance import Correlation, DiffusionCovariance, Kernel
-from tradewind.couplers.assimilation.places import Distance
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.exchange import End
 from tradewind.couplers.coupling.fields import Variable
@@ -151,8 +150,8 @@ def _change(section: ControlSection) -> Change:
 def _correlation(section: CorrelationSection | None) -> Correlation | None:
     if section is None or section.length is None:
         return None
-    kernel, distance = Kernel(section.kind), Distance(section.distance)
-    return Correlation(section.length, kernel, distance, section.smoothness, section.samples)
+    kernel = Kernel(section.kind)
+    return Correlation(section.length, kernel, section.distance, section.smoothness, section.samples)
 
 
 def _periodic(assembly: Assembly, section: ControlSection, base: FieldControl) -> PeriodicControl:

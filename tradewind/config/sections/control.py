@@ -11,6 +11,7 @@ from tradewind.config.sections.exchanging import Initial
 from tradewind.config.sections.rhythm import Rhythm
 from tradewind.config.sections.section import Count, Section
 from tradewind.config.sections.values import At, Duration
+from tradewind.couplers.distances import Distance
 from tradewind.plugins.options import RelativePath
 
 
@@ -42,14 +43,6 @@ class Kernel(StrEnum):
     DIFFUSION = "diffusion"
 
 
-class DistanceIn(StrEnum):
-    """How distances are measured."""
-
-    KM = "km"
-    DEGREES = "degrees"
-    PLANE = "plane"
-
-
 class CorrelationSection(Section):
     """How the errors of elements go together, in space and in time."""
 
@@ -57,7 +50,7 @@ class CorrelationSection(Section):
     length: PositiveFloat | None = Field(
         default=None, description="Its length, in the unit of `distance`; default: independent in space."
     )
-    distance: DistanceIn = Field(default=DistanceIn.KM, description="How distances are measured.")
+    distance: Distance = Field(default=Distance.KM, description="How distances are measured.")
     smoothness: PositiveFloat | None = Field(
         default=None, description="nu of matern (default 1.5) or diffusion (default: its least)."
     )
@@ -84,7 +77,7 @@ class CorrelationSection(Section):
             raise ValueError(f"a kernel of kind {self.kind} has no smoothness to choose, use matern")
         if self.samples is not None and self.kind is not Kernel.DIFFUSION:
             raise ValueError("only diffusion estimates its variances by `samples`")
-        if self.kind is Kernel.DIFFUSION and self.distance is DistanceIn.PLANE:
+        if self.kind is Kernel.DIFFUSION and self.distance is Distance.PLANE:
             raise ValueError("diffusion goes over the sphere: distances in km or degrees")
         return self
 

@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from tradewind.config.sections.section import Section
 from tradewind.config.sections.values import At, Duration, Settings
-from tradewind.couplers.assimilation.places import Distance
+from tradewind.couplers.distances import Distance
 
 
 class ErrorKernel(StrEnum):
