@@ -55,6 +55,12 @@ def tradewind_register_component(register: Register) -> None:
         options="tradewind.plugins.idealised.options:Lorenz96Options",
         summary="the chaotic model of Lorenz (1996) on a circle",
     )
+    register(
+        "shift",
+        factory="tradewind.plugins.idealised.shift:Shift",
+        options="tradewind.plugins.idealised.options:ShiftOptions",
+        summary="a field that moves by whole rows and columns at every step",
+    )
 
 
 @hookimpl
@@ -149,6 +155,12 @@ def tradewind_register_filter(register: Register) -> None:
         options="tradewind.plugins.filters.options:ETKFOptions",
         summary="ensemble transform Kalman filter, deterministic, global",
     )
+    register(
+        "particle",
+        factory="tradewind.plugins.filters.particle:ParticleFilter",
+        options="tradewind.plugins.filters.particle_options:ParticleOptions",
+        summary="particle filter with systematic resampling, global, for small problems",
+    )
 
 
 @hookimpl
@@ -158,13 +170,43 @@ def tradewind_register_observation_operator(register: Register) -> None:
         "column",
         factory="tradewind.plugins.observations.column:ColumnOperator",
         options="tradewind.plugins.observations.options:ColumnOptions",
-        summary="dry-air column averages in ppb at the end of a window",
+        summary="dry-air column averages, with averaging kernels where the observed variable has layers",
     )
     register(
         "point",
         factory="tradewind.plugins.observations.point:PointOperator",
         options="tradewind.plugins.observations.options:PointOptions",
-        summary="an export without levels, read at places at the end of a window",
+        summary="a variable, or one level of it, read at places",
+    )
+    register(
+        "profile",
+        factory="tradewind.plugins.observations.profile:ProfileOperator",
+        options="tradewind.plugins.observations.options:ProfileOptions",
+        summary="a variable with levels, read at places and heights",
+    )
+    register(
+        "area-mean",
+        factory="tradewind.plugins.observations.area_mean:AreaMeanOperator",
+        options="tradewind.plugins.observations.options:AreaMeanOptions",
+        summary="means over cells around a place, or of a region, weighted by area",
+    )
+    register(
+        "time-mean",
+        factory="tradewind.plugins.observations.time_mean:TimeMeanOperator",
+        options="tradewind.plugins.observations.options:TimeMeanOptions",
+        summary="means over the steps before an observation",
+    )
+    register(
+        "footprint",
+        factory="tradewind.plugins.observations.footprint:FootprintOperator",
+        options="tradewind.plugins.observations.options:FootprintOptions",
+        summary="sensitivities of observations to a flux, read from a file",
+    )
+    register(
+        "function",
+        factory="tradewind.plugins.observations.function:FunctionOperator",
+        options="tradewind.plugins.observations.options:FunctionOptions",
+        summary="a few lines of Python of the user's own",
     )
     register(
         "digital-filter",
