@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
 
 from tradewind.couplers.assimilation.observing import Observed
 from tradewind.couplers.coupling.units import conversion
 from tradewind.plugins.observations.options import ColumnOptions
 from tradewind.plugins.observations.reading.quality import Sieve
 from tradewind.plugins.observations.sampled import SampledInTime
-from tradewind.plugins.observations.sampling.horizontal import sampled
+from tradewind.plugins.observations.sampling.horizontal import cells_at
+from tradewind.plugins.observations.sampling.kernels import Retrievals, retrievals
 from tradewind.plugins.observations.sampling.levels import level_of
-from tradewind.plugins.observations.sampling.rows import Rows, by_place
+from tradewind.plugins.observations.sampling.rows import NOWHERE, Rows, weighted_levels
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     Array: TypeAlias = NDArray[np.float64]
@@ -25,22 +28,44 @@ PPB = "1e-9"
 class ColumnOperator(SampledInTime):
     """Operator ``column``: dry-air column averages.
 
+    Of an export that is a column average already it reads the cells. Of one by layer it makes what a
+    retrieval with averaging kernel AK, prior profile a and pressure weights h would make of it,
+    ``X = Σ_l h_l (a_l + AK_l (c_l - a_l))`` (Rodgers and Connor, 2003, doi:10.1029/2002JD002299).
+
     Raises
     ------
     UnitsError
         When the observed variable is no mole fraction.
+    ConfigError
+        When it has levels and no retrieval is told, or the other way round.
     """
 
     options: ColumnOptions
 
     def __init__(self, options: ColumnOptions, observed: Observed) -> None:
         conversion(observed.variable.units, PPB)
-        level_of(observed, None)
+        if options.retrieval is None:
+            level_of(observed, None, "tell the `retrieval`")
+        self._retrievals: Retrievals | None = None
         super().__init__(options, observed)
 
+    @property
+    def besides(self) -> Mapping[str, str]:
+        """Kernels, priors, weights and pressures, where a retrieval is told."""
+        return {} if self.options.retrieval is None else self.options.retrieval.named
+
     def sample(self, sieve: Sieve) -> Rows:
-        """Return the cells around each place."""
-        read, grid = sieve.kept, self.observed.layout.grid
-        return by_place(
-            lambda lon, lat: sampled(self.options.sampling, grid, lon, lat), read.longitude, read.latitude
-        )
+        """Return the cells around each place, with the weights of their layers."""
+        if self.options.retrieval is None:
+            return cells_at(sieve.kept, self.observed, self.options.sampling)
+        found = retrievals(sieve, self.observed, self.options.retrieval)
+        places = cells_at(sieve.kept, self.observed, self.options.sampling)
+        at, row = places.of[:, 0], np.arange(len(sieve.kept))
+        self._retrievals = found.take(at != NOWHERE)
+        # a kernel of its own for each
+        matrix = weighted_levels(places.matrix[at], found.layers)
+        return Rows(matrix, np.where(at != NOWHERE, row, NOWHERE)[:, None])
+
+    def constant(self) -> Array:
+        """Return what the prior profile contributes, shape ``(m,)``."""
+        return super().constant() if self._retrievals is None else self._retrievals.constant

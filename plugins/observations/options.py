@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
 
-from tradewind.plugins.options import Options, RelativePath
+from tradewind.plugins.options import Duration, Options, RelativePath
 
 
 class Sampling(StrEnum):
@@ -57,30 +58,128 @@ class SoundingOptions(Options):
     flag: FlagOptions | None = Field(default=None, description="A quality flag of the file.")
 
 
-class SampledOptions(SoundingOptions):
-    """How a field is compared with observations."""
+class PlacedOptions(SoundingOptions):
+    """How a field is read at a place."""
 
     sampling: Sampling = Field(
         default=Sampling.CELL, description="Cell that holds the place, bilinear, or the nearest centre."
     )
+
+
+class TimedOptions(SoundingOptions):
+    """How a field is read at a time."""
+
     in_time: InTime = Field(
         default=InTime.END,
         description="At the end of the step that an observation falls on, or linear between two.",
     )
 
 
+class LevelOptions(SoundingOptions):
+    """How one level is read."""
+
+    level: NonNegativeInt | None = Field(
+        default=None, description="Which level is read, from 0, of a variable that has levels."
+    )
+
+
+class SampledOptions(PlacedOptions, TimedOptions):
+    """How a field is compared with observations."""
+
+
+class RetrievalOptions(Options):
+    """Variables of the observation file that say what a retrieval makes of a profile."""
+
+    weights: str = Field(description="Pressure weights by layer, or sub-columns of dry air (mol m-2).")
+    averaging_kernel: str | None = Field(default=None, description="Kernel by layer; by default 1.")
+    prior: str | None = Field(default=None, description="Prior profile, as mole fractions or sub-columns.")
+    pressure: str | None = Field(
+        default=None, description="Pressures of the layers; by default they are the variable's own layers."
+    )
+    levels: tuple[float, ...] | None = Field(
+        default=None, description="Pressures of the variable's levels; by default its own."
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.averaging_kernel is not None and self.prior is None:
+            raise ValueError("an averaging kernel goes with a prior")
+        return self
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The variables that are there, by what they are."""
+        every = {
+            "weights": self.weights, "averaging kernel": self.averaging_kernel, "prior": self.prior,
+            "pressure": self.pressure,
+        }  # fmt: skip
+        return {what: name for what, name in every.items() if name is not None}
+
+
 class ColumnOptions(SampledOptions):
     """Settings of the column operator."""
 
     variable: str = Field(default="xch4", description="Name or standard name of the column's mole fraction.")
+    retrieval: RetrievalOptions | None = Field(
+        default=None, description="Averaging kernel and pressure weights, of a variable by layer."
+    )
 
 
-class PointOptions(SampledOptions):
+class PointOptions(SampledOptions, LevelOptions):
     """Settings of the point operator."""
 
     units: str | None = Field(
         default=None, description="Units that the observed variable must have; by default whatever it has."
     )
-    level: NonNegativeInt | None = Field(
-        default=None, description="Which level is read, from 0, of a variable that has levels."
+
+
+class ProfileOptions(SampledOptions):
+    """Settings of the profile operator."""
+
+    vertical: str = Field(description="Name or standard name of the heights or pressures in the file.")
+    levels: tuple[float, ...] | None = Field(
+        default=None, description="The same of the variable's levels; by default its own."
+    )
+
+
+class AreaMeanOptions(TimedOptions, LevelOptions):
+    """Settings of the area-mean operator."""
+
+    radius: PositiveFloat | None = Field(
+        default=None, description="Of the cells around a place whose centres count, kilometres."
+    )
+    regions: RelativePath | None = Field(
+        default=None, description="netCDF file with an integer variable `region` on the variable's grid."
+    )
+    region: str = Field(default="region", description="The region of each observation, in its own file.")
+
+
+class TimeMeanOptions(PlacedOptions, LevelOptions):
+    """Settings of the time-mean operator."""
+
+    duration: Duration = Field(description="How long before an observation the mean begins.")
+
+
+class FootprintOptions(SoundingOptions):
+    """Settings of the footprint operator."""
+
+    units: str = Field(description="Units of the observations.")
+    footprint: str = Field(
+        default="footprint", description="Sensitivities by observation, steps back if any, and cells."
+    )
+    lag: Duration | None = Field(
+        default=None, description="Time between the footprints of one observation; by default a step."
+    )
+
+
+class FunctionOptions(TimedOptions):
+    """Settings of the function operator."""
+
+    code: RelativePath = Field(description="Python file.")
+    function: str = Field(default="observe", description="Its function.")
+    units: str | None = Field(
+        default=None, description="Units of the observations; by default the observed variable's."
+    )
+    variables: tuple[str, ...] = Field(
+        default=(), description="Further variables of the observation file that the function is given."
     )

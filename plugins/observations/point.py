@@ -6,13 +6,19 @@ from tradewind.couplers.assimilation.observing import Observed
 from tradewind.plugins.observations.options import PointOptions
 from tradewind.plugins.observations.reading.quality import Sieve
 from tradewind.plugins.observations.sampled import SampledInTime
-from tradewind.plugins.observations.sampling.horizontal import sampled
+from tradewind.plugins.observations.sampling.horizontal import cells_at
 from tradewind.plugins.observations.sampling.levels import level_of
-from tradewind.plugins.observations.sampling.rows import Rows, at_level, by_place
+from tradewind.plugins.observations.sampling.rows import Rows, at_level
 
 
 class PointOperator(SampledInTime):
-    """Operator ``point``: a variable, or one level of it, read at places."""
+    """Operator ``point``: a variable, or one level of it, read at places.
+
+    Raises
+    ------
+    ConfigError
+        When the variable has levels and none is picked.
+    """
 
     options: PointOptions
 
@@ -21,16 +27,11 @@ class PointOperator(SampledInTime):
         super().__init__(options, observed)
 
     @property
-    def wanted_units(self) -> str:
+    def units(self) -> str:
         """Units that the observed variable must have."""
-        return self.options.units or self.observed.variable.units
+        return self.options.units or super().units
 
     def sample(self, sieve: Sieve) -> Rows:
         """Return the cells around each place."""
-        read, grid = sieve.kept, self.observed.layout.grid
-        rows = by_place(
-            lambda lon, lat: sampled(self.options.sampling, grid, lon, lat), read.longitude, read.latitude
-        )
-        if self._level is None:
-            return rows
-        return Rows(at_level(rows.matrix, self._level, self.observed.extra[0]), rows.of)
+        rows = cells_at(sieve.kept, self.observed, self.options.sampling)
+        return at_level(rows, self._level, self.observed.extra)

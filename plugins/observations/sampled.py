@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -16,9 +17,9 @@ from tradewind.couplers.assimilation.observing import Observed
 from tradewind.couplers.assimilation.sampling import SamplingOperator
 from tradewind.couplers.coupling.component import Interval
 from tradewind.errors import DataError
-from tradewind.plugins.observations.options import InTime, SampledOptions, SoundingOptions
+from tradewind.plugins.observations.options import InTime, SoundingOptions, TimedOptions
 from tradewind.plugins.observations.reading.quality import FLAG, Sieve, limits
-from tradewind.plugins.observations.reading.soundings import Soundings, read
+from tradewind.plugins.observations.reading.soundings import read
 from tradewind.plugins.observations.sampling.rows import Rows, distinct
 from tradewind.plugins.observations.timing.parts import AtEnd, Between, Timing
 from tradewind.plugins.observations.timing.windows import Dealer, Dealt, refuse_other_calendar, tolerance_of
@@ -71,8 +72,6 @@ class Sampled:
     ----------
     observes
         The observed ``component.variable``.
-    units
-        Of the observations, which are those of the observed variable.
 
     Raises
     ------
@@ -86,10 +85,9 @@ class Sampled:
 
     def __init__(self, options: SoundingOptions, observed: Observed, timing: Timing) -> None:
         self.options, self.observed, self.observes = options, observed, (observed.port,)
-        self.units = self.wanted_units
         tolerance = tolerance_of(options.tolerance, observed.step)
         self._dealer = Dealer(observed.step, tolerance, timing, observed.initial)
-        sieve = Sieve(read(options, self.units, self.besides | self._flag))
+        sieve = Sieve(read(options, self.measured, {**self.besides, **self._flag}))
         sieve.drop_all(sieve.kept.faults())
         sieve.drop_all(limits(sieve.kept, options))
         rows = self.sample(sieve)
@@ -105,9 +103,14 @@ class Sampled:
 
     # ------------------------------------------------------------------ what kinds of operators differ in
     @property
-    def wanted_units(self) -> str:
-        """Units that observations are converted to."""
+    def units(self) -> str:
+        """Units that the observed variable must have."""
         return self.observed.variable.units
+
+    @property
+    def measured(self) -> str:
+        """Units of the observations, to which the file's are converted."""
+        return self.units
 
     @property
     def besides(self) -> Mapping[str, str]:
@@ -189,11 +192,15 @@ class Sampled:
         bounds = dealt.bounds.tolist()
         for window, a, b in zip(windows, bounds, bounds[1:], strict=False):
             which = dealt.order[a:b]
-            where = self._once(("places", place[a:b].tobytes()), lambda which=which: self.coordinates(which))
-            errors = self._once(("errors", variance[a:b].numpy().tobytes()), lambda v=variance[a:b]: _errors(v))
+            where = self._once(("places", place[a:b].tobytes()), partial(self.coordinates, which))
+            errors = self._errors(variance[a:b])
             seen = Observations(y[a:b], errors, {"time": time[a:b], **where})
             position, weight = dealt.parts.position[a:b], dealt.parts.weight[a:b]
             self._groups[window] = Group(which, position, weight, seen, before[a:b])
+
+    def _errors(self, variance: torch.Tensor) -> DiagonalCovariance | None:
+        key = ("errors", variance.numpy().tobytes())
+        return self._once(key, lambda: DiagonalCovariance(variance)) if len(variance) else None
 
     @property
     def _heights(self) -> list[Array]:
@@ -220,23 +227,20 @@ class Sampled:
 class SampledInTime(Sampled):
     """An operator that reads a field at the time of an observation."""
 
-    options: SampledOptions
+    options: TimedOptions
 
-    def __init__(self, options: SampledOptions, observed: Observed) -> None:
+    def __init__(self, options: TimedOptions, observed: Observed) -> None:
         super().__init__(options, observed, Between() if options.in_time is InTime.LINEAR else AtEnd())
 
 
 def picked(rows: Rows, group: Group, position: int) -> sparse.csr_array:
     """Return what the observations of a window see at the end of one step, shape ``(m, size)``."""
-    of = np.broadcast_to(rows.of[group.which].reshape(len(group.which), -1), group.position.shape)
+    of = np.broadcast_to(rows.of[group.which], group.position.shape)
     here = (group.position == position) & (group.weight != 0) & (of >= 0)
     row, part = np.nonzero(here)
-    if len(row) == len(here) and bool((group.weight[row, part] == 1).all()) and len(set(row.tolist())) == len(row):
+    weight = group.weight[row, part]
+    if np.array_equal(row, np.arange(len(here))) and bool((weight == 1.0).all()):
         return rows.matrix[of[row, part]]
-    entries = group.weight[row, part], (row, of[row, part])
+    entries = weight, (row, of[row, part])
     pick = sparse.csr_array(entries, shape=(len(here), rows.matrix.shape[0]))
     return sparse.csr_array(pick @ rows.matrix)
-
-
-def _errors(variance: torch.Tensor) -> DiagonalCovariance | None:
-    return DiagonalCovariance(variance) if len(variance) else None

@@ -42,7 +42,9 @@ class ObservationNetwork:
 
     def __init__(self, streams: Mapping[str, ObservationOperator]) -> None:
         self.streams = dict(streams)
-        self.observes: tuple[Port, ...] = tuple(dict.fromkeys(p for s in streams.values() for p in s.observes))
+        self.observes: tuple[Port, ...] = tuple(
+            dict.fromkeys(p for s in streams.values() for p in s.observes)
+        )
         self._windows: dict[Interval, Observations] = {}
         self._looks: dict[Interval, Looks] = {}
         self._made: dict[Hashable, tuple[object, Any]] = {}

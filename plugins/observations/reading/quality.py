@@ -27,7 +27,10 @@ def limits(soundings: Soundings, options: SoundingOptions) -> Iterator[tuple[str
         outside = (soundings.value < low) | (soundings.value > high)
         yield f"its value is not between {low:g} and {high:g}", outside
     if options.max_uncertainty is not None:
-        yield f"its uncertainty is above {options.max_uncertainty:g}", soundings.sigma > options.max_uncertainty
+        yield (
+            f"its uncertainty is above {options.max_uncertainty:g}",
+            soundings.sigma > options.max_uncertainty,
+        )
     if options.flag is not None:
         bad = ~np.isin(soundings.more[FLAG], options.flag.good)
         yield f"its {options.flag.variable} is none of {', '.join(map(str, options.flag.good))}", bad

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from tradewind.errors import DataError
-from tradewind.plugins.observations.reading.netcdf import converted, find, opened
+from tradewind.plugins.observations.reading.netcdf import converted, find, opened, units_of
 
 if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-    from tradewind.plugins.observations.options import SampledOptions
+    from tradewind.plugins.observations.options import SoundingOptions
 
     Array: TypeAlias = NDArray[np.float64]
     Times: TypeAlias = NDArray[np.datetime64]
@@ -33,8 +33,13 @@ class Soundings:
     ----------
     time, latitude, longitude, value, sigma, background
         Shape ``(m,)``.
+    number
+        Position in the file, shape ``(m,)``.
     more
-        What an operator needs besides (heights, kernels by layer), by name, shape ``(m, ...)``.
+        What an operator needs besides (heights, kernels by layer), by name, shape ``(m, ...)``, as it
+        stands in the file.
+    units
+        Units of these, by name.
     """
 
     time: Times
@@ -43,16 +48,20 @@ class Soundings:
     value: Array
     sigma: Array
     background: Array
+    number: Indices
     more: Mapping[str, Array] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.value)
 
     def take(self, which: Flags | Indices) -> Soundings:
         """Return some of them, in the order of `which`."""
-        own = (self.time, self.latitude, self.longitude, self.value, self.sigma, self.background)
-        more = {name: values[which] for name, values in self.more.items()}
-        return Soundings(*(values[which] for values in own), more)
+        return Soundings(
+            self.time[which], self.latitude[which], self.longitude[which], self.value[which],
+            self.sigma[which], self.background[which], self.number[which],
+            {name: values[which] for name, values in self.more.items()}, self.units,
+        )  # fmt: skip
 
     def faults(self) -> Iterator[tuple[str, Flags]]:
         """Yield why an observation cannot be used, and which are so."""
@@ -63,10 +72,11 @@ class Soundings:
         yield "its place is missing or not on earth", ~on_earth
         yield "its background is missing", ~np.isfinite(self.background)
         for name, values in self.more.items():
-            yield f"its {name} is missing", ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+            missing = ~np.isfinite(values.reshape(len(values), -1))
+            yield f"its {name} is missing", np.asarray(missing.any(axis=1))
 
 
-def read(options: SampledOptions, units: str, more: Mapping[str, str]) -> Soundings:
+def read(options: SoundingOptions, units: str, more: Mapping[str, str]) -> Soundings:
     """Return all observations of the file that `options` name.
 
     Parameters
@@ -89,7 +99,7 @@ def read(options: SampledOptions, units: str, more: Mapping[str, str]) -> Soundi
 
 
 def _soundings(
-    ds: xr.Dataset, options: SampledOptions, units: str, more: Mapping[str, xr.DataArray]
+    ds: xr.Dataset, options: SoundingOptions, units: str, more: Mapping[str, xr.DataArray]
 ) -> Soundings:
     where = str(options.file)
     value = find(ds, options.variable, where)
@@ -98,13 +108,16 @@ def _soundings(
     if not np.issubdtype(time.dtype, np.datetime64):
         what = f"times are {time.dtype}"
         raise DataError(what, where=f"{where}, {time.name}", hint="use the standard calendar")
-    background = None if options.background is None else find(ds, options.background, where)
-    _refuse_other_dimensions(value, [sigma, time, *place, *([] if background is None else [background])], where)
-    before = np.zeros(value.shape) if background is None else converted(background, units, where)
+    background = [] if options.background is None else [find(ds, options.background, where)]
+    _refuse_other_dimensions(value, [sigma, time, *place, *background], where)
+    before = converted(background[0], units, where) if background else np.zeros(value.shape)
     latitude, longitude = (np.asarray(p.values, dtype=np.float64) for p in place)
-    amounts = converted(value, units, where), converted(sigma, units, where), before
-    besides = {name: _along(value, found, where) for name, found in more.items()}
-    return Soundings(time.values.astype("datetime64[ns]"), latitude, longitude, *amounts, besides)
+    return Soundings(
+        time.values.astype("datetime64[ns]"), latitude, longitude, converted(value, units, where),
+        converted(sigma, units, where), before, np.arange(len(value)),
+        {name: _along(value, found, where) for name, found in more.items()},
+        {name: units_of(found) for name, found in more.items()},
+    )  # fmt: skip
 
 
 def _refuse_other_dimensions(value: xr.DataArray, others: list[xr.DataArray], where: str) -> None:

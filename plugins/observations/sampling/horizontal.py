@@ -8,10 +8,13 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
 
+from tradewind.couplers.assimilation.observing import Observed
 from tradewind.couplers.assimilation.sampling import bilinear_cells, containing_cells
 from tradewind.couplers.grids import Grid, sphere
 from tradewind.errors import GridError
 from tradewind.plugins.observations.options import Sampling
+from tradewind.plugins.observations.reading.soundings import Soundings
+from tradewind.plugins.observations.sampling.rows import Rows, by_place
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,8 +54,15 @@ def nearest_cells(grid: Grid, lon: Array, lat: Array) -> sparse.csr_array:
     """
     cells = np.flatnonzero(grid.mask)
     tree = cKDTree(sphere.unit_vectors(grid.lon.reshape(-1)[cells], grid.lat.reshape(-1)[cells]))
-    far = tree.query(tree.data, k=2)[0][:, 1].max() if len(cells) > 1 else np.inf
-    away, which = tree.query(sphere.unit_vectors(lon, lat)) if len(lon) else (np.zeros(0), np.zeros(0, int))
+    apart, _ = tree.query(tree.data, k=2)
+    far = np.asarray(apart)[:, 1].max() if len(cells) > 1 else np.inf
+    away, which = (np.asarray(found) for found in tree.query(sphere.unit_vectors(lon, lat)))
     row = np.flatnonzero(away <= far * (1 + ROUNDING))
     entries = np.ones(len(row)), (row, cells[which[row]])
     return sparse.csr_array(entries, shape=(len(lon), grid.size))
+
+
+def cells_at(read: Soundings, observed: Observed, sampling: Sampling) -> Rows:
+    """Return the cells that are read at the places of observations."""
+    grid = observed.layout.grid
+    return by_place(lambda lon, lat: sampled(sampling, grid, lon, lat), read.longitude, read.latitude)

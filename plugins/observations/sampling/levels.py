@@ -16,8 +16,18 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[np.float64]
 
 
-def level_of(observed: Observed, level: int | None) -> int | None:
+PICK = "say which one is read: `level`"
+
+
+def level_of(
+    observed: Observed, level: int | None, hint: str = "say which one is read: `level`"
+) -> int | None:
     """Return which level is read; None of a variable without levels.
+
+    Parameters
+    ----------
+    hint
+        What to do where there are levels and none is named.
 
     Raises
     ------
@@ -26,11 +36,13 @@ def level_of(observed: Observed, level: int | None) -> int | None:
     """
     extra, name = observed.extra, observed.port
     if len(extra) > 1:
-        raise ConfigError(f"{name} has the axes {[n for n, _ in observed.variable.extra]}", hint="one is known")
+        raise ConfigError(
+            f"{name} has the axes {[n for n, _ in observed.variable.extra]}", hint="one is known"
+        )
     if not extra and level is not None:
         raise ConfigError(f"{name} has no levels", hint="leave out `level`")
     if extra and level is None:
-        raise ConfigError(f"{name} has {extra[0]} levels", hint="say which one is read: `level`")
+        raise ConfigError(f"{name} has {extra[0]} levels", hint=hint)
     if extra and level is not None and level >= extra[0]:
         raise ConfigError(f"{name} has no level {level}", hint=f"they count from 0 to {extra[0] - 1}")
     return level

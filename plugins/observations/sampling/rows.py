@@ -28,7 +28,8 @@ class Rows:
     matrix
         Shape ``(k, size)``, size that of the whole field with its extra axes, flattened.
     of
-        Row of each observation, shape ``(m,)``, or of each of its parts in time, ``(m, p)``; -1: nowhere.
+        Row of each part in time of each observation, shape ``(m, p)``, or ``(m, 1)`` where all of its
+        parts see the same; -1: nowhere.
     """
 
     matrix: sparse.csr_array
@@ -37,7 +38,7 @@ class Rows:
     @property
     def found(self) -> Flags:
         """Which observations see something, shape ``(m,)``."""
-        return np.asarray((self.of.reshape(len(self.of), -1) != NOWHERE).any(axis=1))
+        return np.asarray((self.of != NOWHERE).any(axis=1))
 
     def take(self, which: Flags) -> Rows:
         """Return the rows of some observations."""
@@ -67,10 +68,29 @@ def by_place(sample: Callable[..., sparse.csr_array], *places: Array) -> Rows:
     """
     found, which = distinct(np.stack(places, axis=-1))
     matrix = sample(*found.T)
-    return Rows(matrix, np.where(np.diff(matrix.indptr)[which] > 0, which, NOWHERE))
+    return Rows(matrix, np.where(np.diff(matrix.indptr)[which] > 0, which, NOWHERE)[:, None])
 
 
-def at_level(matrix: sparse.csr_array, level: int, levels: int) -> sparse.csr_array:
-    """Return rows that read cells ``(k, cell)`` of one of `levels` levels, ``(k, level * cell)``."""
-    pick = sparse.csr_array(([1.0], ([0], [level])), shape=(1, levels))
-    return sparse.csr_array(sparse.kron(pick, matrix, format="csr"))
+def at_level(rows: Rows, level: int | None, extra: tuple[int, ...]) -> Rows:
+    """Return rows that read one level of a field of axes `extra` before its cells; None: it has none."""
+    if level is None:
+        return rows
+    pick = np.zeros((1, *extra))
+    pick[0, level] = 1.0
+    return Rows(sparse.csr_array(sparse.kron(pick, rows.matrix, format="csr")), rows.of)
+
+
+def weighted_levels(matrix: sparse.csr_array, weights: Array) -> sparse.csr_array:
+    """Return rows that weigh the levels of the cells they read: ``(k, level * cell)``.
+
+    Parameters
+    ----------
+    matrix
+        Weights of cells, shape ``(k, cell)``.
+    weights
+        Of levels, a set for each row, shape ``(k, level)``.
+    """
+    by_level = [sparse.diags_array(column) @ matrix for column in weights.T]
+    found = sparse.csr_array(sparse.hstack(by_level, format="csr"))
+    found.eliminate_zeros()
+    return found

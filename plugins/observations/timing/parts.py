@@ -102,7 +102,7 @@ class Between:
         before = np.where(on_time, moments.nearest() - 1, before)
         share = np.where(on_time, 1.0, share)
         position, weight = np.stack([before, before + 1], axis=1), np.stack([1.0 - share, share], axis=1)
-        early = (moments.too_early(position) & (weight > 0)).any(axis=1)
+        early = np.asarray((moments.too_early(position) & (weight > 0)).any(axis=1))
         return Parts(position, weight, ((NOTHING_YET, early),))
 
 
@@ -122,7 +122,7 @@ class MeanBefore:
         """Return as many parts as steps."""
         last = moments.nearest()
         position = last[:, None] - np.arange(self.steps)[::-1]
-        faults = (NO_END, moments.missed()), (TOO_LONG, (position < 1).any(axis=1))
+        faults = (NO_END, moments.missed()), (TOO_LONG, np.asarray((position < 1).any(axis=1)))
         return Parts(position, np.full(position.shape, 1.0 / self.steps), faults)
 
 
@@ -134,14 +134,17 @@ class Lags:
     ----------
     steps
         How many steps each part lies back, shape ``(p,)``.
+    weight
+        Of each part.
     """
 
     steps: Indices
+    weight: float = 1.0
 
     def parts(self, moments: Moments) -> Parts:
         """Return as many parts as lags."""
         last = moments.nearest()
         position = last[:, None] - np.asarray(self.steps)
         inside = position >= 1
-        faults = (NO_END, moments.missed()), (NOTHING_YET, ~inside.any(axis=1))
-        return Parts(np.where(inside, position, 1), inside.astype(np.float64), faults)
+        faults = (NO_END, moments.missed()), (NOTHING_YET, np.asarray(~inside.any(axis=1)))
+        return Parts(np.where(inside, position, 1), np.where(inside, self.weight, 0.0), faults)

@@ -10,7 +10,9 @@ import torch
 import xarray as xr
 from pydantic import ValidationError
 
+from tradewind.couplers.assimilation.observing import Observed
 from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.coupling.fields import Variable
 from tradewind.couplers.coupling.time.calendars import Calendar
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.operators import dot_test
@@ -24,7 +26,14 @@ from tradewind.plugins.options import FOLDER
 START = datetime(1996, 1, 16)
 DAY = timedelta(days=1)
 FIRST, SECOND = (Interval(START + k * DAY, START + (k + 1) * DAY) for k in range(2))
-LAYOUT = Layout(Grid.latlon([30.5, 31.5], [-101.5, -100.5]))
+GRID = Grid.latlon([30.5, 31.5], [-101.5, -100.5])
+
+
+def observed(units: str = "1e-9", step: timedelta = DAY, **kind) -> Observed:
+    return Observed("air.column", Variable("column", units, GRID, **kind), Layout(GRID), step)
+
+
+AIR = observed()
 NAN = float("nan")
 
 
@@ -57,9 +66,16 @@ def write(tmp_path):
 def column(write):
     def column(options=None, **changes):
         file = write(dataset(**changes))
-        return ColumnOperator(ColumnOptions(file=file, **(options or {})), LAYOUT)
+        return ColumnOperator(ColumnOptions(file=file, **(options or {})), AIR)
 
     return column
+
+
+def h(operator, window):
+    """Return H at the window's end."""
+    looks = operator.looks(window)
+    assert list(looks) == [("air.column", window.stop)]
+    return looks["air.column", window.stop].linearize(torch.zeros(4).double())
 
 
 def test_an_observation_belongs_to_the_window_at_whose_end_it_was_made(column):
@@ -81,22 +97,24 @@ def test_a_window_without_observations_is_there_and_empty(column):
     operator = column()
     seen = operator.windows((FIRST, SECOND, later))
     assert len(seen[later]) == 0
-    assert operator.operator(later).range.size == 0
+    assert h(operator, later).range.size == 0
     assert operator.offset(later).shape == (0,)
 
 
 def test_cells_are_read_in_the_order_of_the_observations(column):
-    h = column().operator(FIRST)
-    assert h.forward(torch.tensor([1.0, 2.0, 3.0, 4.0]).double()).tolist() == [1.0, 4.0]
-    assert dot_test(h) <= 1e-15
+    matrix = h(column(), FIRST)
+    assert matrix.forward(torch.tensor([1.0, 2.0, 3.0, 4.0]).double()).tolist() == [1.0, 4.0]
+    assert dot_test(matrix) <= 1e-15
 
 
 def test_bilinear_reads_between_the_centres(column):
     # the mean of four, but for rows that are shorter in the north by a hundredth
     place = {"latitude": [31.0] * 3, "longitude": [-101.0] * 3}
-    h = column({"sampling": "bilinear"}, **place).operator(SECOND)
-    assert h.forward(torch.tensor([1.0, 2.0, 3.0, 6.0]).double()).tolist() == pytest.approx([3.0], abs=5e-3)
-    assert dot_test(h) <= 1e-15
+    matrix = h(column({"sampling": "bilinear"}, **place), SECOND)
+    assert matrix.forward(torch.tensor([1.0, 2.0, 3.0, 6.0]).double()).tolist() == pytest.approx(
+        [3.0], abs=5e-3
+    )
+    assert dot_test(matrix) <= 1e-15
 
 
 def test_there_is_no_offset_unless_a_background_is_named(column):
@@ -111,7 +129,7 @@ def test_units_of_the_file_become_ppb(write, units, factor):
     ds = dataset()
     for name in ("xch4", "xch4_uncertainty", "background"):
         ds[name].attrs["units"] = units
-    operator = ColumnOperator(ColumnOptions(file=write(ds), background="background"), LAYOUT)
+    operator = ColumnOperator(ColumnOptions(file=write(ds), background="background"), AIR)
     assert operator.windows((FIRST, SECOND))[SECOND].y.tolist() == pytest.approx([1860.0 * factor])
     assert operator.windows((FIRST, SECOND))[SECOND].covariance.diagonal().tolist() == pytest.approx(
         [(12 * factor) ** 2]
@@ -120,7 +138,7 @@ def test_units_of_the_file_become_ppb(write, units, factor):
 
 
 def test_an_export_in_other_units_is_compared_in_those(write):
-    operator = ColumnOperator(ColumnOptions(file=write(dataset())), LAYOUT, "1e-6")
+    operator = ColumnOperator(ColumnOptions(file=write(dataset())), observed("1e-6"))
     assert operator.units == "1e-6"
     assert operator.windows((FIRST, SECOND))[SECOND].y.tolist() == pytest.approx([1.86])
 
@@ -132,13 +150,13 @@ def test_variables_are_found_by_their_standard_name(write):
     options = ColumnOptions(
         file=write(ds), variable="dry_atmosphere_mole_fraction_of_methane", uncertainty="sigma"
     )
-    assert ColumnOperator(options, LAYOUT).windows((FIRST, SECOND))[SECOND].y.tolist() == [1860.0]
+    assert ColumnOperator(options, AIR).windows((FIRST, SECOND))[SECOND].y.tolist() == [1860.0]
 
 
 def test_a_point_is_read_in_the_units_of_the_export(write):
     ds = dataset().rename(xch4="temperature", xch4_uncertainty="temperature_uncertainty")
     ds["temperature"].attrs["units"] = ds["temperature_uncertainty"].attrs["units"] = "K"
-    operator = PointOperator(PointOptions(file=write(ds), variable="temperature", units="K"), LAYOUT)
+    operator = PointOperator(PointOptions(file=write(ds), variable="temperature", units="K"), observed("K"))
     assert operator.windows((FIRST, SECOND))[SECOND].y.tolist() == [1860.0]
 
 
@@ -156,7 +174,7 @@ def test_two_minutes_off_is_counted_and_left_out(column):
     operator = column(**times("1996-01-16T23:58", "1996-01-17", "1996-01-18"))
     seen = operator.windows((FIRST, SECOND))
     assert [len(seen[w]) for w in (FIRST, SECOND)] == [1, 1]
-    assert operator.notes == ["1 of 3 observations were made at the end of no window"]
+    assert operator.notes == ["1 of 3 observations left out: they were made at the end of no step"]
 
 
 def test_the_tolerance_can_be_wider(column):
@@ -173,13 +191,13 @@ def test_asking_for_windows_again_does_not_count_twice(column):
 
 
 def test_a_tolerance_that_joins_two_windows_is_refused(column):
-    with pytest.raises(ConfigError, match="tolerance of 43200 s, but windows end 86400 s apart"):
+    with pytest.raises(ConfigError, match="tolerance of 43200 s, but steps end 86400 s apart"):
         column({"tolerance": 43200.0}).windows((FIRST, SECOND))
 
 
 def test_observations_of_another_year_are_refused(column):
     with pytest.raises(
-        DataError, match=r"3 of 3 observations .* no window: 1996-01-17 00:00, 1996-01-18 00:00"
+        DataError, match=r"3 of 3 observations .* in no window: 1996-01-16 00:00 to 1996-01-18 00:00"
     ):
         column(**times("1997-01-17", "1997-01-17", "1997-01-18")).windows((FIRST, SECOND))
 
@@ -231,13 +249,13 @@ def test_nothing_left_is_refused_with_the_reasons(column):
 # ---------------------------------------------------------------------- files
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(DataError, match=r"absent\.nc: cannot be read"):
-        ColumnOperator(ColumnOptions(file=tmp_path / "absent.nc"), LAYOUT)
+        ColumnOperator(ColumnOptions(file=tmp_path / "absent.nc"), AIR)
 
 
 def test_a_file_that_is_no_netcdf_is_named(tmp_path):
     (tmp_path / "columns.nc").write_text("not netCDF")
     with pytest.raises(DataError, match=r"columns\.nc: cannot be read"):
-        ColumnOperator(ColumnOptions(file=tmp_path / "columns.nc"), LAYOUT)
+        ColumnOperator(ColumnOptions(file=tmp_path / "columns.nc"), AIR)
 
 
 def test_a_missing_variable_names_the_nearest(column):
@@ -249,32 +267,32 @@ def test_missing_units_are_not_guessed(write):
     ds = dataset()
     del ds["xch4"].attrs["units"]
     with pytest.raises(UnitsError, match=r"columns.nc, xch4: units are missing"):
-        ColumnOperator(ColumnOptions(file=write(ds)), LAYOUT)
+        ColumnOperator(ColumnOptions(file=write(ds)), AIR)
 
 
 def test_units_of_something_else_are_refused(write):
     ds = dataset()
     ds["xch4"].attrs["units"] = "K"
     with pytest.raises(UnitsError, match="xch4"):
-        ColumnOperator(ColumnOptions(file=write(ds)), LAYOUT)
+        ColumnOperator(ColumnOptions(file=write(ds)), AIR)
 
 
 def test_an_export_that_is_no_mole_fraction_is_refused(write):
     with pytest.raises(UnitsError, match="kg m-2"):
-        ColumnOperator(ColumnOptions(file=write(dataset())), LAYOUT, "kg m-2")
+        ColumnOperator(ColumnOptions(file=write(dataset())), observed("kg m-2"))
 
 
 def test_variables_must_share_their_dimension(write):
     ds = dataset().drop_vars("latitude")
     ds["latitude"] = ("row", [30.6, 31.4])
     with pytest.raises(DataError, match=r"latitude has dimensions \('row',\)"):
-        ColumnOperator(ColumnOptions(file=write(ds)), LAYOUT)
+        ColumnOperator(ColumnOptions(file=write(ds)), AIR)
 
 
 def test_a_calendar_without_dates_is_refused(write):
     ds = dataset(time=[0.0, 1.0, 2.0])
     with pytest.raises(DataError, match="times are float64"):
-        ColumnOperator(ColumnOptions(file=write(ds)), LAYOUT)
+        ColumnOperator(ColumnOptions(file=write(ds)), AIR)
 
 
 @pytest.mark.parametrize("calendar", [Calendar.NOLEAP, Calendar.DAYS_360])

@@ -1,0 +1,54 @@
+"""Footprints: sensitivities of an observation to a flux, made beforehand by a transport model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tradewind.couplers.assimilation.observing import Observed
+from tradewind.errors import ConfigError
+from tradewind.plugins.observations.options import FootprintOptions
+from tradewind.plugins.observations.reading.footprints import Footprints
+from tradewind.plugins.observations.reading.quality import Sieve
+from tradewind.plugins.observations.sampled import Sampled
+from tradewind.plugins.observations.sampling.rows import Rows
+from tradewind.plugins.observations.timing.parts import Lags
+
+
+class FootprintOperator(Sampled):
+    """Operator ``footprint``: ``y = Σ_k Σ_c f_kc flux_c(t - k lag)``, with f of a file.
+
+    The flux at time t is that of the step that ends there. A lag of several steps sees their mean. What
+    lies before the window is not seen: it belongs to the background.
+
+    Raises
+    ------
+    ConfigError
+        When the lag is no whole number of steps, or the flux has levels.
+    DataError
+        When footprints are of another grid.
+    """
+
+    options: FootprintOptions
+
+    def __init__(self, options: FootprintOptions, observed: Observed) -> None:
+        self._each, left = divmod(options.lag or observed.step, observed.step)
+        if left or not self._each:
+            what = f"a lag of {options.lag} is no whole number of steps of {observed.step}"
+            raise ConfigError(what, hint="see `lag`")
+        if observed.extra:
+            raise ConfigError(f"{observed.port} has levels", hint="observe a flux without")
+        self._footprints = Footprints.read(options, observed)
+        steps = np.arange(self._footprints.lags * self._each)
+        super().__init__(options, observed, Lags(steps, 1.0 / self._each))
+
+    @property
+    def measured(self) -> str:
+        """Units of the observations."""
+        return self.options.units
+
+    def sample(self, sieve: Sieve) -> Rows:
+        """Return a row for each lag of each observation."""
+        found, lags = self._footprints, self._footprints.lags
+        sieve.drop("its footprint is missing", found.missing[sieve.kept.number])
+        rows = sieve.kept.number[:, None] * lags + np.arange(lags)
+        return Rows(found.rows, np.repeat(rows, self._each, axis=1))
