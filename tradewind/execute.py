@@ -7,24 +7,16 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
 
 from tradewind.accounts import call_records, origin
 from tradewind.assembly import Assembly, assemble
-from tradewind.budget import EARTH_RADIUS
+from tradewind.controlled import controlled_fields
 from tradewind.coupled.model import CoupledModel
 from tradewind.couplers.assimilation import Posterior, Progress
-from tradewind.couplers.assimilation.control import ScaledField
-from tradewind.couplers.coupling.units import convertible, factor
 from tradewind.errors import ConfigError
 from tradewind.output.writing import write_outputs
-from tradewind.results import InversionResult, SimulationResult, Totals
+from tradewind.results import InversionResult, SimulationResult
 from tradewind.simulation import Begin, simulate_assembled
-
-SECONDS_PER_YEAR = 365.25 * 86400.0
-TG = 1e9
-"""Kilograms in a teragram."""
-MASS_FLUX = "kg m-2 s-1"
 
 
 def execute(
@@ -109,95 +101,18 @@ def invert(assembly: Assembly, progress: Progress | None = None) -> InversionRes
 
 
 def summarised(assembly: Assembly, model: CoupledModel, posterior: Posterior) -> InversionResult:
-    """Return everything that the outputs show."""
+    """Return everything that the outputs show, whatever the posterior lacks."""
     control, observe = model.control, model.observe
-    if not isinstance(control, ScaledField):
-        raise ConfigError(f"outputs of a {type(control).__name__} are not known", where="control")
-    target = control.target.partition(".")[2]
-    member = assembly.members[control.target.partition(".")[0]]
-    units, fields = member.spec.variable("parameters", target).units, Spread(control)
-    sigma = _covariance(posterior).diagonal()
     return InversionResult(
         name=assembly.config.source.file.stem,
-        target=control.target,
-        field_units=units,
-        grid=control.layout.grid,
+        fields=tuple(controlled_fields(control, posterior, assembly.variable, assembly.parameters)),
         posterior=posterior,
         prior=control.prior,
         prior_sigma=control.covariance.diagonal().sqrt(),
-        prior_field=fields.field(control.prior),
-        posterior_field=fields.field(posterior.mean),
-        posterior_sigma=fields.field(sigma.sqrt()),
-        sensitivity=fields.spread(_kernel(posterior).diagonal()),
-        cluster=control.labels,
-        totals=totals(control, posterior, units),
+        elements=tuple(getattr(control, "names", ())),
         observations=observe.windows(assembly.windows),
         windows=assembly.windows,
         calls=tuple(call_records(assembly, model.calls)),
         provenance=origin(assembly),
         notes=tuple(assembly.notes),
     )
-
-
-class Spread:
-    """Brings control elements to the whole grid's cells.
-
-    Parameters
-    ----------
-    control
-        The control.
-    """
-
-    def __init__(self, control: ScaledField) -> None:
-        self.control = control
-
-    def field(self, x: Tensor) -> Tensor:
-        """Return the field that `x` stands for, shape ``(n_global,)``."""
-        return self.control.layout.gather(self.control.to_fields(x)[self.control.target])
-
-    def spread(self, x: Tensor) -> Tensor:
-        """Return each element's value in its cells, NaN where a cell has none, shape ``(n_global,)``."""
-        padded = torch.cat([x, x.new_full((1,), torch.nan)])
-        return padded[self.control.labels]
-
-
-def _covariance(posterior: Posterior) -> Tensor:
-    if posterior.covariance is None:
-        raise ConfigError("the method gives no covariance", where="solve")
-    return posterior.covariance
-
-
-def _kernel(posterior: Posterior) -> Tensor:
-    if posterior.averaging_kernel is None:
-        raise ConfigError("the method gives no averaging kernel", where="solve")
-    return posterior.averaging_kernel
-
-
-def totals(control: ScaledField, posterior: Posterior, units: str) -> Totals:
-    """Return the total of a field in `units` over its area, with errors from the covariances.
-
-    Of a mass flux it is in Tg a year, of anything else (a factor on a prescribed flux) in `units` times m2.
-    """
-    weights = total_weights(control, units)
-    spread = _covariance(posterior)
-    return Totals(
-        prior=float(weights @ control.prior),
-        prior_sigma=float((weights @ control.covariance.apply(weights)).sqrt()),
-        posterior=float(weights @ posterior.mean),
-        posterior_sigma=float((weights @ spread @ weights).sqrt()),
-        units="Tg yr-1" if convertible(units, MASS_FLUX) else " ".join((units, "m2")).removeprefix("1 "),
-    )
-
-
-def total_weights(control: ScaledField, units: str) -> Tensor:
-    """Return what each element's prior adds to the total, shape ``(n,)``: the total is ``w · x``.
-
-    Parameters
-    ----------
-    units
-        Units of the field.
-    """
-    area = control.layout.scatter(torch.from_numpy(control.layout.grid.area)) * EARTH_RADIUS**2
-    flux = convertible(units, MASS_FLUX)
-    times = factor(units, MASS_FLUX) * SECONDS_PER_YEAR / TG if flux else 1.0
-    return control.linearize(control.prior).adjoint(area * times)

@@ -47,13 +47,57 @@ class CallRecord:
 
 @dataclass(frozen=True)
 class Totals:
-    """The total of the controlled field over its area, in `units`, with one-sigma errors."""
+    """The total of a controlled field over its area, in `units`, with one-sigma errors; NaN: not known."""
 
     prior: float
     prior_sigma: float
     posterior: float
     posterior_sigma: float
     units: str = "Tg yr-1"
+
+
+@dataclass(frozen=True)
+class ControlledField:
+    """One field that x stands for, before and after; of periods, the mean over them.
+
+    Attributes
+    ----------
+    port
+        The ``component.variable`` that x sets.
+    variable
+        Its units, and its axes before the cells.
+    grid
+        None where the field belongs to no place: its axes are then those of `variable` alone.
+    prior, posterior
+        Shape ``(*extra, cell)``.
+    prior_sigma
+        One-sigma error of the prior, of the same shape, linearised.
+    sigma
+        That of the posterior, from its covariance or else its members; None where the method gives neither.
+    sensitivity
+        Diagonal of the averaging kernel, spread to the cells, of the same shape; NaN where a cell belongs
+        to no element. None where the method gives no kernel.
+    element
+        Position in x of each cell's element (of the first period), int64, of the same shape; -1 for none.
+    totals
+        Over the area; None where that has no meaning: a state variable, extra axes, or no grid.
+    """
+
+    port: str
+    variable: Variable
+    grid: Grid | None
+    prior: Tensor
+    posterior: Tensor
+    prior_sigma: Tensor
+    element: Tensor
+    sigma: Tensor | None = None
+    sensitivity: Tensor | None = None
+    totals: Totals | None = None
+
+    @property
+    def units(self) -> str:
+        """Units of the field."""
+        return self.variable.units
 
 
 @dataclass(frozen=True)
@@ -64,16 +108,14 @@ class InversionResult:
     ----------
     name
         Name of the run (the config file's stem).
-    target
-        The controlled ``component.variable``.
-    grid
-        Grid of the controlled field.
-    prior_field, posterior_field, posterior_sigma
-        The controlled field before and after, and its one-sigma error, shape ``(cell,)``.
-    sensitivity
-        Diagonal of the averaging kernel, spread to the cells, shape ``(cell,)``.
-    cluster
-        Control element of each cell, -1 where a cell belongs to none, shape ``(cell,)``.
+    fields
+        What x stands for, in the order of the control's targets; at least one.
+    posterior
+        In x, as the control has it (a factor, its logarithm, a difference, ...).
+    prior, prior_sigma
+        xA and its standard errors, shape ``(n,)``.
+    elements
+        Name of each element of x.
     observations
         By window, gathered from all ranks in time order, with ``posterior.simulated`` beside them.
     provenance
@@ -81,23 +123,76 @@ class InversionResult:
     """
 
     name: str
-    target: str
-    field_units: str
-    grid: Grid
+    fields: Sequence[ControlledField]
     posterior: Posterior
     prior: Tensor
     prior_sigma: Tensor
-    prior_field: Tensor
-    posterior_field: Tensor
-    posterior_sigma: Tensor
-    sensitivity: Tensor
-    cluster: Tensor
-    totals: Totals
     observations: ObservationsByWindow
     windows: Sequence[Interval]
     calls: Sequence[CallRecord]
+    elements: Sequence[str] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
+
+    @property
+    def target(self) -> str:
+        """What is controlled, in words: every ``component.variable``."""
+        return ", ".join(each.port for each in self.fields)
+
+    @property
+    def sigma(self) -> Tensor | None:
+        """Standard errors of the posterior of x, shape ``(n,)``; None where the method gives none."""
+        return sigma_of(self.posterior)
+
+    # ------------------------------------------------------------------ of the first field
+    @property
+    def field_units(self) -> str:
+        """Units of the first field."""
+        return self.fields[0].units
+
+    @property
+    def grid(self) -> Grid | None:
+        """Grid of the first field."""
+        return self.fields[0].grid
+
+    @property
+    def prior_field(self) -> Tensor:
+        """The first field before."""
+        return self.fields[0].prior
+
+    @property
+    def posterior_field(self) -> Tensor:
+        """The first field after."""
+        return self.fields[0].posterior
+
+    @property
+    def posterior_sigma(self) -> Tensor | None:
+        """One-sigma error of the first field after."""
+        return self.fields[0].sigma
+
+    @property
+    def sensitivity(self) -> Tensor | None:
+        """Diagonal of the averaging kernel in the cells of the first field."""
+        return self.fields[0].sensitivity
+
+    @property
+    def cluster(self) -> Tensor:
+        """Element of each cell of the first field."""
+        return self.fields[0].element
+
+    @property
+    def totals(self) -> Totals | None:
+        """Totals of the first field."""
+        return self.fields[0].totals
+
+
+def sigma_of(posterior: Posterior) -> Tensor | None:
+    """Return standard errors of x from the covariance, or else of the members (N - 1), shape ``(n,)``."""
+    if posterior.covariance is not None:
+        return posterior.covariance.diagonal().sqrt()
+    if posterior.members is not None and len(posterior.members) > 1:
+        return posterior.members.std(dim=0)
+    return None
 
 
 @dataclass(frozen=True)

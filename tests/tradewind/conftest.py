@@ -16,8 +16,9 @@ import torch
 from tradewind.couplers.assimilation import Observations, Posterior
 from tradewind.couplers.assimilation.covariance import DiagonalCovariance
 from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.coupling.fields import Variable
 from tradewind.couplers.grids import Grid
-from tradewind.results import CallRecord, InversionResult, Totals
+from tradewind.results import CallRecord, ControlledField, InversionResult, Totals
 
 MakeResult = Callable[..., InversionResult]
 START = datetime(1996, 1, 15)
@@ -116,22 +117,30 @@ class Twin:
         prior, posterior = (float(np.sqrt(weights @ C @ weights)) for C in (SA * np.eye(self.size), self.S))
         return Totals(TOTAL, prior, float(weights @ self.mean), posterior)
 
-    def result(self) -> InversionResult:
+    @property
+    def controlled(self) -> ControlledField:
         sigma = np.sqrt(np.diag(self.S))
+        return ControlledField(
+            port="inventory.methane_flux",
+            variable=Variable("methane_flux", "kg m-2 s-1", self.grid),
+            grid=self.grid,
+            prior=tensor(self.field),
+            posterior=tensor(self.field * self.mean[self.cluster]),
+            prior_sigma=tensor(self.field * SA**0.5),
+            element=torch.from_numpy(self.cluster),
+            sigma=tensor(self.field * sigma[self.cluster]),
+            sensitivity=tensor(1.0 - sigma[self.cluster] ** 2 / SA),
+            totals=self.totals,
+        )
+
+    def result(self) -> InversionResult:
         return InversionResult(
             name="permian",
-            target="inventory.methane_flux",
-            field_units="kg m-2 s-1",
-            grid=self.grid,
+            fields=(self.controlled,),
             posterior=self.posterior,
             prior=tensor(np.ones(self.size)),
             prior_sigma=tensor([SA**0.5] * self.size),
-            prior_field=tensor(self.field),
-            posterior_field=tensor(self.field * self.mean[self.cluster]),
-            posterior_sigma=tensor(self.field * sigma[self.cluster]),
-            sensitivity=tensor(1.0 - sigma[self.cluster] ** 2 / SA),
-            cluster=torch.from_numpy(self.cluster),
-            totals=self.totals,
+            elements=tuple(f"cluster {k}" for k in range(self.size)),
             observations={w: self.observed(day, w) for day, w in enumerate(self.windows)},
             windows=self.windows,
             calls=CALLS,
@@ -140,8 +149,20 @@ class Twin:
         )
 
 
+def with_field(result: InversionResult, **changes: Any) -> InversionResult:
+    """Return the result with its first field changed."""
+    first, *others = result.fields
+    return replace(result, fields=(replace(first, **changes), *others))
+
+
 def build(rows: int = 4, columns: int = 6, days: int = 3, **changes: Any) -> InversionResult:
     return replace(Twin(rows, columns, days).result(), **changes)
+
+
+@pytest.fixture
+def change_field() -> Callable[..., InversionResult]:
+    """Return a function that changes the first field of a result."""
+    return with_field
 
 
 @pytest.fixture(scope="session")

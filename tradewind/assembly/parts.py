@@ -122,6 +122,11 @@ class Assembly:
                 return variable
         raise SpecError("no component has such a variable", where=port)
 
+    @property
+    def parameters(self) -> frozenset[str]:
+        """Every parameter, as ``component.variable``."""
+        return frozenset(f"{name}.{v.name}" for name, m in self.members.items() for v in m.spec.parameters)
+
     def finalize(self) -> None:
         """Release what the components hold."""
         for member in self.members.values():

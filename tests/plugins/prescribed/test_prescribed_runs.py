@@ -82,13 +82,15 @@ def test_factors_and_numbers_can_be_estimated(config):
 
 
 def test_the_total_of_a_factor_is_an_area_not_a_mass(config):
+    from tradewind.controlled import controlled_fields
     from tradewind.couplers.assimilation import Posterior
-    from tradewind.execute import totals
 
     config.write_text(CONFIG + "control: {field: sky.rain_scale, per: total, prior_error: 0.5}\n")
-    control = assemble(config).control
+    assembly = assemble(config)
+    control = assembly.control
     posterior = Posterior(2.0 * control.prior, torch.tensor([[0.01]], dtype=torch.float64))
-    found = totals(control, posterior, "1")
+    (field,) = controlled_fields(control, posterior, assembly.variable, assembly.parameters)
+    found = field.totals
     assert found.units == "m2"
     assert found.prior == pytest.approx(float(control.layout.grid.area.sum()) * 6_371_000.0**2)
     assert (found.posterior, found.posterior_sigma) == pytest.approx((2 * found.prior, 0.1 * found.prior))

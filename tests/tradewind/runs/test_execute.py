@@ -8,10 +8,11 @@ import torch
 import xarray as xr
 
 from tradewind.assembly import assemble
+from tradewind.budget import EARTH_RADIUS
 from tradewind.config import RunAs
 from tradewind.couplers.operators import dot_test
 from tradewind.errors import DomainError
-from tradewind.execute import EARTH_RADIUS, execute
+from tradewind.execute import execute
 
 YEAR = 365.25 * 86400
 
