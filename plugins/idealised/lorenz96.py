@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[np.float64]
 
-SECONDS_PER_DAY = 86400.0
-
 
 class Lorenz96:
     """Component ``lorenz-96``: ``dx_i/dt = (x_{i+1} - x_{i-2}) x_{i-1} - x_i + F`` on a circle.
@@ -95,7 +93,7 @@ class Lorenz96:
     ) -> tuple[Fields, State]:
         """Advance by `interval`, in `substeps` equal parts."""
         steps = self.options.substeps
-        h = interval.seconds / steps / (self.options.unit * SECONDS_PER_DAY)
+        h = interval.seconds / steps / self.options.unit.total_seconds()
         x = advance(state.fields["x"], parameters["forcing"], h, steps)
         return {"x": x}, State({"x": x})
 

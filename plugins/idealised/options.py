@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from math import isfinite
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, FiniteFloat, PlainValidator, PositiveFloat, WithJsonSchema, model_validator
+from pydantic import Field, FiniteFloat, PlainValidator, WithJsonSchema, model_validator
 
-from tradewind.plugins.options import Options, RelativePath
+from tradewind.plugins.options import Duration, Options, RelativePath
+from tradewind.plugins.prescribed.options import GridOptions
 
 
-def _one_or_all(value: object) -> float | tuple[float, ...]:
+def _one_or_all(value: Any) -> float | tuple[float, ...]:
     several = isinstance(value, list | tuple)
     found = list(value) if isinstance(value, list | tuple) else [value]
     for each in found:
@@ -62,6 +64,15 @@ class Lorenz96Options(StartOptions):
     substeps: int = Field(
         default=1, ge=1, strict=True, description="Runge-Kutta steps in a step of the component."
     )
-    unit: PositiveFloat = Field(
-        default=5.0, allow_inf_nan=False, description="Days that one unit of the model's time stands for."
+    unit: Duration = Field(
+        default=timedelta(days=5), description="What one unit of the model's time stands for."
     )
+
+
+class ShiftOptions(StartOptions):
+    """Settings of the model that shifts a field."""
+
+    grid: GridOptions = Field(description="Where x lives, with rows and columns.")
+    rows: int = Field(default=0, strict=True, description="Rows by which it moves at every step.")
+    columns: int = Field(default=0, strict=True, description="Columns by which it moves at every step.")
+    units: str = Field(default="1", pattern=r"\S", description="Of x.")

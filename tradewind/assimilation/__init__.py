@@ -1,1 +1,5 @@
-"""The loop of a filter: forecasts of an ensemble, analyses, and what is kept of them."""
+"""The loop of a filter: members stepped in waves, brought to their cells, analysed, and brought back."""
+
+from tradewind.assimilation.loop import EnsembleLoop, assimilate
+
+__all__ = ["EnsembleLoop", "assimilate"]

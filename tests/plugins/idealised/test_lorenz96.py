@@ -28,7 +28,7 @@ def field(members: int = 3, size: int = 40) -> torch.Tensor:
 
 class TestConformance(ComponentConformance):
     def component(self):
-        return Lorenz96(Lorenz96Options(size=6, changes={2: 9.0}, unit=1.0))
+        return Lorenz96(Lorenz96Options(size=6, changes={2: 9.0}, unit="1d"))
 
 
 # ---------------------------------------------------------------------- by hand
@@ -107,7 +107,7 @@ def test_every_point_lies_in_its_own_cell():
 
 def test_six_hours_are_a_twentieth_unless_another_unit_is_said():
     x, six = field(1), Interval(datetime(2000, 1, 1), datetime(2000, 1, 1, 6))
-    for options, h, steps in (({}, 0.05, 1), ({"unit": 0.5, "substeps": 4}, 0.125, 4)):
+    for options, h, steps in (({}, 0.05, 1), ({"unit": "12h", "substeps": 4}, 0.125, 4)):
         model = Lorenz96(Lorenz96Options(**options))
         exports, state = model.step(State({"x": x}), {}, {"forcing": EIGHT}, six)
         assert torch.equal(exports["x"], advance(x, EIGHT, h, steps))

@@ -1,0 +1,246 @@
+"""What a loop remembers of its analyses: means, spreads and departures.
+
+Windows are put aside and summed up several at a time: where states are small, a window of its own would
+cost more in calls than in numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tradewind.assimilation.analysing import BLOCK, Analysis
+from tradewind.couplers.assimilation import Departures, Observations
+from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.ranks.parallel import tree_sum_array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tradewind.couplers.ranks.layout import Layout
+
+    Array: TypeAlias = NDArray[np.float64]
+
+ASIDE = 128
+"""Windows that are put aside at most."""
+BYTES = 32 * 2**20
+"""Of what they hold."""
+
+
+class Moments(NamedTuple):
+    """Means and spreads before and after, shape ``(time, *extra, cell)`` of the whole grid."""
+
+    forecast: Tensor
+    analysis: Tensor
+    forecast_spread: Tensor
+    analysis_spread: Tensor
+
+
+class Put(NamedTuple):
+    """An analysis that is put aside.
+
+    Attributes
+    ----------
+    count
+        Observations that were assimilated, of all ranks.
+    rejected
+        Observations of the window that the analysis was not given, and why; of the rest, none.
+    """
+
+    window: Interval
+    number: int
+    analysis: Analysis
+    count: int
+    rejected: Rejected | None = None
+
+
+class Rejected(NamedTuple):
+    """All observations of a window, of which some were not assimilated.
+
+    Attributes
+    ----------
+    shown
+        What members show of all of them before the analysis, shape ``(N, m)``.
+    reason
+        Why each was not used, shape ``(m,)``; empty where it was.
+    """
+
+    observations: Observations
+    shown: Tensor
+    reason: NDArray[np.str_]
+
+
+@dataclass
+class Recorder:
+    """Collects what the result shows; every rank enters.
+
+    Attributes
+    ----------
+    every
+        Whether means of all analyses are kept, or of the last alone.
+    seed
+        Of the noise on members of which ranks are counted.
+    """
+
+    every: bool
+    seed: int
+    departures: list[Departures] = field(default_factory=list)
+    parts: dict[str, list[Moments]] = field(default_factory=dict)
+    _aside: list[Put] = field(default_factory=list)
+    _bytes: int = 0
+
+    def add(self, put: Put) -> None:
+        """Put an analysis aside."""
+        self._aside.append(put)
+        self._bytes += _bytes(put)
+        if len(self._aside) >= ASIDE or self._bytes >= BYTES:
+            self.settle()
+
+    def settle(self) -> None:
+        """Sum up what was put aside; collective."""
+        for _, group in groupby(self._aside, key=_alike):
+            several = list(group)
+            self.departures += departures_of(several, self.seed)
+            wanted = several if self.every else several[-1:]
+            for name in wanted[0].analysis.before.fields:
+                made = moments_of(wanted, name)
+                self.parts[name] = [*self.parts.get(name, ()), made] if self.every else [made]
+        self._aside.clear()
+        self._bytes = 0
+
+    def moments(self, name: str) -> Moments:
+        """Return means and spreads of a target at all analyses that are kept."""
+        parts = self.parts[name]
+        return Moments(*(torch.cat(each) for each in zip(*parts, strict=True)))
+
+
+def _bytes(put: Put) -> int:
+    """Return what all ranks together hold of an analysis: the same on each, for they sum up together."""
+    before, layouts = put.analysis.before, put.analysis.layouts
+    cells = sum(
+        value.shape[:-1].numel() * (layouts[name].n_global if name in layouts else value.shape[-1])
+        for name, value in before.fields.items()
+    )
+    return 16 * cells
+
+
+def _alike(put: Put) -> tuple[object, ...]:
+    """Return what must be the same for windows to be summed up at once."""
+    before = put.analysis.before
+    layouts = tuple((name, id(layout)) for name, layout in before.layouts.items())
+    return before.members, put.count, layouts, put.rejected is None or id(put)
+
+
+# ---------------------------------------------------------------------- fields
+def moments_of(puts: Sequence[Put], name: str) -> Moments:
+    """Return means and spreads of a field in several windows, of the whole grid; collective."""
+    layout: Layout | None = puts[0].analysis.layouts.get(name)
+    found = [
+        mean_and_spread(np.stack([_numpy(e.fields[name]) for e in ensembles]))
+        for ensembles in zip(*((p.analysis.before, p.analysis.after) for p in puts), strict=True)
+    ]
+    (forecast, forecast_spread), (analysis, analysis_spread) = found
+    whole = (
+        torch.from_numpy(part)
+        if layout is None or layout.is_serial
+        else layout.gather(torch.from_numpy(part))
+        for part in (forecast, analysis, forecast_spread, analysis_spread)
+    )
+    return Moments(*whole)
+
+
+def _numpy(value: Tensor) -> Array:
+    return value.detach().numpy()
+
+
+def mean_and_spread(values: Array) -> tuple[Array, Array]:
+    """Return mean and standard deviation (N - 1) over axis 1, by sums that add neighbours."""
+    members = values.shape[1]
+    by_member = np.moveaxis(values, 1, 0)
+    mean = tree_sum_array(by_member) / members
+    squares = tree_sum_array((by_member - mean) ** 2)
+    return mean, np.sqrt(squares / max(members - 1, 1))
+
+
+# ---------------------------------------------------------------------- departures
+def departures_of(puts: Sequence[Put], seed: int) -> Iterator[Departures]:
+    """Yield the departures of windows with equally many observations; collective where ranks share them."""
+    if puts[0].rejected is not None:
+        yield from (_with_rejected(put, put.rejected, seed) for put in puts if put.rejected is not None)
+        return
+    before = np.stack([_numpy(p.analysis.before.simulated) for p in puts])
+    after = np.stack([_numpy(p.analysis.after.simulated) for p in puts])
+    (mean, spread), (analysis, analysis_spread) = mean_and_spread(before), mean_and_spread(after)
+    for k, put in enumerate(puts):
+        seen = put.analysis.observations
+        y, sigma = _numpy(seen.y), sigmas(seen)
+        rank = ranks(before[k], y, sigma, (seed, put.number, first_of(seen)))
+        columns = (y, sigma, mean[k], analysis[k], spread[k], analysis_spread[k], rank)
+        whole = [_everywhere(column, seen) for column in columns]
+        coordinates = {n: _everywhere(np.asarray(v), seen) for n, v in seen.coordinates.items()}
+        used = np.zeros(len(whole[0]), dtype="<U1")
+        yield Departures(put.window, *whole, used, before.shape[1], coordinates)
+
+
+def _with_rejected(put: Put, rejected: Rejected, seed: int) -> Departures:
+    seen, used = rejected.observations, rejected.reason == ""
+    y, sigma = _numpy(seen.y), sigmas(seen)
+    before = _numpy(rejected.shown)
+    mean, spread = (part[0] for part in mean_and_spread(before[None]))
+    analysis, analysis_spread = np.full(len(y), np.nan), np.full(len(y), np.nan)
+    after = _everywhere(_numpy(put.analysis.after.simulated).T, put.analysis.observations).T
+    analysis[used], analysis_spread[used] = (part[0] for part in mean_and_spread(after[None]))
+    rank = ranks(before, y, sigma, (seed, put.number, 0))
+    return Departures(
+        put.window, y, sigma, mean, analysis, spread, analysis_spread, rank, rejected.reason, len(before),
+        seen.coordinates,
+    )  # fmt: skip
+
+
+def sigmas(observations: Observations) -> Array:
+    """Return the standard deviations of the errors, shape ``(m,)``."""
+    if observations.covariance is None:
+        return np.full(len(observations), np.nan)
+    return np.sqrt(_numpy(observations.covariance.diagonal()))
+
+
+def first_of(observations: Observations) -> int:
+    """Return the number of the first observation that this rank holds."""
+    return 0 if observations.numbers is None or not len(observations) else int(observations.numbers[0])
+
+
+def ranks(shown: Array, y: Array, sigma: Array, seeds: tuple[int, int, int]) -> NDArray[np.int64]:
+    """Return how many members lie below each observation, noise of its error added to them, 0 ... N.
+
+    Hamill (2001, doi 10.1175/1520-0493(2001)129<0550:IORHFV>2.0.CO;2). The noise of a block of
+    observations is seeded by its number: it does not depend on who holds it.
+
+    Parameters
+    ----------
+    seeds
+        Of the run, of the window, and the number of the first observation.
+    """
+    seed, number, first = seeds
+    found = np.empty(len(y), dtype=np.int64)
+    for begin in range(0, len(y), BLOCK):
+        part = slice(begin, min(begin + BLOCK, len(y)))
+        draws = np.random.default_rng((seed, number, (first + begin) // BLOCK))
+        noise = draws.standard_normal((len(shown), part.stop - begin))
+        found[part] = (shown[:, part] + sigma[part] * noise < y[part]).sum(axis=0)
+    return found
+
+
+def _everywhere(column: np.ndarray, observations: Observations) -> np.ndarray:
+    """Return what all ranks hold of a column, in order; collective where they share the observations."""
+    comm = observations.comm
+    if comm is None or comm.size == 1:
+        return column
+    if column.dtype.kind in "fi":
+        return np.concatenate(comm.allgather_array(column))
+    return np.concatenate(comm.allgather(column))
