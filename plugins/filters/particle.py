@@ -166,7 +166,8 @@ def systematic(weights: Array, u: float) -> Index:
     members = len(weights)
     edges = np.cumsum(weights)
     places = (u + np.arange(members)) / members * edges[-1]
-    return np.searchsorted(edges, places, side="right").clip(max=members - 1).astype(np.int64)
+    found: Index = np.searchsorted(edges, places, side="right").clip(max=members - 1).astype(np.int64)
+    return found
 
 
 def jittered(weights: Array, which: Index, noise: Array) -> Array:

@@ -22,7 +22,8 @@ def split_r_hat(draws: Tensor) -> Tensor:
     within = halves.var(0).mean(0)
     between = length * halves.mean(0).var(0)
     ratio = (length - 1) / length + between / (length * within)
-    return torch.where(within > 0, ratio, torch.inf).sqrt()
+    worth: Tensor = torch.where(within > 0, ratio, torch.inf)
+    return worth.sqrt()
 
 
 def effective_size(draws: Tensor) -> Tensor:
@@ -50,14 +51,16 @@ def _effective(draws: Tensor) -> Tensor:
     positive = (pairs > 0).to(pairs.dtype).cumprod(0)
     monotone = (pairs.cummin(0).values * positive).sum(0)
     size = length * chains / (2.0 * monotone - 1.0).clamp(min=1.0 / (length * chains))
-    return torch.where(within > 0, size, 0.0)
+    found: Tensor = torch.where(within > 0, size, 0.0)
+    return found
 
 
 def _autocovariances(draws: Tensor) -> Tensor:
     """Return those of all lags, shape ``(lag, chain, k)``, by the Fourier transform."""
     length = len(draws)
     spectrum = torch.fft.rfft(draws - draws.mean(0), n=2 * length, dim=0)
-    return torch.fft.irfft(spectrum.abs().square(), n=2 * length, dim=0)[:length] / length
+    found: Tensor = torch.fft.irfft(spectrum.abs().square(), n=2 * length, dim=0)
+    return found[:length] / length
 
 
 def _halves(draws: Tensor) -> Tensor:

@@ -170,11 +170,11 @@ class _Blocks:
 
 
 def _refuse_coupled(part: Part, labels: Tensor) -> None:
-    for site in labels.unique():
+    for site in sorted(set(labels.tolist())):
         own = (labels == site).to(torch.float64)
         spread = part.noise.apply(own)
         if bool((spread[labels != site].abs() > SAME * spread.abs().max()).any()):
-            what = f"errors of site {int(site)} are correlated with those of other sites"
+            what = f"errors of site {site} are correlated with those of other sites"
             raise SpecError(what, where=f"window {part.window}", hint="sites: together")
 
 

@@ -44,7 +44,8 @@ def exact(draws: Tensor, against: Tensor | None = None) -> Tensor:
     if columns.shape[1] > members:
         what = f"{members} members cannot be drawn exactly: {columns.shape[1]} are needed"
         raise SpecError(what, where="draws: exact", hint="more members, or draws: centred")
-    return torch.linalg.qr(columns).Q[:, columns.shape[1] - k :] * (members - 1) ** 0.5
+    made: Tensor = torch.linalg.qr(columns).Q[:, columns.shape[1] - k :] * (members - 1) ** 0.5
+    return made
 
 
 def prior_members(control: Control, members: int, draws: Draws, seed: int) -> Tensor:

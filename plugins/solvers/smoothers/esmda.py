@@ -30,7 +30,7 @@ class ESMDA:
 
     which is ``C_xy (C_yy + alpha R)⁻¹`` solved in the space of the members (N x N, however many
     observations). `truncation` keeps the leading singular vectors of ``R^-1/2 Y'ᵀ`` that hold this part of
-    the variance. With `localisation`, the gain is multiplied by weights of distance, entry by entry.
+    the variance. With `localization`, the gain is multiplied by weights of distance, entry by entry.
 
     The posterior's `details` hold ``iterations`` and ``notes``.
 
@@ -62,7 +62,8 @@ class ESMDA:
         options = self.options
         problem = Problem(model, control, observations, options.batch)
         runner, history = Runner(problem, options.failure), History(problem)
-        localisation = options.localisation and Localisation(options.localisation, control)
+        wanted = options.localization
+        localisation = None if wanted is None else Localisation(wanted, control)
         x = prior_members(control, options.members, options.draws, options.seed or 0)
         advance = self.progress("updates", len(options.alphas))
         first, centre = None, control.prior
@@ -100,7 +101,8 @@ class _Update:
         """Return what is added to members that deviate by `x` from their mean, shape ``(member, n)``."""
         if localisation is None:
             gram, projected = self.problem.sum(self._projected)
-            return (self._inverse(gram, truncation) @ projected).T @ x
+            moved: Tensor = (self._inverse(gram, truncation) @ projected).T @ x
+            return moved
         inverse = self._inverse(self.problem.sum(self._gram), truncation)
         return self.problem.sum(lambda part: self._localised(part, x, inverse, localisation))
 
@@ -110,11 +112,13 @@ class _Update:
         values, vectors = values.flip(0).clamp(min=0.0), vectors.flip(1)
         kept = leading(values, truncation)
         vectors = vectors[:, :kept]
-        return (vectors / ((len(gram) - 1) * self.alpha + values[:kept])) @ vectors.T
+        inverse: Tensor = (vectors / ((len(gram) - 1) * self.alpha + values[:kept])) @ vectors.T
+        return inverse
 
     def _gram(self, part: Part) -> Tensor:
         anomalies = self.ran.anomalies(part.number)
-        return part.noise.solve(anomalies) @ anomalies.T
+        gram: Tensor = part.noise.solve(anomalies) @ anomalies.T
+        return gram
 
     def _projected(self, part: Part) -> Tensor:
         """Return ``Y'R⁻¹Y'ᵀ`` and ``Y'R⁻¹Dᵀ``, shape ``(2, N, N)``."""
@@ -129,7 +133,8 @@ class _Update:
     def _localised(self, part: Part, x: Tensor, inverse: Tensor, localisation: Localisation) -> Tensor:
         weighted = part.noise.solve(self.ran.anomalies(part.number))
         gain = localisation.weights(part.seen) * (x.T @ (inverse @ weighted))
-        return self._innovations(part) @ gain.T
+        moved: Tensor = self._innovations(part) @ gain.T
+        return moved
 
 
 def leading(values: Tensor, part: float) -> int:

@@ -187,4 +187,5 @@ class _Descent:
 def _root(hessian: Tensor) -> Tensor:
     """Return the symmetric ``((N - 1) H⁻¹)^½``."""
     values, vectors = torch.linalg.eigh(hessian)
-    return (vectors * ((len(hessian) - 1) / values).sqrt()) @ vectors.T
+    root: Tensor = (vectors * ((len(hessian) - 1) / values).sqrt()) @ vectors.T
+    return root

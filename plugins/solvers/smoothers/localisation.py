@@ -11,7 +11,8 @@ from torch import Tensor
 
 from tradewind.couplers.assimilation.places import from_straight, positions
 from tradewind.errors import DataError
-from tradewind.plugins.solvers.smoothers.options import LocalisationOptions, Taper
+from tradewind.plugins.filters.options import Taper
+from tradewind.plugins.solvers.smoothers.options import LocalisationOptions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,18 +50,24 @@ class Localisation:
         missing = [name for name in ("longitude", "latitude") if name not in seen.coordinates]
         if missing:
             what = f"observations have no {' and no '.join(missing)}"
-            raise DataError(what, where="localisation", hint="give their places, or leave it out")
-        where = (np.asarray(seen.coordinates[name], dtype=np.float64) for name in ("longitude", "latitude"))
-        straight = cdist(self._points, positions(*where, self.options.distance))
+            raise DataError(what, where="localization", hint="give their places, or leave it out")
+        lon, lat = (np.asarray(seen.coordinates[k], dtype=np.float64) for k in ("longitude", "latitude"))
+        straight = cdist(self._points, positions(lon, lat, self.options.distance))
         out = np.ones((len(self.placed), len(seen)))
-        near = from_straight(straight, self.options.distance) / self.options.radius
-        out[self.placed] = tapered(near, self.options.taper)
+        out[self.placed] = tapered(from_straight(straight, self.options.distance), self.options)
         return torch.from_numpy(out)
 
 
-def tapered(distance: Array, taper: Taper) -> Array:
-    """Return the weight at distances that are given as parts of the radius, at which it reaches 0."""
-    return (distance < 1.0).astype(np.float64) if taper is Taper.BOXCAR else gaspari_cohn(distance)
+def tapered(distance: Array, options: LocalisationOptions) -> Array:
+    """Return the weights at distances, in the unit of the radius; 0 beyond it."""
+    support = options.support or options.radius
+    if options.taper is Taper.BOXCAR:
+        weight = np.ones_like(distance)
+    elif options.taper is Taper.EXPONENTIAL:
+        weight = np.exp(-distance / support)
+    else:
+        weight = gaspari_cohn(distance / support)
+    return np.where(distance <= options.radius, weight, 0.0)
 
 
 def gaspari_cohn(distance: Array) -> Array:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from tradewind.couplers.assimilation.places import Distance
+from tradewind.plugins.filters.options import Taper
 from tradewind.plugins.options import Options
 
 if TYPE_CHECKING:
@@ -53,13 +54,6 @@ class Failure(StrEnum):
     EXTRAPOLATE = "extrapolate"
 
 
-class Taper(StrEnum):
-    """How an observation's weight falls with its distance; each reaches 0 at the radius."""
-
-    GASPARI_COHN = "gaspari-cohn"
-    BOXCAR = "boxcar"
-
-
 class Linearisation(StrEnum):
     """Where the members of `ies` stand that give the sensitivities.
 
@@ -76,11 +70,15 @@ class Linearisation(StrEnum):
 
 
 class LocalisationOptions(Options):
-    """How far an observation reaches."""
+    """How far an observation reaches: words and meaning are those of the local filters."""
 
-    radius: PositiveFloat = Field(description="Distance at which the weight of an observation is 0.")
-    distance: Distance = Field(default=Distance.KM, description="km, degrees or plane.")
-    taper: Taper = Field(default=Taper.GASPARI_COHN, description="gaspari-cohn or boxcar.")
+    radius: PositiveFloat = Field(description="No element farther than this is changed.")
+    taper: Taper = Field(default=Taper.GASPARI_COHN, description="How the weight falls with distance.")
+    distance: Distance = Field(default=Distance.KM, description="Unit of the radius: km, degrees or plane.")
+    support: PositiveFloat | None = Field(
+        default=None,
+        description="Where Gaspari and Cohn's taper ends, or the e-folding length.",
+    )
 
 
 class EnsembleOptions(Options):
@@ -103,7 +101,7 @@ class ESMDAOptions(EnsembleOptions):
     truncation: float = Field(
         default=1.0, gt=0, le=1, description="Part of the simulations' variance that updates use."
     )
-    localisation: LocalisationOptions | None = Field(
+    localization: LocalisationOptions | None = Field(
         default=None, description="How far an observation reaches; none: everywhere."
     )
 
