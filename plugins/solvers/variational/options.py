@@ -7,8 +7,9 @@ from typing import Self
 
 from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
 
+from tradewind.plugins.filters.options import Taper
 from tradewind.plugins.options import Options, RelativePath
-from tradewind.plugins.solvers.smoothers.options import LocalisationOptions, Taper
+from tradewind.plugins.solvers.smoothers.options import LocalisationOptions
 
 
 class Minimiser(StrEnum):
