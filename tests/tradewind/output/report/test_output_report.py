@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import matplotlib as mpl
 import pytest
 
+from tradewind.couplers.coupling.fields import Variable
 from tradewind.output.report import figures
 from tradewind.output.report.inversion import headline, render_report, write_report
 from tradewind.results import CallRecord, Totals
@@ -147,7 +148,7 @@ class TestContent:
 
 
 class TestOddRuns:
-    def test_whatever_a_run_says_is_escaped(self, result):
+    def test_whatever_a_run_says_is_escaped(self, result, change_field):
         evil = '"><script>alert(1)</script> $^broken $ {'
         told = dict(result.provenance) | {
             "config": evil,
@@ -156,9 +157,8 @@ class TestOddRuns:
             "x": {evil: evil},
         }
         call = CallRecord(evil, evil, "step", 1, 1, 1.0, evil)
-        odd = replace(
-            result, name=evil, target=evil, field_units=evil, notes=(evil,), provenance=told, calls=(call,)
-        )
+        odd = change_field(result, port=evil, variable=Variable("flux", evil, result.grid))
+        odd = replace(odd, name=evil, notes=(evil,), provenance=told, calls=(call,))
         text = render_report(odd)
         assert "<script" not in text
         assert "$^broken $ {" in text
