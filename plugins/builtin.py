@@ -156,6 +156,36 @@ def tradewind_register_filter(register: Register) -> None:
         summary="ensemble transform Kalman filter, deterministic, global",
     )
     register(
+        "estkf",
+        factory="tradewind.plugins.filters.transform.etkf:ESTKF",
+        options="tradewind.plugins.filters.options:ESTKFOptions",
+        summary="error-subspace transform Kalman filter, deterministic, global",
+    )
+    register(
+        "letkf",
+        factory="tradewind.plugins.filters.local.letkf:LETKF",
+        options="tradewind.plugins.filters.options:LETKFOptions",
+        summary="ensemble transform Kalman filter, an analysis for every place",
+    )
+    register(
+        "lestkf",
+        factory="tradewind.plugins.filters.local.letkf:LESTKF",
+        options="tradewind.plugins.filters.options:LESTKFOptions",
+        summary="error-subspace transform Kalman filter, an analysis for every place",
+    )
+    register(
+        "enkf",
+        factory="tradewind.plugins.filters.enkf:EnKF",
+        options="tradewind.plugins.filters.options:EnKFOptions",
+        summary="ensemble Kalman filter with perturbed observations, global or local",
+    )
+    register(
+        "denkf",
+        factory="tradewind.plugins.filters.denkf:DEnKF",
+        options="tradewind.plugins.filters.options:DEnKFOptions",
+        summary="deterministic ensemble Kalman filter, global or local",
+    )
+    register(
         "particle",
         factory="tradewind.plugins.filters.particle:ParticleFilter",
         options="tradewind.plugins.filters.particle_options:ParticleOptions",

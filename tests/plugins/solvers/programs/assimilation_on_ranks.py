@@ -16,7 +16,7 @@ from tradewind.couplers.operators import dot_test
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import as_communicator
 from tradewind.errors import TradewindError
-from tradewind.plugins.filters.etkf import ETKF
+from tradewind.plugins.filters.transform.etkf import ETKF
 from tradewind.plugins.solvers.analytical import Analytical
 from tradewind.plugins.solvers.options import AnalyticalOptions
 from tradewind.plugins.solvers.windows import owned

@@ -1,0 +1,1 @@
+"""Analyses place by place: which observations are near, what they weigh, and what they change."""

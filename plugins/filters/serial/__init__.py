@@ -1,0 +1,1 @@
+"""Analyses observation by observation."""
