@@ -23,17 +23,20 @@ if TYPE_CHECKING:
 def departures_of(
     windows: Sequence[Interval], observations: ObservationsByWindow, simulated: Simulated
 ) -> list[Departures]:
-    """Return the departures of each window; what the method does not tell is NaN.
+    """Return the departures of each window, empty ones included; what the method does not tell is NaN.
 
     Parameters
     ----------
     simulated
         By window, ``prior`` and ``posterior`` of shape ``(m,)``, as in `Posterior.simulated`.
     """
-    return [_of(w, observations[w], simulated.get(w, {})) for w in windows if w in observations]
+    return [_of(window, observations.get(window), simulated.get(window, {})) for window in windows]
 
 
-def _of(window: Interval, seen: Observations, simulated: Mapping[str, Tensor]) -> Departures:
+def _of(window: Interval, seen: Observations | None, simulated: Mapping[str, Tensor]) -> Departures:
+    if seen is None:
+        nothing = np.zeros(0)
+        return Departures(window, *[nothing] * 6, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=str))
     m = len(seen)
     unknown = np.full(m, np.nan)
     sides = {name: _numbers(simulated.get(name), m) for name in ("prior", "posterior")}

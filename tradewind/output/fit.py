@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from tradewind.diagnostics import departures_of, diagnose
 from tradewind.errors import SpecError
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
     from tradewind.couplers.assimilation import Observations, ObservationsByWindow
     from tradewind.couplers.coupling.component import Interval
-    from tradewind.results import InversionResult, SimulationResult
+    from tradewind.diagnostics import Diagnosis
+    from tradewind.results import AssimilationResult, InversionResult, SimulationResult
 
     Array: TypeAlias = NDArray[np.float64]
 
@@ -31,6 +33,12 @@ def array(tensor: Tensor) -> NDArray[Any]:
     """Return the numbers of a tensor, wherever it lives."""
     values: NDArray[Any] = tensor.detach().cpu().numpy()
     return values
+
+
+def size_of(values: Array) -> float:
+    """Return the root mean square of those values that are finite, NaN where there is none."""
+    known = values[np.isfinite(values)]
+    return float(np.sqrt((known**2).mean())) if known.size else float("nan")
 
 
 @dataclass(frozen=True)
@@ -111,7 +119,12 @@ def compared(result: SimulationResult) -> Comparison:
     return laid_out(result.windows, result.observations, simulated, (STAGE,))
 
 
-def observed_units(result: InversionResult | SimulationResult) -> str:
+def diagnosis_of(result: InversionResult) -> Diagnosis:
+    """Return what the departures of an inversion say."""
+    return diagnose(departures_of(result.windows, result.observations, result.posterior.simulated))
+
+
+def observed_units(result: InversionResult | SimulationResult | AssimilationResult) -> str:
     """Return the units of the observations, empty where the run does not say."""
     return str(result.provenance.get("observed_units", ""))
 
@@ -145,7 +158,7 @@ def laid_out(
             np.array([n for n, _, _ in seen], dtype=np.int32), [len(o) for _, _, o in seen]
         ).astype(np.int32),
         windows=len(windows),
-        coordinates=_coordinates([o for _, _, o in seen]),
+        coordinates=coordinates_of([o.coordinates for _, _, o in seen if len(o)]),
     )
 
 
@@ -177,11 +190,11 @@ def _simulated(
     return array(values)
 
 
-def _coordinates(parts: Sequence[Observations]) -> dict[str, NDArray[Any]]:
-    filled = [o for o in parts if len(o)]
+def coordinates_of(parts: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[Any]]:
+    """Return coordinates of observations one after the other: those that all `parts` (not empty) have."""
     # only what all windows have can be laid out as one array
-    names = [n for n in (filled[0].coordinates if filled else ()) if all(n in o.coordinates for o in filled)]
-    return {n: np.concatenate([_coordinate(o.coordinates[n]) for o in filled]) for n in names}
+    names = [n for n in (parts[0] if parts else ()) if all(n in part for part in parts)]
+    return {n: np.concatenate([_coordinate(part[n]) for part in parts]) for n in names}
 
 
 def _coordinate(values: Any) -> NDArray[Any]:

@@ -6,31 +6,34 @@ what varies (calls, seconds) has a group of its own, `performance`, and the time
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
+from tradewind.diagnostics import descent
 from tradewind.errors import SpecError
 from tradewind.output import files
-from tradewind.output.fit import STAGES, Comparison, array, compare, observed_units
+from tradewind.output.fit import STAGES, Comparison, array, compare, diagnosis_of, observed_units
 from tradewind.output.netcdf.attributes import described
 from tradewind.output.netcdf.coordinates import (
     Variables,
-    auxiliary_names,
-    grid_coordinates,
     periods,
     places,
     variable,
 )
+from tradewind.output.netcdf.diagnostics import descent_variables, diagnostics_variables
 from tradewind.output.netcdf.performance import performance_dataset
+from tradewind.output.netcdf.placing import Placing, plain_names
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from torch import Tensor
 
-    from tradewind.results import InversionResult
+    from tradewind.results import ControlledField, InversionResult
+
+ELEMENT = "index along element; -1 where the cell belongs to none"
 
 
 def write_posterior(result: InversionResult, path: Path) -> None:
@@ -65,9 +68,11 @@ def posterior_dataset(result: InversionResult) -> xr.Dataset:
         | _observations(result, comparison)
         | _fit(result, comparison)
         | _scalars(result)
+        | descent_variables(descent(result.posterior))
+        | diagnostics_variables(diagnosis_of(result), observed_units(result))
     )
     coords = (
-        grid_coordinates(result.grid)
+        _placing(result).coordinates
         | _elements(result)
         | periods("window", "window", result.windows, "end of the window")
         | places(comparison.coordinates)
@@ -76,33 +81,45 @@ def posterior_dataset(result: InversionResult) -> xr.Dataset:
 
 
 def _fields(result: InversionResult) -> Variables:
-    units, target = result.field_units, result.target
-    fields = {
-        "prior": (result.prior_field, units, f"prior {target}"),
-        "posterior": (result.posterior_field, units, f"posterior {target}"),
-        "posterior_sigma": (result.posterior_sigma, units, f"standard error of posterior {target}"),
-        "sensitivity": (result.sensitivity, "1", "averaging kernel sensitivity"),
-        "element_of_cell": (result.cluster, "", "control element of the cell"),
-    }
-    dims = result.grid.dims
-    out = {n: variable(dims, _cells(result, t, n), u, long, "") for n, (t, u, long) in fields.items()}
-    out["posterior"].attrs["ancillary_variables"] = "posterior_sigma sensitivity"
-    out["sensitivity"].attrs["comment"] = "diagonal of the averaging kernel: 0 all prior, 1 all observations"
-    out["element_of_cell"].attrs["comment"] = "index along element; -1 where the cell belongs to none"
-    for field in out.values() if (names := auxiliary_names(result.grid)) else ():
-        field.encoding["coordinates"] = names
+    placing: Placing = _placing(result)
+    out: Variables = {}
+    for prefix, field in prefixed(result):
+        out |= {f"{prefix}{name}": v for name, v in _field(field, placing, prefix).items()}
     return out
 
 
-def _cells(result: InversionResult, tensor: Tensor, name: str) -> NDArray[Any]:
-    values = array(tensor)
-    if values.shape != (result.grid.size,):
-        raise SpecError(
-            f"shape {values.shape} on a grid of {result.grid.size} cells", where=f"field {name!r}"
-        )
-    if values.dtype.kind == "i":
-        return values.astype(np.int32).reshape(result.grid.shape)
-    return values.astype(np.float64).reshape(result.grid.shape)
+def _placing(result: InversionResult) -> Placing:
+    return Placing(field.grid for field in result.fields)
+
+
+def prefixed(result: InversionResult) -> list[tuple[str, ControlledField]]:
+    """Return the fields, each with what tells its variables from those of others; one alone needs nothing."""
+    if len(result.fields) == 1:
+        return [("", result.fields[0])]
+    names = plain_names([field.port for field in result.fields])
+    return [(f"{name}_", field) for name, field in zip(names, result.fields, strict=True)]
+
+
+def _field(field: ControlledField, placing: Placing, prefix: str) -> Variables:
+    units, port, declared = field.units, field.port, replace(field.variable, grid=field.grid)
+    kernel = "diagonal of the averaging kernel: 0 all prior, 1 all observations"
+    told = {
+        "prior": (field.prior, units, f"prior {port}", ""),
+        "prior_sigma": (field.prior_sigma, units, f"standard error of prior {port}", ""),
+        "posterior": (field.posterior, units, f"posterior {port}", ""),
+        "posterior_sigma": (field.sigma, units, f"standard error of posterior {port}", ""),
+        "sensitivity": (field.sensitivity, "1", "averaging kernel sensitivity", kernel),
+        "element_of_cell": (field.element, "", "control element of the cell", ELEMENT),
+    }
+    out = {
+        name: placing.field(port, declared, array(values), units=unit, long_name=long, comment=comment)
+        for name, (values, unit, long, comment) in told.items()
+        if values is not None
+    }
+    beside = [f"{prefix}{name}" for name in ("posterior_sigma", "sensitivity") if name in out]
+    if beside:
+        out["posterior"].attrs["ancillary_variables"] = " ".join(beside)
+    return out
 
 
 def _control(result: InversionResult) -> Variables:
@@ -120,9 +137,11 @@ def _control(result: InversionResult) -> Variables:
         if matrix is not None:
             dims = ("element", "element_2")
             out[name] = variable(dims, array(matrix), its_units, name.replace("_", " "), "")
-    if posterior.covariance is not None:
-        sigma = posterior.covariance.diagonal().sqrt()
-        out["x_posterior_sigma"] = _vector(result, sigma, units, "standard error of x_posterior")
+    if result.sigma is not None:
+        out["x_posterior_sigma"] = _vector(result, result.sigma, units, "standard error of x_posterior")
+    if posterior.members is not None:
+        members = array(posterior.members)
+        out["x_members"] = variable(("member", "element"), members, units, "sample of the posterior of x")
     return out
 
 
@@ -135,7 +154,11 @@ def _vector(result: InversionResult, values: Tensor, units: str, long_name: str)
 def _elements(result: InversionResult) -> Variables:
     numbers = np.arange(len(result.prior), dtype=np.int32)
     meaning = {"element": "control element", "element_2": "control element, as column"}
-    return {name: variable(name, numbers, "", long, "") for name, long in meaning.items()}
+    out = {name: variable(name, numbers, "", long, "") for name, long in meaning.items()}
+    if result.elements:
+        names = np.array(result.elements, dtype=object)
+        out["element_name"] = variable("element", names, "", "name of the control element")
+    return out
 
 
 def _observations(result: InversionResult, comparison: Comparison) -> Variables:
@@ -167,18 +190,26 @@ def _fit(result: InversionResult, comparison: Comparison) -> Variables:
 
 
 def _scalars(result: InversionResult) -> Variables:
-    totals = result.totals
-    numbers: dict[str, tuple[float, str, str]] = {
-        "total_prior": (totals.prior, totals.units, f"prior total of {result.target}"),
-        "total_prior_sigma": (totals.prior_sigma, totals.units, "standard error of total_prior"),
-        "total_posterior": (totals.posterior, totals.units, f"posterior total of {result.target}"),
-        "total_posterior_sigma": (totals.posterior_sigma, totals.units, "standard error of total_posterior"),
-    }
+    numbers: dict[str, tuple[float, str, str]] = {}
+    for prefix, field in prefixed(result):
+        numbers |= {f"{prefix}{name}": told for name, told in _totals(field).items()}
     if result.posterior.dofs is not None:
         numbers["dofs"] = (result.posterior.dofs, "1", "degrees of freedom for signal")
     for name, value in result.posterior.cost.items():
         numbers[f"cost_{name}"] = (value, "1", f"cost function, {name.replace('_', ' ')}")
     return {n: variable((), float(v), units, long, "") for n, (v, units, long) in numbers.items()}
+
+
+def _totals(field: ControlledField) -> dict[str, tuple[float, str, str]]:
+    totals = field.totals
+    if totals is None:
+        return {}
+    return {
+        "total_prior": (totals.prior, totals.units, f"prior total of {field.port}"),
+        "total_prior_sigma": (totals.prior_sigma, totals.units, "standard error of total_prior"),
+        "total_posterior": (totals.posterior, totals.units, f"posterior total of {field.port}"),
+        "total_posterior_sigma": (totals.posterior_sigma, totals.units, "standard error of total_posterior"),
+    }
 
 
 def attributes(result: InversionResult) -> dict[str, str | int | float]:

@@ -6,16 +6,26 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tradewind.output.fit import STAGES, compare
-from tradewind.results import InversionResult, SimulationResult
+from tradewind.diagnostics import descent
+from tradewind.output.fit import STAGES, compare, diagnosis_of
+from tradewind.output.terminal.diagnostics import diagnostics_figures
+from tradewind.results import AssimilationResult, InversionResult, SimulationResult
 
 if TYPE_CHECKING:
-    from tradewind.results import CallRecord
+    from tradewind.results import CallRecord, Totals
 
 
-def summary(result: InversionResult | SimulationResult) -> dict[str, Any]:
+def summary(result: InversionResult | SimulationResult | AssimilationResult) -> dict[str, Any]:
     """Return what ``--json`` prints: plain strings, integers and floats, None where a number is not known."""
-    return _forward(result) if isinstance(result, SimulationResult) else _inversion(result)
+    if isinstance(result, SimulationResult):
+        return _forward(result)
+    return _assimilation(result) if isinstance(result, AssimilationResult) else _inversion(result)
+
+
+def _assimilation(result: AssimilationResult) -> dict[str, Any]:
+    from tradewind.output.terminal.assimilation import assimilation_figures
+
+    return assimilation_figures(result) | {"notes": list(result.notes), "calls": calls(result.calls)}
 
 
 def _forward(result: SimulationResult) -> dict[str, Any]:
@@ -34,27 +44,35 @@ def _inversion(result: InversionResult) -> dict[str, Any]:
     """Return the figures of an inversion.
 
     Keys are ``name``, ``target``, ``units``, ``total_prior``, ``total_prior_sigma``, ``total_posterior``,
-    ``total_posterior_sigma``, ``dofs``, ``elements``, ``windows``, ``observations``, ``bias_prior``,
-    ``rmse_prior``, ``bias_posterior``, ``rmse_posterior``, ``cost_…`` for every term of the cost function,
-    ``notes`` and ``calls``: by ``component.plugin.what`` how many, for how many columns, in how many seconds.
+    ``total_posterior_sigma`` (None for several fields, which stand by port under ``fields``), ``dofs``,
+    ``elements``, ``windows``, ``observations``, ``bias_prior``, ``rmse_prior``, ``bias_posterior``,
+    ``rmse_posterior``, ``cost_…`` for every term of the cost function, ``iterations`` (how many the method
+    tells), ``diagnostics``, ``notes`` and ``calls``: by ``component.plugin.what`` how many, for how many
+    columns, in how many seconds.
     """
-    totals = result.totals
+    iterations, by_port = descent(result.posterior), {f.port: _totals(f.totals) for f in result.fields}
     flat: dict[str, Any] = {
         "name": result.name,
         "target": result.target,
-        "units": totals.units,
-        "total_prior": totals.prior,
-        "total_prior_sigma": totals.prior_sigma,
-        "total_posterior": totals.posterior,
-        "total_posterior_sigma": totals.posterior_sigma,
+        **(next(iter(by_port.values())) if len(by_port) == 1 else _totals(None)),
         "dofs": result.posterior.dofs,
         "elements": len(result.prior),
         "windows": len(result.windows),
+        "iterations": None if iterations is None else len(iterations.number),
         **_fit(result),
         **{f"cost_{name}": value for name, value in result.posterior.cost.items()},
     }
     numbers = {key: _plain(value) for key, value in flat.items()}
+    if len(by_port) > 1:
+        numbers["fields"] = by_port
+    numbers["diagnostics"] = diagnostics_figures(diagnosis_of(result))
     return numbers | {"notes": list(result.notes), "calls": calls(result.calls)}
+
+
+def _totals(totals: Totals | None) -> dict[str, Any]:
+    names = ("prior", "prior_sigma", "posterior", "posterior_sigma")
+    told = {f"total_{name}": None if totals is None else _plain(getattr(totals, name)) for name in names}
+    return {"units": None if totals is None else totals.units} | told
 
 
 def _fit(result: InversionResult) -> dict[str, Any]:

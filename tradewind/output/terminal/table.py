@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from tradewind.diagnostics import descent
 from tradewind.output import words
-from tradewind.output.fit import Comparison, compare, observed_units
+from tradewind.output.fit import Comparison, compare, diagnosis_of, observed_units
+from tradewind.output.terminal.assimilation import assimilation_table
+from tradewind.output.terminal.diagnostics import departures_table
 from tradewind.output.terminal.simulation import simulation_table
-from tradewind.results import SimulationResult
+from tradewind.results import AssimilationResult, SimulationResult
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from tradewind.results import CallRecord, InversionResult
+    from tradewind.results import CallRecord, ControlledField, InversionResult
+
+    Result: TypeAlias = InversionResult | SimulationResult | AssimilationResult
 
 
-def terminal_table(result: InversionResult | SimulationResult) -> Group:
+def terminal_table(result: Result) -> Group:
     """Return what the run has found, and calls by plugin, to be printed by a rich console.
 
-    Of an inversion totals, fit and DOFS, of a forward run the ledger.
+    Of an inversion totals, fit and DOFS, of a forward run the ledger, of a filter's loop departures and
+    spread.
     """
-    parts: list[RenderableType] = []
-    if isinstance(result, SimulationResult):
-        parts.append(simulation_table(result))
-    else:
-        comparison = compare(result)
-        parts += [_numbers(result, comparison), _footing(result, comparison)]
+    parts = list(_parts(result))
     if result.calls:
         parts.append(_calls(result.calls))
     parts += [Text(f"note: {note}", style="yellow") for note in result.notes]
     return Group(*parts)
 
 
-def print_table(result: InversionResult | SimulationResult, console: Console, rank: int = 0) -> None:
+def _parts(result: Result) -> Iterator[RenderableType]:
+    if isinstance(result, SimulationResult):
+        yield simulation_table(result)
+    elif isinstance(result, AssimilationResult):
+        yield assimilation_table(result)
+    else:
+        comparison = compare(result)
+        yield _numbers(result, comparison)
+        diagnosis = diagnosis_of(result)
+        if len(diagnosis.streams) > 1:
+            yield departures_table(diagnosis, observed_units(result))
+        yield _footing(result, comparison)
+
+
+def print_table(result: Result, console: Console, rank: int = 0) -> None:
     """Print the table on rank 0: in colour on a terminal, as plain text elsewhere."""
     if rank == 0:
         console.print(terminal_table(result), highlight=False)
@@ -49,10 +64,10 @@ def _numbers(result: InversionResult, comparison: Comparison) -> Table:
     for name in ("prior", "posterior"):
         table.add_column(name, justify="right")
     table.add_column("units")
-    totals, units = result.totals, words.units(observed_units(result))
-    before, after = (words.with_error(totals.prior, totals.prior_sigma),
-                     words.with_error(totals.posterior, totals.posterior_sigma))  # fmt: skip
-    table.add_row("total", before, Text(after, style="bold"), words.units(totals.units))
+    units = words.units(observed_units(result))
+    for field in result.fields:
+        if field.totals is not None:
+            table.add_row(*_total(field, alone=len(result.fields) == 1))
     fits = [comparison.misfit(stage) for stage in ("prior", "posterior")]
     table.add_row("bias", *(words.signed(f.bias) for f in fits), units)
     table.add_row("RMSE", *(words.number(f.rmse) for f in fits), units)
@@ -63,11 +78,26 @@ def _numbers(result: InversionResult, comparison: Comparison) -> Table:
     return table
 
 
+def _total(field: ControlledField, alone: bool) -> Iterator[RenderableType]:
+    totals = field.totals
+    if totals is None:
+        return
+    yield Text("total" if alone else f"total, {field.port}")
+    yield words.with_error(totals.prior, totals.prior_sigma)
+    yield Text(words.with_error(totals.posterior, totals.posterior_sigma), style="bold")
+    yield words.units(totals.units)
+
+
 def _footing(result: InversionResult, comparison: Comparison) -> Text:
     counts = f"{len(comparison)} observations in {len(result.windows)} windows, {len(result.prior)} elements"
     if result.posterior.dofs is None:
-        return Text(counts, style="dim")
-    return Text(f"DOFS {words.number(result.posterior.dofs)} from {counts}", style="dim")
+        return Text(f"{counts}{_iterations(result)}", style="dim")
+    return Text(f"DOFS {words.number(result.posterior.dofs)} from {counts}{_iterations(result)}", style="dim")
+
+
+def _iterations(result: InversionResult) -> str:
+    found = descent(result.posterior)
+    return "" if found is None else f", {len(found.number)} iterations"
 
 
 def _calls(calls: Sequence[CallRecord]) -> Table:
