@@ -9,21 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from tradewind.assembly.estimation.targets import ElementTarget, StateTarget, Target
 from tradewind.assimilation.failing import mirrored
-from tradewind.assimilation.sharing import Bounds, Shares, by_work, evenly, observation_bounds
+from tradewind.assimilation.sharing import Bounds, Shares, bounds_of, layout_of, observation_bounds
 from tradewind.assimilation.transposing import Transposition
 from tradewind.couplers.assimilation import Ensemble, Filter, Observations, WeighsWork
 from tradewind.couplers.assimilation.covariance import DiagonalCovariance
-from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import Communicator
 
 if TYPE_CHECKING:
     from tradewind.couplers.grids import Grid
+    from tradewind.couplers.ranks.layout import Layout
 
 SHARED_FROM = 32_768
 """So many observations of a window are held by parts, whatever the number of ranks; fewer by every rank."""
@@ -49,14 +48,14 @@ class About(NamedTuple):
         Members that are copies, to be mirrored: positions among all.
     number
         Of the analysis.
-    count
+    observed
         How many observations there are in all.
     """
 
     shares: Shares
     rows: tuple[int, ...]
     number: int
-    count: int
+    observed: int
 
 
 @dataclass
@@ -91,7 +90,6 @@ class Analyst:
     def __post_init__(self) -> None:
         self._grids = {t.name: grid for t in self.targets if (grid := grid_of(t)) is not None}
         self._levels = {t.name: levels for t in self.targets if (levels := _levels_of(t)) is not None}
-        self.block = int(getattr(getattr(self.filter, "options", None), "points_per_analysis", 1))
 
     def analyse(
         self, fields: Mapping[str, Tensor], shown: Tensor, observations: Observations, about: About
@@ -115,7 +113,7 @@ class Analyst:
         before = Ensemble(
             here, mirrored(simulated, about.rows), layouts, self._levels, about.number, self.memory
         )
-        after = self.filter.analyse(before, seen) if about.count else before
+        after = self.filter.analyse(before, seen) if about.observed else before
         self.memory = after.memory
         return Analysis(before, after, seen, layouts)
 
@@ -141,27 +139,16 @@ class Analyst:
         if len(self._dealt) < len(self._grids) or (weighs and not self.memory):
             found: dict[str, Bounds] = {}
             for name, grid in self._grids.items():
-                bounds = found.setdefault(grid.fingerprint, self._bounds(grid, observations, weighs=weighs))
-                self._keep(name, bounds)
+                if grid.fingerprint not in found:
+                    about = observations if weighs else None
+                    found[grid.fingerprint] = bounds_of(grid, self.comm, self.filter, about)
+                self._keep(name, found[grid.fingerprint])
         return self._dealt
 
     def _keep(self, name: str, bounds: Bounds) -> None:
         known = self._dealt.get(name)
         if known is None or known.bounds != bounds:
-            rank = self.comm.rank
-            owned = np.arange(bounds[rank], bounds[rank + 1], dtype=np.int64)
-            self._dealt[name] = _Dealt(bounds, Layout(self._grids[name], self.comm, owned))
-
-    def _bounds(self, grid: Grid, observations: Observations, *, weighs: bool) -> Bounds:
-        even = evenly(grid.size, self.comm.size, self.block)
-        if not weighs or not isinstance(self.filter, WeighsWork):
-            return even
-        # each rank weighs an even part of the blocks
-        part = slice(even[self.comm.rank], even[self.comm.rank + 1])
-        work = self.filter.work(grid.lon.reshape(-1)[part], grid.lat.reshape(-1)[part], observations)
-        sums = np.add.reduceat(work, np.arange(0, len(work), self.block)) if len(work) else work
-        every = np.concatenate(self.comm.allgather_array(np.asarray(sums, dtype=np.float64)))
-        return by_work(every, self.comm.size, self.block, grid.size)
+            self._dealt[name] = _Dealt(bounds, layout_of(self._grids[name], self.comm, bounds))
 
     # ------------------------------------------------------------------ observations
     def _shared(

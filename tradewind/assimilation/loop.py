@@ -108,7 +108,8 @@ class EnsembleLoop:
         self.recorder = Recorder(self.section.means is Means.EVERY, seed)
         self.screen = Screen.of(assembly)
         self.store = store_of(self.section.folder)
-        self.seconds, self.notes, self.number = Seconds(), [], 0
+        self.seconds, self.number = Seconds(), 0
+        self.notes: list[str] = []
         self.forecaster = self._forecaster()
         self.observations = self.observe.windows(assembly.windows)
         self.shares: Shares = deal_members(self.section.members, self.section.wave, self.comm.size)

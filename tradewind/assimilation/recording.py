@@ -47,7 +47,7 @@ class Put(NamedTuple):
 
     Attributes
     ----------
-    count
+    observed
         Observations that were assimilated, of all ranks.
     rejected
         Observations of the window that the analysis was not given, and why; of the rest, none.
@@ -56,7 +56,7 @@ class Put(NamedTuple):
     window: Interval
     number: int
     analysis: Analysis
-    count: int
+    observed: int
     rejected: Rejected | None = None
 
 
@@ -134,7 +134,7 @@ def _alike(put: Put) -> tuple[object, ...]:
     """Return what must be the same for windows to be summed up at once."""
     before = put.analysis.before
     layouts = tuple((name, id(layout)) for name, layout in before.layouts.items())
-    return before.members, put.count, layouts, put.rejected is None or id(put)
+    return before.members, put.observed, layouts, put.rejected is None or id(put)
 
 
 # ---------------------------------------------------------------------- fields

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from tradewind.couplers.assimilation import Filter, Observations, WeighsWork
+from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import Communicator, owned_blocks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from tradewind.couplers.grids import Grid
 
     Array: TypeAlias = NDArray[np.float64]
 
@@ -94,6 +98,36 @@ def by_work(work: Array, ranks: int, block: int, cells: int) -> Bounds:
     )
     inner = np.minimum(np.maximum.accumulate(nearer) * block, cells) if ranks > 1 else nearer
     return (0, *(int(b) for b in inner), cells)
+
+
+def bounds_of(grid: Grid, comm: Communicator, filter_: Filter, observations: Observations | None) -> Bounds:
+    """Return the bounds of ranks with equal shares of a filter's work, where it weighs that; collective.
+
+    Parameters
+    ----------
+    observations
+        None: as many cells each.
+    """
+    block = int(getattr(getattr(filter_, "options", None), "points_per_analysis", 1))
+    even = evenly(grid.size, comm.size, block)
+    if observations is None or not isinstance(filter_, WeighsWork):
+        return even
+    # each rank weighs an even part of the blocks
+    part = slice(even[comm.rank], even[comm.rank + 1])
+    work = filter_.work(grid.lon.reshape(-1)[part], grid.lat.reshape(-1)[part], observations)
+    sums = np.add.reduceat(work, np.arange(0, len(work), block)) if len(work) else work
+    every = np.concatenate(comm.allgather_array(np.asarray(sums, dtype=np.float64)))
+    return by_work(every, comm.size, block, grid.size)
+
+
+def layout_of(grid: Grid, comm: Communicator, bounds: Bounds) -> Layout:
+    """Return the layout in which each rank owns the cells between its bounds; collective."""
+    return Layout(grid, comm, np.arange(bounds[comm.rank], bounds[comm.rank + 1], dtype=np.int64))
+
+
+def shared_layout(grid: Grid, comm: Communicator, filter_: Filter, observations: Observations) -> Layout:
+    """Return the layout that gives every rank an equal share of a filter's work; collective."""
+    return layout_of(grid, comm, bounds_of(grid, comm, filter_, observations))
 
 
 def observation_bounds(m: int, block: int, comm: Communicator) -> Bounds:

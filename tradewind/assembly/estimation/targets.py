@@ -99,7 +99,8 @@ def targets_of(assembly: Assembly, begin: EachWindow) -> tuple[Target, ...]:
 
 def _targets(assembly: Assembly, control: Control, begin: EachWindow) -> Iterator[Target]:
     first = 0
-    for part in getattr(control, "parts", (control,)):
+    parts: tuple[Any, ...] = getattr(control, "parts", (control,))
+    for part in parts:
         component, _, name = part.target.partition(".")
         member = assembly.members[component]
         states = {v.name: v for v in member.spec.state}
