@@ -96,7 +96,7 @@ class FieldControl:
         """Return ``{target: (..., *extra, cell)}`` for `x` of shape ``(..., n)``."""
         made = self.change.outward(self.field, self._spread(x))
         field = torch.where(self._changes, made, self.field)
-        return {self.target: field.reshape(*x.shape[:-1], *self.support.shape)}
+        return {self.target: field.reshape((*x.shape[:-1], *self.support.shape))}
 
     def linearize(self, x: Tensor) -> LinearOperator:
         """Return the derivative of `to_fields` at `x`: ``Replicated(n)`` to the cells, flattened."""
@@ -151,16 +151,16 @@ class FieldControl:
                 what = f"prior of shape {found} on {math.prod(expected[-1:])} cells, rank {rank}"
                 raise DataError(what, where=self.target)
         whole: Array = self.support.gather(field.detach().to(torch.float64)).numpy()
-        refuse_gaps(whole, self.target)
         return whole
 
     def _elements(self, whole: Array) -> Elements:
         grid = None if self.layout is None else self.layout.grid
-        able = self.change.check(whole if len(whole) > 1 else whole[0], self.target)
         active = np.ones(whole.shape[1], dtype=bool) if grid is None else grid.mask
-        able = np.asarray(able.reshape(whole.shape).any(axis=0) & active)
+        seen = np.where(active, whole, np.nan)
+        refuse_gaps(whole, active, self.target)
+        able = self.change.check(seen if len(seen) > 1 else seen[0], self.target).reshape(whole.shape)
         weights = whole.sum(axis=0) if self.change.weighs else np.ones(whole.shape[1])
-        return find_elements(grid, able, self.clustering, weights)
+        return find_elements(grid, np.asarray(able.any(axis=0) & active), self.clustering, weights)
 
     def _labels(self, elements: Elements) -> Tensor:
         steps = len(elements) * np.arange(self.support.copies) * (self.levels > 1)
