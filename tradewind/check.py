@@ -10,6 +10,7 @@ from tradewind.assembly import Assembly, assemble
 from tradewind.assembly.outputs import fields_alarm, restart_alarm
 from tradewind.assembly.sequence import plan_of
 from tradewind.config import RunAs
+from tradewind.config.sections.solving import EachWindow
 from tradewind.couplers.coupling.exchange import Exchange
 from tradewind.couplers.coupling.time.calendars import Calendar
 from tradewind.errors import ConfigError
@@ -97,8 +98,20 @@ def _inversion(assembly: Assembly) -> Iterator[str]:
         yield f"control    {controlled}: {len(assembly.control.prior)} elements"
     if assembly.config.solve is not None:
         yield f"solve      {assembly.config.solve.method}"
+        yield from _ensemble(assembly)
     else:
         yield from _forward(assembly)
+
+
+def _ensemble(assembly: Assembly) -> Iterator[str]:
+    """Yield what a filter carries."""
+    section = assembly.config.ensemble
+    if assembly.filter is None or section is None:
+        return
+    source = "drawn from the prior" if section.file is None else f"from {section.file}"
+    waves = "" if section.wave is None else f", in waves of {section.wave}"
+    begin = "states carried from window to window" if section.begin is EachWindow.CARRIED else "begun anew in each window"
+    yield f"ensemble   {section.members} members {source}{waves}, {begin}"
 
 
 def _forward(assembly: Assembly) -> Iterator[str]:

@@ -10,12 +10,13 @@ import torch
 
 from tradewind.accounts import call_records, origin
 from tradewind.assembly import Assembly, assemble
+from tradewind.assimilation import assimilate
 from tradewind.controlled import controlled_fields
 from tradewind.coupled.model import CoupledModel
 from tradewind.couplers.assimilation import Posterior, Progress
 from tradewind.errors import ConfigError
 from tradewind.output.writing import write_outputs
-from tradewind.results import InversionResult, SimulationResult
+from tradewind.results import AssimilationResult, InversionResult, SimulationResult
 from tradewind.simulation import Begin, simulate_assembled
 
 
@@ -25,10 +26,11 @@ def execute(
     comm: object | None = None,
     progress: Progress | None = None,
     begin: Begin = Begin.ANEW,
-) -> InversionResult | SimulationResult:
-    """Run a config and write what it names under ``output:``; with ``solve:`` it is an inversion.
+) -> InversionResult | AssimilationResult | SimulationResult:
+    """Run a config and write what it names under ``output:``.
 
-    Without, its models are run forward, see `tradewind.simulation`.
+    With a solver under ``solve:`` it is an inversion, with a filter the loop of an ensemble, see
+    `tradewind.assimilation`; without, its models are run forward, see `tradewind.simulation`.
 
     Parameters
     ----------
@@ -66,12 +68,14 @@ def execute(
 
 def _result(
     assembly: Assembly, progress: Progress | None, begin: Begin
-) -> InversionResult | SimulationResult:
+) -> InversionResult | AssimilationResult | SimulationResult:
     if assembly.config.solve is None:
         return simulate_assembled(assembly, progress, begin)
     if begin is Begin.RESUME:
-        hint = "leave out --resume, or solve:"
-        raise ConfigError("an inversion has no restart files", where="--resume", hint=hint)
+        hint, what = "leave out --resume, or solve:", "an assimilation has no restart files"
+        raise ConfigError(what, where="--resume", hint=hint)
+    if assembly.filter is not None:
+        return assimilate(assembly, progress)
     return invert(assembly, progress)
 
 

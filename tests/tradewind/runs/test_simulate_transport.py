@@ -122,7 +122,7 @@ def test_without_a_control_the_reference_answers(small_run):
 
 
 def test_an_inversion_does_not_go_on(small_run):
-    with pytest.raises(ConfigError, match="an inversion has no restart files"):
+    with pytest.raises(ConfigError, match="an assimilation has no restart files"):
         execute(small_run(), begin=Begin.RESUME)
 
 
