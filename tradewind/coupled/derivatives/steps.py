@@ -135,14 +135,31 @@ def _tangent(
     if taken.participant.spec.linear and not any(role == "parameter" for role, _ in active):
         return _superposed(given, again, active)
     fixed = {key: value for key, value in given.items() if key not in active}
-    primal = {key: given[key] for key in active}
+    with torch.enable_grad():
+        primal = {key: given[key].detach().requires_grad_() for key in active}
+        answer = {k: v for k, v in again(fixed | primal).items() if v.requires_grad}
+        return _forward(answer, primal, active)
 
-    def one(tangent: dict[Key, Tensor]) -> dict[Key, Tensor]:
-        found: dict[Key, Tensor] = torch.func.jvp(lambda x: again(fixed | x), (primal,), (tangent,))[1]
-        return found
 
-    batched: dict[Key, Tensor] = torch.func.vmap(one)(active)
-    return batched
+def _forward(
+    answer: Mapping[Key, Tensor], primal: Mapping[Key, Tensor], active: Mapping[Key, Tensor]
+) -> dict[Key, Tensor]:
+    """Return the tangents of what was computed from `primal`: the derivative by u of that of <u, answer>.
+
+    torch's forward mode gives the same, but spends a millisecond on every product with a number.
+    """
+    if not answer:
+        return {}
+    u = [torch.zeros_like(value, requires_grad=True) for value in answer.values()]
+    gradient = torch.autograd.grad(
+        list(answer.values()), list(primal.values()), u, create_graph=True, materialize_grads=True
+    )
+    given = [(g, active[key]) for key, g in zip(primal, gradient, strict=True) if g.requires_grad]
+    found = torch.autograd.grad(
+        [g for g, _ in given], u, [tangent for _, tangent in given],
+        allow_unused=True, is_grads_batched=True,
+    )  # fmt: skip
+    return {key: t for key, t in zip(answer, found, strict=True) if t is not None}
 
 
 def _superposed(given: dict[Key, Tensor], again: Again, active: dict[Key, Tensor]) -> dict[Key, Tensor]:
