@@ -110,7 +110,8 @@ def _ensemble(assembly: Assembly) -> Iterator[str]:
         return
     source = "drawn from the prior" if section.file is None else f"from {section.file}"
     waves = "" if section.wave is None else f", in waves of {section.wave}"
-    begin = "states carried from window to window" if section.begin is EachWindow.CARRIED else "begun anew in each window"
+    carried = section.begin is EachWindow.CARRIED
+    begin = "carried from window to window" if carried else "begun anew in each window"
     yield f"ensemble   {section.members} members {source}{waves}, {begin}"
 
 
