@@ -87,10 +87,11 @@ def layout(toys):
     return LAYOUT[0]
 
 
-def squares(layout, m=2):
-    return FunctionLook(
-        lambda field: torch.stack([field.square().sum() / 1e4, (field[1] / 1e3).sin()]), Distributed(layout), m
-    )
+def squares(layout):
+    def look(field):
+        return torch.stack([field.square().sum() / 1e4, (field[1] / 1e3).sin()])
+
+    return FunctionLook(look, Distributed(layout), 2)
 
 
 EVERYWHERE = (

@@ -12,6 +12,7 @@ from tradewind.coupled.derivatives.checkpoints import Checkpoints, Keep
 from tradewind.coupled.derivatives.operators import ByAdjoint, RunTangent, Weighted
 from tradewind.coupled.model import CoupledModel
 from tradewind.coupled.run import CoupledRun
+from tradewind.couplers.assimilation.control import Add, Clustering, FieldControl, JointControl, Per
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.how import Merge
 from tradewind.couplers.coupling.time.timing import Reduction, Timing
@@ -21,6 +22,7 @@ from tradewind.couplers.operators import (
     MatrixOperator,
     dot_test,
 )
+from tradewind.errors import SpecError
 from tradewind.plugins.caller import Part, StepCaller
 
 CELLS, HOURS = 4, 12
@@ -137,6 +139,67 @@ def test_a_tank_that_is_not_empty_at_first_adds_what_it_holds(scene, toys):
     window = empty.windows[0]
     torch.testing.assert_close(full(X, window), empty(X, window) + 20.0, rtol=1e-14, atol=0)
     torch.testing.assert_close(full(X, window), scene(None, Full)(X, window), rtol=1e-14, atol=0)
+
+
+def test_members_are_superposed_as_they_are_alone(scene, toys):
+    made = scene(Exact())
+    x = X + 0.3 * toys.draw(3, CELLS)
+    for window in made.windows:
+        alone = torch.stack([made(row, window) for row in x])
+        torch.testing.assert_close(made(x, window), alone, rtol=1e-14, atol=0)
+    full = torch.stack([scene(None)(row, made.windows[1]) for row in x])
+    torch.testing.assert_close(made(x, made.windows[1]), full, rtol=1e-13, atol=0)
+
+
+def test_several_fields_upstream_are_stood_in_for_together(scene, toys):
+    found = []
+    x = torch.cat([X, torch.tensor([0.5, 2.0, 1.0, -1.0], dtype=torch.float64)])
+    for surrogate in (None, Exact()):
+        made = scene(surrogate)
+        ones = torch.ones(CELLS, dtype=torch.float64)
+        made.control = JointControl(
+            [
+                FieldControl(f"{name}.flux", ones, made.observe.layout, Clustering(Per.CELL), change=Add())
+                for name in ("source", "still")
+            ]
+        )
+        K = made.linearize(x, made.windows[1])
+        assert (made.stand_in(made.windows[1], x) is None) is (surrogate is None)
+        assert dot_test(K) <= 1e-13
+        found.append((made(x, made.windows[1]), K.forward(torch.eye(2 * CELLS, dtype=torch.float64))))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-13, atol=1e-13)
+
+
+class Halfway:
+    """Observation operator: every cell, in the middle of the window and at its end."""
+
+    observes = ("tank.level",)
+
+    def __init__(self, looks):
+        self.whole = looks
+
+    def looks(self, window):
+        ((_, look),) = self.whole.looks(window).items()
+        middle = window.start + (window.stop - window.start) / 2
+        return {("tank.level", time): look for time in (middle, window.stop)}
+
+    def offset(self, window):
+        return self.whole.offset(window)
+
+
+def test_looks_that_it_does_not_know_are_stepped_unless_it_insists(scene):
+    surrogate = Exact()
+    made, reference = scene(surrogate), scene(None)
+    for model in (made, reference):
+        model.observe = Halfway(model.observe)
+    window = made.windows[0]
+    assert torch.equal(made(X, window), reference(X, window))
+    assert surrogate.asked == 0
+    made = scene(surrogate)
+    made.observe, made.insisting = Halfway(made.observe), {"tank"}
+    for ask in (made, made.linearize, made.error):
+        with pytest.raises(SpecError, match="its surrogate knows one export at a window's end"):
+            ask(X, window)
 
 
 def test_a_surrogate_cannot_stand_in_where_the_control_is_in_its_component(scene, toys):
