@@ -10,6 +10,7 @@ import torch
 
 from tradewind.accounts import call_records, origin
 from tradewind.assembly import Assembly, assemble
+from tradewind.assembly.estimation.screening import screened
 from tradewind.assimilation import assimilate
 from tradewind.controlled import controlled_fields
 from tradewind.coupled.model import CoupledModel
@@ -99,7 +100,8 @@ def invert(assembly: Assembly, progress: Progress | None = None) -> InversionRes
         raise ConfigError("nothing to solve", where=str(assembly.config.source.file), hint="add solve:")
     if progress is not None and isinstance(solver, ShowsProgress):
         solver.progress = progress
-    observations = assembly.observe.windows(assembly.windows)
+    model = screened(assembly, model)
+    observations = model.observe.windows(assembly.windows)
     posterior = solver.solve(model, assembly.control, observations)
     return summarised(assembly, model, posterior)
 

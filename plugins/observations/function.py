@@ -15,7 +15,6 @@ from tradewind.couplers.assimilation import FunctionLook, LinearLook, Look
 from tradewind.couplers.assimilation.observing import Observed
 from tradewind.couplers.assimilation.sampling import SamplingOperator
 from tradewind.couplers.grids import Grid
-from tradewind.couplers.ranks.parallel import Communicator
 from tradewind.errors import ConfigError, PluginError
 from tradewind.plugins.observations.options import FunctionOptions
 from tradewind.plugins.observations.reading.quality import Sieve
@@ -77,10 +76,6 @@ class FunctionOperator(SampledInTime):
         self.function = Function(options.code, options.function, GIVEN)
         self.function.check()
         super().__init__(options, observed)
-
-    def share(self, comm: Communicator) -> None:
-        """Read the function's file on rank 0, for all; collective."""
-        self.function.share(comm)
 
     @property
     def measured(self) -> str:

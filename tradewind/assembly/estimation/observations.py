@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tradewind.assembly.estimation.preparing import prepared
+from tradewind.assembly.estimation.screening import check_limits
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly, Member
 from tradewind.config.sections.observing import ObservationsSection
@@ -50,13 +52,14 @@ def _stream(
 ) -> ObservationOperator | None:
     if isinstance(section.options, dict) or faults.spoil(*at):
         return None  # reported where the settings were checked
+    check_limits(assembly, section, at, faults)
     with faults.at(*at, "of"):
         observed = _observed(assembly, section, faults)
         with faults.at(*at, "options"):
             operator = _operator(assembly, section, observed)
-            if assembly.windows:
-                operator.windows(assembly.windows)
-            return operator
+            found = operator.windows(assembly.windows) if assembly.windows else {}
+            with faults.at(*at):
+                return prepared(operator, section, found, assembly.windows)
     return None
 
 
