@@ -97,7 +97,7 @@ class Observations:
     comm: Communicator | None = None
 
     def __len__(self) -> int:
-        return len(self.y)
+        return self.y.shape[0]
 
     def take(self, which: Tensor) -> Observations:
         """Return those of `which`: bool of shape ``(m,)``, or positions in ascending order."""
@@ -255,7 +255,7 @@ class Ensemble:
     @property
     def members(self) -> int:
         """How many members there are."""
-        return len(self.simulated)
+        return self.simulated.shape[0]
 
     def with_fields(self, fields: Fields, simulated: Tensor) -> Self:
         """Return the ensemble with other values."""

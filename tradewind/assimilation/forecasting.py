@@ -118,12 +118,13 @@ class Stepping:
             fields = self.control.at(window).to_fields(wave.x)
             for port in self.puts:
                 run.put(port, fields[port])
-        shown = offset.expand(members, len(offset))
+        shown = offset.expand(members, offset.shape[0])
         for time, ports in _by_time(looks).items():
             run.advance(time)
             for port in ports:
                 shown = shown + look_at(looks[port, time], _read(run, port, window))
-        run.advance(window.stop)
+        if run.time != window.stop:
+            run.advance(window.stop)
         return run.moment, shown
 
     def _lost(self, moment: Moment, shown: Tensor) -> dict[int, str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from tradewind.assimilation.analysing import About, Analyst
 from tradewind.assimilation.beginning import Beginning, analysed_fields, take_back
 from tradewind.assimilation.failing import settled
 from tradewind.assimilation.forecasting import Forecaster, FromX, Stepping, Through, shown_nothing
-from tradewind.assimilation.recording import Put, Recorder
+from tradewind.assimilation.recording import Noise, Put, Recorder
 from tradewind.assimilation.screening import Screen
 from tradewind.assimilation.sharing import Shares, deal_members
 from tradewind.assimilation.storing import store_of
@@ -60,14 +59,11 @@ class Seconds:
 
     parts: dict[str, float] = field(default_factory=dict)
 
-    @contextmanager
-    def of(self, part: str) -> Iterator[None]:
-        """Count what is done inside."""
-        begin = perf_counter()
-        try:
-            yield
-        finally:
-            self.parts[part] = self.parts.get(part, 0.0) + perf_counter() - begin
+    def add(self, part: str, begin: float) -> float:
+        """Count what was done since `begin`; return what the clock says now."""
+        now = perf_counter()
+        self.parts[part] = self.parts.get(part, 0.0) + now - begin
+        return now
 
 
 class EnsembleLoop:
@@ -105,7 +101,7 @@ class EnsembleLoop:
         self.targets = targets_of(assembly, self.section.begin)
         seed = assembly.config.run.seed if self.section.seed is None else self.section.seed
         self.analyst = Analyst(filter_, self.targets, self.comm)
-        self.recorder = Recorder(self.section.means is Means.EVERY, seed)
+        self.recorder = Recorder(self.section.means is Means.EVERY, Noise(seed))
         self.screen = Screen.of(assembly)
         self.store = store_of(self.section.folder)
         self.seconds, self.number = Seconds(), 0
@@ -128,8 +124,9 @@ class EnsembleLoop:
             When members have failed, and the loop is to stop or cannot go on.
         """
         with torch.no_grad():
-            with self.seconds.of("forecast"):
-                through = [self._through(wave, window) for wave in self.waves]
+            begin = perf_counter()
+            through = [self._through(wave, window) for wave in self.waves]
+            self.seconds.add("forecast", begin)
             outcome = settled(through, self.shares, self.section.failure, window, self.comm)
             self.waves, self.shares = outcome.waves, outcome.shares
             self.notes += outcome.notes
@@ -150,22 +147,22 @@ class EnsembleLoop:
         return torch.cat([shown_nothing(self.observe, window), *shown])
 
     def _analyse(self, window: Interval, shown: Tensor, rows: tuple[int, ...]) -> None:
-        seen, rejected = self.observations[window], None
-        with self.seconds.of("analysis"):
-            fields = analysed_fields(self.targets, self.waves)
-            if self.screen is not None:
-                seen, shown, rejected = self.screen.screened(seen, shown, self.shares, rows)
-            if not len(seen):
-                self.unseen += 1
-            about = About(self.shares, rows, self.number, len(seen))
-            analysis = self.analyst.analyse(fields, shown, seen, about)
-            changed = self.analyst.back(analysis, self.shares)
-            take_back(self.targets, self.waves, changed)
-            for wave in self.waves:
-                self.store.keep(wave)
-        with self.seconds.of("record"):
-            self.recorder.add(Put(window, self.number, analysis, len(seen), rejected))
-            self._note_details(window, analysis.after.details)
+        begin, seen, rejected = perf_counter(), self.observations[window], None
+        fields = analysed_fields(self.targets, self.waves)
+        if self.screen is not None:
+            seen, shown, rejected = self.screen.screened(seen, shown, self.shares, rows)
+        observed = len(seen)
+        if not observed:
+            self.unseen += 1
+        about = About(self.shares, rows, self.number, observed)
+        analysis = self.analyst.analyse(fields, shown, seen, about)
+        take_back(self.targets, self.waves, self.analyst.back(analysis, self.shares))
+        for wave in self.waves:
+            self.store.keep(wave)
+        begin = self.seconds.add("analysis", begin)
+        self.recorder.add(Put(window, self.number, analysis, observed, rejected))
+        self._note_details(window, analysis.after.details)
+        self.seconds.add("record", begin)
 
     def _note_details(self, window: Interval, details: Mapping[str, object]) -> None:
         said = details.get("notes", ())

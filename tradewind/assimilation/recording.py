@@ -6,10 +6,10 @@ cost more in calls than in numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -31,6 +31,8 @@ ASIDE = 128
 """Windows that are put aside at most."""
 BYTES = 32 * 2**20
 """Of what they hold."""
+EPOCH = 64
+"""Windows whose noise comes from one generator."""
 
 
 class Moments(NamedTuple):
@@ -77,6 +79,28 @@ class Rejected(NamedTuple):
 
 
 @dataclass
+class Noise:
+    """Standard normal numbers for blocks of observations, window by window.
+
+    They are seeded by the number of the block and, every so many windows, by that of the window: they do
+    not depend on who holds a block, and few generators are made.
+    """
+
+    seed: int
+    _epoch: int = -1
+    _draws: dict[int, np.random.Generator] = field(default_factory=dict)
+
+    def of(self, number: int, block: int, shape: tuple[int, int]) -> Array:
+        """Return the numbers of a block in the next window, `number`."""
+        if number // EPOCH != self._epoch:
+            self._epoch = number // EPOCH
+            self._draws.clear()
+        if block not in self._draws:
+            self._draws[block] = np.random.default_rng((self.seed, self._epoch, block))
+        return self._draws[block].standard_normal(shape)
+
+
+@dataclass
 class Recorder:
     """Collects what the result shows; every rank enters.
 
@@ -84,35 +108,35 @@ class Recorder:
     ----------
     every
         Whether means of all analyses are kept, or of the last alone.
-    seed
-        Of the noise on members of which ranks are counted.
+    noise
+        On members among which ranks are counted.
     """
 
     every: bool
-    seed: int
+    noise: Noise
     departures: list[Departures] = field(default_factory=list)
     parts: dict[str, list[Moments]] = field(default_factory=dict)
     _aside: list[Put] = field(default_factory=list)
-    _bytes: int = 0
+    _room: int = 0
 
     def add(self, put: Put) -> None:
         """Put an analysis aside."""
+        if not self._aside:
+            self._room = min(ASIDE, BYTES // max(_bytes(put), 1))
         self._aside.append(put)
-        self._bytes += _bytes(put)
-        if len(self._aside) >= ASIDE or self._bytes >= BYTES:
+        if len(self._aside) >= self._room:
             self.settle()
 
     def settle(self) -> None:
         """Sum up what was put aside; collective."""
         for _, group in groupby(self._aside, key=_alike):
             several = list(group)
-            self.departures += departures_of(several, self.seed)
+            self.departures += departures_of(several, self.noise)
             wanted = several if self.every else several[-1:]
             for name in wanted[0].analysis.before.fields:
                 made = moments_of(wanted, name)
                 self.parts[name] = [*self.parts.get(name, ()), made] if self.every else [made]
         self._aside.clear()
-        self._bytes = 0
 
     def moments(self, name: str) -> Moments:
         """Return means and spreads of a target at all analyses that are kept."""
@@ -169,10 +193,10 @@ def mean_and_spread(values: Array) -> tuple[Array, Array]:
 
 
 # ---------------------------------------------------------------------- departures
-def departures_of(puts: Sequence[Put], seed: int) -> Iterator[Departures]:
+def departures_of(puts: Sequence[Put], noise: Noise) -> Iterator[Departures]:
     """Yield the departures of windows with equally many observations; collective where ranks share them."""
     if puts[0].rejected is not None:
-        yield from (_with_rejected(put, put.rejected, seed) for put in puts if put.rejected is not None)
+        yield from (_with_rejected(put, put.rejected, noise) for put in puts if put.rejected is not None)
         return
     before = np.stack([_numpy(p.analysis.before.simulated) for p in puts])
     after = np.stack([_numpy(p.analysis.after.simulated) for p in puts])
@@ -180,15 +204,14 @@ def departures_of(puts: Sequence[Put], seed: int) -> Iterator[Departures]:
     for k, put in enumerate(puts):
         seen = put.analysis.observations
         y, sigma = _numpy(seen.y), sigmas(seen)
-        rank = ranks(before[k], y, sigma, (seed, put.number, first_of(seen)))
+        rank = ranks(before[k], (y, sigma), noise, (put.number, first_of(seen)))
         columns = (y, sigma, mean[k], analysis[k], spread[k], analysis_spread[k], rank)
-        whole = [_everywhere(column, seen) for column in columns]
-        coordinates = {n: _everywhere(np.asarray(v), seen) for n, v in seen.coordinates.items()}
+        whole, coordinates = gathered(columns, seen)
         used = np.zeros(len(whole[0]), dtype="<U1")
         yield Departures(put.window, *whole, used, before.shape[1], coordinates)
 
 
-def _with_rejected(put: Put, rejected: Rejected, seed: int) -> Departures:
+def _with_rejected(put: Put, rejected: Rejected, noise: Noise) -> Departures:
     seen, used = rejected.observations, rejected.reason == ""
     y, sigma = _numpy(seen.y), sigmas(seen)
     before = _numpy(rejected.shown)
@@ -196,7 +219,7 @@ def _with_rejected(put: Put, rejected: Rejected, seed: int) -> Departures:
     analysis, analysis_spread = np.full(len(y), np.nan), np.full(len(y), np.nan)
     after = _everywhere(_numpy(put.analysis.after.simulated).T, put.analysis.observations).T
     analysis[used], analysis_spread[used] = (part[0] for part in mean_and_spread(after[None]))
-    rank = ranks(before, y, sigma, (seed, put.number, 0))
+    rank = ranks(before, (y, sigma), noise, (put.number, 0))
     return Departures(
         put.window, y, sigma, mean, analysis, spread, analysis_spread, rank, rejected.reason, len(before),
         seen.coordinates,
@@ -215,28 +238,40 @@ def first_of(observations: Observations) -> int:
     return 0 if observations.numbers is None or not len(observations) else int(observations.numbers[0])
 
 
-def ranks(shown: Array, y: Array, sigma: Array, seeds: tuple[int, int, int]) -> NDArray[np.int64]:
+def ranks(
+    shown: Array, observed: tuple[Array, Array], noise: Noise, numbers: tuple[int, int]
+) -> NDArray[np.int64]:
     """Return how many members lie below each observation, noise of its error added to them, 0 ... N.
 
-    Hamill (2001, doi 10.1175/1520-0493(2001)129<0550:IORHFV>2.0.CO;2). The noise of a block of
-    observations is seeded by its number: it does not depend on who holds it.
+    Hamill (2001, doi 10.1175/1520-0493(2001)129<0550:IORHFV>2.0.CO;2).
 
     Parameters
     ----------
-    seeds
-        Of the run, of the window, and the number of the first observation.
+    observed
+        y and the standard deviations of its errors.
+    numbers
+        Of the window, and of the first observation.
     """
-    seed, number, first = seeds
+    (y, sigma), (number, first) = observed, numbers
     found = np.empty(len(y), dtype=np.int64)
     for begin in range(0, len(y), BLOCK):
         part = slice(begin, min(begin + BLOCK, len(y)))
-        draws = np.random.default_rng((seed, number, (first + begin) // BLOCK))
-        noise = draws.standard_normal((len(shown), part.stop - begin))
-        found[part] = (shown[:, part] + sigma[part] * noise < y[part]).sum(axis=0)
+        drawn = noise.of(number, (first + begin) // BLOCK, (len(shown), part.stop - begin))
+        found[part] = (shown[:, part] + sigma[part] * drawn < y[part]).sum(axis=0)
     return found
 
 
-def _everywhere(column: np.ndarray, observations: Observations) -> np.ndarray:
+def gathered(
+    columns: Sequence[NDArray[Any]], seen: Observations
+) -> tuple[list[NDArray[Any]], Mapping[str, Any]]:
+    """Return columns and coordinates of all observations; collective where ranks share them."""
+    if seen.comm is None or seen.comm.size == 1:
+        return list(columns), seen.coordinates
+    coordinates = {name: _everywhere(np.asarray(v), seen) for name, v in seen.coordinates.items()}
+    return [_everywhere(column, seen) for column in columns], coordinates
+
+
+def _everywhere(column: NDArray[Any], observations: Observations) -> NDArray[Any]:
     """Return what all ranks hold of a column, in order; collective where they share the observations."""
     comm = observations.comm
     if comm is None or comm.size == 1:
