@@ -98,7 +98,7 @@ def input_files(assembly: Assembly) -> Iterator[Path]:
         yield from _files(tuple(getattr(member.component, "inputs", tuple)()))
         if member.surrogate is not None:
             yield from _files(member.section.surrogate_options)
-    for section in (*config.exchanges, *config.observations, config.control):
+    for section in (config.exchanges, config.observations, config.control):
         yield from _files(section)
     yield from (config.source.folder / name for name in config.plugins if name.endswith(".py"))
 

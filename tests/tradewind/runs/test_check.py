@@ -226,7 +226,7 @@ def test_observations_that_belong_to_no_window(small_run, pieces):
     late = pieces.columns()
     late["time"] = late["time"] + np.timedelta64(400, "D")
     late.to_netcdf(path.with_name("columns.nc"))
-    assert "20 of 20 observations were made at the end of no window" in only_fault(path)
+    assert "20 of 20 observations left out: they were made in no window" in only_fault(path)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +252,7 @@ def test_a_control_of_something_that_is_no_parameter(small_run):
     path = small_run(("field: inventory.methane_flux", "field: inventory.methane_flx"))
     fault = only_fault(path)
     assert f"run.yaml:{line_of(path, 'control')}: control.field" in fault
-    assert "inventory has no parameter 'methane_flx', did you mean 'methane_flux'?" in fault
+    assert "inventory has no parameter 'methane_flx' and no such state, did you mean 'methane_flux'?" in fault
 
 
 # ---------------------------------------------------------------------- all of them
