@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -75,9 +76,9 @@ def seen(ensemble: Ensemble, observations: Observations, where: str) -> Seen:
 
 def notes(ensemble: Ensemble, found: Seen) -> tuple[str, ...]:
     """Return what is odd about the ensemble, in words; of what this rank holds."""
-    if not any(_differ(_flat(field)) for field in ensemble.fields.values()) and not found.anomalies.any():
-        return (SAME,)
-    return () if found.anomalies.any() or not len(found.anomalies) else (BLIND,)
+    if not len(found.innovations) or any_of(found.anomalies):
+        return ()
+    return (BLIND,) if any(_differ(flat(field)) for field in ensemble.fields.values()) else (SAME,)
 
 
 def _fits(ensemble: Ensemble, observations: Observations, where: str) -> None:
@@ -99,37 +100,33 @@ def _fits(ensemble: Ensemble, observations: Observations, where: str) -> None:
 
 
 def _refuse_member(field: Tensor, what: str, where: str) -> None:
-    flat = _flat(field)
-    bad = _first_bad(flat.reshape(-1))
+    values = flat(field)
+    bad = _first_bad(values)
     if bad >= 0:
-        member, index = divmod(bad, flat.shape[1])
-        value = f"{what} of member {member} is {flat[member, index]} at element {index}"
+        member, index = divmod(bad, values.shape[1])
+        value = f"{what} of member {member} is {values[member, index]} at element {index}"
         raise DataError(value, where=where, hint="drop or replace the member")
 
 
 def _departures(simulated: Tensor, observations: Observations, where: str) -> Seen:
-    y = np.ascontiguousarray(observations.y.detach().cpu().numpy(), dtype=np.float64)
-    variance = _variances(observations, where)
-    values = _flat(simulated)
+    y, values = observations.y.detach().cpu().numpy().astype(np.float64), flat(simulated)
     anomalies, innovations = np.empty(values.shape[::-1]), np.empty(len(y))
-    scale = np.ones_like(y)
     independent = isinstance(observations.covariance, DiagonalCovariance)
-    if independent:
-        scale = 1.0 / np.sqrt(variance)
+    variance = _variances(observations)
+    scale = variance if independent else np.ones(len(y))
+    if not _fine(variance):
+        first = int(np.argmin(np.isfinite(variance) & (variance > 0.0)))
+        what = f"error variance of observation [{first}] is {variance[first]}"
+        raise DataError(what, where=where, hint="variances are positive")
     if not _depart(values, y, scale, anomalies, innovations):
         _blame(values, y, observations.coordinates, where)
     return Seen(anomalies, innovations, None if independent else observations.covariance)
 
 
-def _variances(observations: Observations, where: str) -> Array:
+def _variances(observations: Observations) -> Array:
     if observations.covariance is None:
         return np.ones(len(observations))
-    variance: Array = observations.covariance.diagonal().detach().cpu().numpy()
-    if not np.all(variance > 0.0) or not np.all(np.isfinite(variance)):
-        first = int(np.argmin(np.isfinite(variance) & (variance > 0.0)))
-        what = f"error variance of observation [{first}] is {variance[first]}"
-        raise DataError(what, where=where, hint="variances are positive")
-    return variance
+    return np.ascontiguousarray(observations.covariance.diagonal().detach().cpu().numpy(), dtype=np.float64)
 
 
 def _blame(simulated: Array, y: Array, coordinates: Any, where: str) -> None:
@@ -143,16 +140,36 @@ def _blame(simulated: Array, y: Array, coordinates: Any, where: str) -> None:
     raise DataError(what, where=where, hint="remove or mend it")
 
 
-def _flat(field: Tensor) -> Array:
+def flat(field: Tensor) -> Array:
+    """Return ``(member, ...)`` as a float64 array ``(member, k)``."""
     array = np.ascontiguousarray(field.detach().cpu().numpy(), dtype=np.float64)
-    return array.reshape(len(array), -1)
+    return array.reshape(len(array), prod(array.shape[1:]))
+
+
+@compiled
+def _fine(variances: Array) -> bool:
+    for k in range(len(variances)):
+        if not (variances[k] > 0.0 and np.isfinite(variances[k])):
+            return False
+    return True
+
+
+@compiled
+def any_of(values: Array) -> bool:
+    """Return whether any element of a matrix is not 0."""
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            if values[i, j] != 0.0:
+                return True
+    return False
 
 
 @compiled
 def _first_bad(values: Array) -> int:
-    for i in range(len(values)):
-        if not np.isfinite(values[i]):
-            return i
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
+            if not np.isfinite(values[i, j]):
+                return i * values.shape[1] + j
     return -1
 
 
@@ -166,17 +183,18 @@ def _differ(values: Array) -> bool:
 
 
 @compiled
-def _depart(simulated: Array, y: Array, scale: Array, anomalies: Array, innovations: Array) -> bool:
-    """Fill in anomalies and innovations times `scale`; return whether all are finite."""
+def _depart(simulated: Array, y: Array, variance: Array, anomalies: Array, innovations: Array) -> bool:
+    """Fill in anomalies and innovations over the square root of `variance`; return whether all are finite."""
     n, fine = len(simulated), True
     for k in range(len(y)):
         mean = 0.0
         for i in range(n):
             mean += simulated[i, k]
         mean /= n
+        scale = 1.0 / np.sqrt(variance[k])
         for i in range(n):
-            anomalies[k, i] = (simulated[i, k] - mean) * scale[k]
+            anomalies[k, i] = (simulated[i, k] - mean) * scale
             fine = fine and np.isfinite(simulated[i, k])
-        innovations[k] = (y[k] - mean) * scale[k]
+        innovations[k] = (y[k] - mean) * scale
         fine = fine and np.isfinite(y[k])
     return fine

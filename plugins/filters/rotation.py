@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from tradewind.couplers.compiled import compiled
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array: TypeAlias = NDArray[np.float64]
 
-STREAM = 1
-"""Sets the rotation's random numbers apart from those of other things with the same seed."""
 
-
+@compiled
 def zero_sums(members: int) -> Array:
     """Return Ω, shape ``(N, N - 1)``: orthonormal columns whose elements add up to 0.
 
@@ -23,11 +23,13 @@ def zero_sums(members: int) -> Array:
     """
     root = 1.0 / np.sqrt(members)
     out = np.full((members, members - 1), -1.0 / members / (root + 1.0))
-    out[np.diag_indices(members - 1)] += 1.0
-    out[-1] = -root
+    for k in range(members - 1):
+        out[k, k] += 1.0
+        out[members - 1, k] = -root
     return out
 
 
+@compiled
 def rotation(members: int, seed: int, number: int) -> Array:
     """Return a random orthogonal matrix, shape ``(N, N)``, that maps (1, ..., 1) to itself.
 
@@ -38,10 +40,66 @@ def rotation(members: int, seed: int, number: int) -> Array:
 
     Notes
     -----
-    ``Ω Q Ωᵀ + 1 1ᵀ/N`` with Q uniform (Haar) in the space of zero sums: Sakov and Oke (2008, doi
-    10.1175/2007MWR2021.1, section 5).
+    ``Σ_k q_k ω_kᵀ + 1 1ᵀ/N`` with the columns ω of `zero_sums`, and rows q of normal numbers, made orthogonal
+    to (1, ..., 1) and to each other one by one (Gram and Schmidt, twice): uniform in the space of zero sums.
+    Sakov and Oke (2008, doi 10.1175/2007MWR2021.1, section 5).
     """
-    draws = np.random.default_rng([seed, number, STREAM]).standard_normal((members - 1, members - 1))
-    q, r = np.linalg.qr(draws)
-    basis = zero_sums(members)
-    return basis @ (q * np.sign(np.diag(r))) @ basis.T + 1.0 / members
+    one, other = _basis(members, _mixed(seed, number)), zero_sums(members)
+    out = np.full((members, members), 1.0 / members)
+    for k in range(members - 1):
+        for i in range(members):
+            for j in range(members):
+                out[i, j] += one[k, i] * other[j, k]
+    return out
+
+
+@compiled
+def _basis(members: int, key: np.uint64) -> Array:
+    """Return N - 1 random orthonormal rows of zero sum, shape ``(N - 1, N)``."""
+    rows = _normals(key, (members - 1) * members).reshape(members - 1, members)
+    for k in range(members - 1):
+        for _ in range(2):
+            mean = rows[k].sum() / members
+            for i in range(members):
+                rows[k, i] -= mean
+            for other in range(k):
+                along = 0.0
+                for i in range(members):
+                    along += rows[k, i] * rows[other, i]
+                for i in range(members):
+                    rows[k, i] -= along * rows[other, i]
+            length = 0.0
+            for i in range(members):
+                length += rows[k, i] * rows[k, i]
+            length = np.sqrt(length)
+            for i in range(members):
+                rows[k, i] /= length
+    return rows
+
+
+@compiled
+def _mixed(seed: int, number: int) -> np.uint64:
+    return _scrambled(_scrambled(np.uint64(seed)) + np.uint64(number))
+
+
+@compiled
+def _scrambled(state: np.uint64) -> np.uint64:
+    """Return the output of SplitMix64 (Steele et al. 2014, doi 10.1145/2660193.2660195) for a state."""
+    z = state + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@compiled
+def _normals(key: np.uint64, many: int) -> Array:
+    """Return normal numbers by Box and Muller's transform of a sequence of SplitMix64."""
+    out, state = np.empty(many), key
+    for i in range(many):
+        state += np.uint64(0x9E3779B97F4A7C15)
+        first = float(_scrambled(state) >> np.uint64(11)) + 0.5
+        state += np.uint64(0x9E3779B97F4A7C15)
+        second = float(_scrambled(state) >> np.uint64(11))
+        radius = np.sqrt(-2.0 * np.log(first * 2.0**-53))
+        out[i] = radius * np.cos(2.0 * np.pi * second * 2.0**-53)
+    return out

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from tradewind.couplers.assimilation import Observations
+from tradewind.couplers.compiled import compiled
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.errors import DataError, SpecError
 from tradewind.plugins.filters.local import points as pointing
@@ -27,25 +28,38 @@ FEWEST, MOST = 16, 4096
 
 
 def coordinate(observations: Observations, name: str) -> Array:
-    """Return a coordinate of observations, finite, shape ``(m,)``.
+    """Return a coordinate of observations, shape ``(m,)``.
 
     Raises
     ------
     SpecError
         When there is none, or it has another length.
-    DataError
-        When one is not finite.
     """
     if name not in observations.coordinates:
-        raise SpecError(f"observations have no {name}", where="localization", hint="give it, or use no radius")
-    values = np.asarray(observations.coordinates[name], dtype=np.float64)
+        raise SpecError(f"observations have no {name}", where="localization", hint="give it, or no localization")
+    values = np.ascontiguousarray(observations.coordinates[name], dtype=np.float64)
     if values.shape != (len(observations),):
         what = f"{name} has shape {values.shape} for {len(observations)} observations"
         raise SpecError(what, where="localization")
+    return values
+
+
+def _refuse_nowhere(values: Array, name: str) -> None:
     if not np.isfinite(values).all():
         first = int(np.argmin(np.isfinite(values)))
-        raise DataError(f"{name} of observation [{first}] is {values[first]}", where="localization")
-    return values
+        raise DataError(
+            f"{name} of observation [{first}] is {values[first]}", where="localization", hint="remove or mend it"
+        )
+
+
+@compiled
+def _same(a: Array, b: Array) -> bool:
+    if len(a) != len(b):
+        return False
+    for k in range(len(a)):
+        if a[k] != b[k]:
+            return False
+    return True
 
 
 def heights(observations: Observations) -> Array:
@@ -68,18 +82,28 @@ class Geometry:
     def __init__(self, localization: Localization, together: int = 1) -> None:
         self.localization, self.together = localization, together
         self.rule, self.radius = rule(localization), straight_radius(localization)
-        self._own = np.zeros((2, 0)), np.zeros((0, 3))
+        self._own = np.zeros(0), np.zeros(0)
+        self._places = np.zeros((0, 3))
         self.boxes = boxed(np.zeros((0, 3)), self.radius)
         self._points: dict[Layout, Points] = {}
         self._reaches: dict[tuple[Layout | None, int], Reach] = {}
 
     def places(self, observations: Observations) -> Array:
-        """Return where this rank's observations are, shape ``(m, 3)``."""
-        given = np.stack([coordinate(observations, "longitude"), coordinate(observations, "latitude")])
-        if not np.array_equal(given, self._own[0]):
-            self._own = given, placed(given[0], given[1], self.localization)
-            self._reaches = {k: v for k, v in self._reaches.items() if k[0] is not None}
-        return self._own[1]
+        """Return where this rank's observations are, shape ``(m, 3)``: the same array while they stay.
+
+        Raises
+        ------
+        SpecError, DataError
+            Where they have no place.
+        """
+        longitude, latitude = coordinate(observations, "longitude"), coordinate(observations, "latitude")
+        if not (_same(longitude, self._own[0]) and _same(latitude, self._own[1])):
+            _refuse_nowhere(longitude, "longitude")
+            _refuse_nowhere(latitude, "latitude")
+            self._own = longitude.copy(), latitude.copy()
+            self._places = placed(longitude, latitude, self.localization)
+            self._reaches = {key: reach for key, reach in self._reaches.items() if key[0] is not None}
+        return self._places
 
     def points(self, layout: Layout) -> Points:
         """Return the points of a layout's cells."""
@@ -90,7 +114,7 @@ class Geometry:
 
     def look(self, places: Array) -> None:
         """Take in where the observations are that may be seen, shape ``(m, 3)``."""
-        if not np.array_equal(self.boxes.places, places):
+        if self.boxes.places is not places and not np.array_equal(self.boxes.places, places):
             self.boxes, self._reaches = boxed(places, self.radius), {}
 
     def reach(self, layout: Layout | None, members: int) -> Reach:
@@ -102,5 +126,5 @@ class Geometry:
         return self._reaches[layout, block]
 
     def _at_observations(self) -> Points:
-        numbers = np.arange(len(self._own[1]) + 1)
-        return Points(self._own[1], numbers, numbers[:-1])
+        numbers = np.arange(len(self._places) + 1)
+        return Points(self._places, numbers, numbers[:-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
@@ -114,14 +115,15 @@ def _spread(analysed: Array, before: float, spread: Spread) -> float:
 def members_first(field: Tensor) -> Array:
     """Return ``(member, *extra, cell)`` as a float64 array ``(member, levels, cells)`` in C order."""
     array = field.detach().cpu().numpy()
-    levels = int(np.prod(array.shape[1:-1], dtype=np.int64))
+    levels = prod(array.shape[1:-1])
     shape = len(array), levels, array.shape[-1] if array.ndim > 1 else 1
     return np.ascontiguousarray(array, dtype=np.float64).reshape(shape)
 
 
 def like(values: Array, field: Tensor) -> Tensor:
     """Return an array as a tensor with the shape, the type and the device of `field`."""
-    return torch.from_numpy(values.reshape(tuple(field.shape))).to(field)
+    found = torch.from_numpy(values.reshape(field.shape))
+    return found if found.dtype == field.dtype and field.is_cpu else found.to(field)
 
 
 def transform(field: Tensor, weights: Array, spread: Spread | None = None) -> Tensor:
