@@ -14,10 +14,13 @@ from tradewind.plugins.solvers.smoothers.drawing import normals, prior_members, 
 from tradewind.plugins.solvers.smoothers.localisation import Localisation
 from tradewind.plugins.solvers.smoothers.options import Draws, ESMDAOptions
 from tradewind.plugins.solvers.smoothers.running import Ran, Runner
-from tradewind.plugins.solvers.smoothers.summary import History, posterior
+from tradewind.plugins.solvers.smoothers.summary import History, Runs, posterior
 
 Perturbations = Callable[[Part], Tensor]
 """Gives the errors e of R's covariance that are added to a window's observations, ``(member, m)``."""
+
+
+Inverse = Callable[[Tensor], Tensor]
 
 
 class ESMDA:
@@ -78,7 +81,8 @@ class ESMDA:
         last = runner(x, centre, "after the last update")
         history.add(x, centre, last)
         details = {"iterations": tuple(history.iterations), "notes": tuple(runner.notes)}
-        return posterior(problem, x, first or last, last, details)
+        optimal = localisation is None and options.truncation == 1.0
+        return posterior(problem, x, Runs(first or last, last), details, optimal)
 
     def _perturbations(self, problem: Problem, x: Tensor, step: int) -> Perturbations:
         """Return draws of an update: by (seed, member, update, window)."""
@@ -101,19 +105,22 @@ class _Update:
         """Return what is added to members that deviate by `x` from their mean, shape ``(member, n)``."""
         if localisation is None:
             gram, projected = self.problem.sum(self._projected)
-            moved: Tensor = (self._inverse(gram, truncation) @ projected).T @ x
+            moved: Tensor = self._inverse(gram, truncation)(projected).T @ x
             return moved
         inverse = self._inverse(self.problem.sum(self._gram), truncation)
         return self.problem.sum(lambda part: self._localised(part, x, inverse, localisation))
 
-    def _inverse(self, gram: Tensor, truncation: float) -> Tensor:
-        """Return ``((N - 1) alpha I + G)⁻¹`` on the leading eigenvectors of G."""
-        values, vectors = torch.linalg.eigh(0.5 * (gram + gram.T))
+    def _inverse(self, gram: Tensor, truncation: float) -> Inverse:
+        """Return what multiplies by ``((N - 1) alpha I + G)⁻¹``, on the leading eigenvectors of G."""
+        ridge, gram = (len(gram) - 1) * self.alpha, 0.5 * (gram + gram.T)
+        if truncation >= 1.0:
+            factor = torch.linalg.cholesky(gram + ridge * torch.eye(len(gram), dtype=gram.dtype))
+            return lambda right: torch.cholesky_solve(right, factor)
+        values, vectors = torch.linalg.eigh(gram)
         values, vectors = values.flip(0).clamp(min=0.0), vectors.flip(1)
         kept = leading(values, truncation)
-        vectors = vectors[:, :kept]
-        inverse: Tensor = (vectors / ((len(gram) - 1) * self.alpha + values[:kept])) @ vectors.T
-        return inverse
+        vectors, values = vectors[:, :kept], values[:kept]
+        return lambda right: (vectors / (ridge + values)) @ (vectors.T @ right)
 
     def _gram(self, part: Part) -> Tensor:
         anomalies = self.ran.anomalies(part.number)
@@ -127,12 +134,12 @@ class _Update:
         return torch.stack([weighted @ anomalies.T, weighted @ self._innovations(part).T])
 
     def _innovations(self, part: Part) -> Tensor:
-        perturbed = part.seen.y + self.alpha**0.5 * self.perturbations(part)
+        perturbed: Tensor = part.seen.y + self.alpha**0.5 * self.perturbations(part)
         return perturbed - self.ran.members[part.number]
 
-    def _localised(self, part: Part, x: Tensor, inverse: Tensor, localisation: Localisation) -> Tensor:
+    def _localised(self, part: Part, x: Tensor, inverse: Inverse, localisation: Localisation) -> Tensor:
         weighted = part.noise.solve(self.ran.anomalies(part.number))
-        gain = localisation.weights(part.seen) * (x.T @ (inverse @ weighted))
+        gain: Tensor = localisation.weights(part.seen) * (x.T @ inverse(weighted))
         moved: Tensor = self._innovations(part) @ gain.T
         return moved
 

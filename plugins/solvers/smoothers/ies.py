@@ -14,7 +14,7 @@ from tradewind.plugins.solvers.problem import Part, Problem
 from tradewind.plugins.solvers.smoothers.drawing import prior_members
 from tradewind.plugins.solvers.smoothers.options import IESOptions, Linearisation
 from tradewind.plugins.solvers.smoothers.running import CENTRE, Ran, Runner
-from tradewind.plugins.solvers.smoothers.summary import History, posterior
+from tradewind.plugins.solvers.smoothers.summary import History, Runs, posterior
 
 NO_RISE = 1e-10
 """Relative rise of the cost that counts as rounding."""
@@ -85,7 +85,7 @@ class IES:
         last = descent.runner(members, centre, "the posterior")
         descent.history.add(members, centre, last)
         details |= {"iterations": tuple(descent.history.iterations), "notes": tuple(descent.notes)}
-        return posterior(problem, members, descent.first, last, details)
+        return posterior(problem, members, Runs(descent.first, last), details)
 
 
 class _Descent:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,14 +58,23 @@ def _spread(members: Tensor, problem: Problem) -> float:
     return float(relative.mean().sqrt())
 
 
+class Runs(NamedTuple):
+    """What ran about the prior, and about the posterior."""
+
+    before: Ran
+    after: Ran
+
+
 def posterior(
-    problem: Problem, members: Tensor, before: Ran, after: Ran, details: Mapping[str, Any]
+    problem: Problem, members: Tensor, runs: Runs, details: Mapping[str, Any], optimal: bool = True
 ) -> Posterior:
     """Return what a sample ``(member, n)`` of the posterior says.
 
-    DOFS is the trace of the influence matrix ``R⁻¹ cov(F(members))`` (Cardinali et al., 2004): tr A where
-    the model is linear and the sample exact.
+    DOFS is the trace of the influence matrix ``R⁻¹ cov(F(members))`` (Cardinali et al., 2004,
+    doi 10.1256/qj.03.205): tr A where the model is linear and the sample exact. It is that of the optimal
+    gain only, so there is none where the gain is not `optimal` (localised or truncated).
     """
+    before, after = runs
     mean = members.mean(0)
     n = len(mean)
     history: Sequence[Mapping[str, float]] = details["iterations"]
@@ -76,7 +85,7 @@ def posterior(
     return Posterior(
         mean=mean,
         covariance=members.T.cov().reshape(n, n) if n <= LARGEST else None,
-        dofs=dofs(problem, after),
+        dofs=dofs(problem, after) if optimal else None,
         cost={**costs, **last},
         simulated=simulated,
         members=members,
