@@ -51,6 +51,14 @@ def test_the_inversion_has_the_same_bits(on, ranks, windows):
 
 
 @pytest.mark.parametrize("ranks", RANKS)
+@pytest.mark.parametrize("method", ["cg", "gauss_newton", "lbfgs", "envar"])
+def test_variational_methods_have_the_same_bits(on, ranks, method):
+    expected = {k: v for k, v in serial().items() if k.startswith(f"variational_{method}")}
+    assert len(expected) == 4
+    assert same(expected, on(ranks)) == []
+
+
+@pytest.mark.parametrize("ranks", RANKS)
 @pytest.mark.parametrize("layout", ["blocks", "strewn"])
 @pytest.mark.parametrize("what", ["scaling", "sampling", "filtering"])
 def test_operators_and_filter_have_the_same_bits(on, ranks, layout, what):

@@ -94,7 +94,7 @@ class Folder:
             found.append(run.get("model.x")[0].numpy().copy())
         return np.stack(found)
 
-    def observed(self, times: Sequence[float], values: Array, points: Array) -> Path:
+    def observed(self, times: Sequence[float], values: Array, points: list[int]) -> Path:
         """Write observations as OOPS does: six digits, errors in single precision.
 
         Parameters
@@ -117,7 +117,7 @@ class Folder:
             "latitude": ("observation", np.zeros(len(seen)), {"units": "degrees_north"}),
             "longitude": (
                 "observation",
-                np.tile(360.0 / POINTS * points, len(times)),
+                np.tile(360.0 / POINTS * np.array(points), len(times)),
                 {"units": "degrees_east"},
             ),
         }
@@ -177,7 +177,7 @@ class Case:
         start = folder.states(TRUTH, first)[-1]
         truth = folder.states(stated(start), round((self.times[-1] - self.window[0]) / 1.5))
         steps = [round((t - self.window[0]) / 1.5) - 1 for t in self.times]
-        return folder.observed(self.times, truth[steps], np.arange(0, POINTS, self.points))
+        return folder.observed(self.times, truth[steps], list(range(0, POINTS, self.points)))
 
 
 THREE_D_VAR = Case("3dvar", (21.0, 27.0), 24.0, (22.5, 24.0, 25.5), 1)

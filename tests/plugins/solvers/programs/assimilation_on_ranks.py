@@ -19,6 +19,9 @@ from tradewind.errors import TradewindError
 from tradewind.plugins.filters.transform.etkf import ETKF
 from tradewind.plugins.solvers.analytical import Analytical
 from tradewind.plugins.solvers.options import AnalyticalOptions
+from tradewind.plugins.solvers.variational.envar import EnVar
+from tradewind.plugins.solvers.variational.incremental import FourDVar
+from tradewind.plugins.solvers.variational.options import EnVarOptions, FourDVarOptions
 from tradewind.plugins.solvers.windows import owned
 from tradewind.testing.model import LinearModel, VectorControl, days
 
@@ -69,6 +72,23 @@ def inversion(name, comm, gamma, mine_only):
         "simulated": torch.cat(simulated),
         "details": torch.tensor([found.details[k] for k in sorted(found.details)]),
     }
+
+
+def variational(comm):
+    """Return posteriors of the larger problem by methods that iterate."""
+    solvers = {
+        "cg": FourDVar(),
+        "gauss_newton": FourDVar(FourDVarOptions(minimiser="gauss-newton", covariance="lanczos")),
+        "lbfgs": FourDVar(FourDVarOptions(minimiser="lbfgs", inner=15)),
+        "envar": EnVar(EnVarOptions(members=8, static=0.0, ensemble=1.0, derivative="ensemble")),
+    }
+    for name, solver in solvers.items():
+        found = solver.solve(*problem(SIZES["seven"], comm))
+        gradients = [entry["gradient"] for entry in found.details["iterations"]]
+        yield f"{name}_mean", found.mean
+        yield f"{name}_covariance", found.covariance
+        yield f"{name}_course", torch.tensor(gradients, dtype=torch.float64)
+        yield f"{name}_simulated", torch.cat([s["posterior"] for s in found.simulated.values()])
 
 
 def scaling(layout):
@@ -149,6 +169,7 @@ def results(mpi):
     parts = {
         f"{n}_{g}_{k}": inversion(n, comm, g, k) for n in SIZES for g in (1.0, "auto") for k in (False, True)
     }
+    parts["variational"] = dict(variational(comm))
     for name, layout in layouts(comm):
         parts[f"{name}_scaling"], parts[f"{name}_sampling"] = scaling(layout), sampling(layout)
         parts[f"{name}_filtering"] = filtering(layout)
