@@ -5,7 +5,7 @@ from tradewind.couplers.assimilation.control.draws import perturbations, recentr
 from tradewind.couplers.assimilation.control.elements import Clustering, Per
 from tradewind.couplers.assimilation.control.field import FieldControl, ScaledField
 from tradewind.couplers.assimilation.control.joint import JointControl
-from tradewind.couplers.assimilation.control.periodic import PeriodicControl, periods_of
+from tradewind.couplers.assimilation.control.periodic import PeriodicControl
 from tradewind.couplers.assimilation.control.prior import PriorError
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "PriorError",
     "Scale",
     "ScaledField",
-    "periods_of",
     "perturbations",
     "recentred",
     "sample",

@@ -48,7 +48,7 @@ class Change(Protocol):
     weighs: ClassVar[bool]
 
     def check(self, prior: Array, where: str) -> Flags:
-        """Return which cells can be changed, of a finite prior.
+        """Return which cells can be changed; those that are not active are NaN.
 
         Raises
         ------
@@ -78,7 +78,7 @@ class Scale:
     def check(self, prior: Array, where: str) -> Flags:
         """Return where the prior is not zero."""
         _refuse(prior < 0, prior, where, "negative", "fill gaps, and estimate sinks as a field of their own")
-        if not prior.any():
+        if not (prior > 0).any():
             raise DataError("the prior is zero everywhere, so there is nothing to scale", where=where)
         return np.asarray(prior > 0)
 
@@ -208,8 +208,13 @@ class Bounded:
         return torch.log((field - self.lower) / (self.upper - field))
 
 
-def refuse_gaps(prior: Array, where: str) -> None:
-    """Refuse a prior with cells that are not finite.
+def refuse_gaps(prior: Array, active: Flags, where: str) -> None:
+    """Refuse a prior with active cells that are not finite.
+
+    Parameters
+    ----------
+    prior, active
+        Shape ``(copies, cell)`` and ``(cell,)``.
 
     Raises
     ------
@@ -217,7 +222,8 @@ def refuse_gaps(prior: Array, where: str) -> None:
         It names the first such cell.
     """
     hint = "fill gaps, and estimate sinks as a field of their own"
-    _refuse(~np.isfinite(prior), prior, where, "not finite", hint)
+    bad = ~np.isfinite(prior) & active
+    _refuse(bad if len(bad) > 1 else bad[0], prior if len(bad) > 1 else prior[0], where, "not finite", hint)
 
 
 def _refuse(bad: Flags, prior: Array, where: str, what: str, hint: str) -> None:

@@ -171,7 +171,7 @@ def find_elements(grid: Grid | None, able: Flags, clustering: Clustering, weight
     keys, names = _unplaced(able, clustering) if grid is None else _keys(grid, clustering)
     keys = np.where(able, keys, NONE)
     if not (keys >= 0).any():
-        raise DataError("no region holds any emission", where="control", hint="check the labels")
+        raise DataError("no region holds a cell that can change", where="control", hint="check the labels")
     found, inverse = np.unique(keys[keys >= 0], return_inverse=True)
     labels = np.full(len(able), NONE, dtype=np.int64)
     labels[keys >= 0] = inverse

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -27,17 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tradewind.couplers.coupling.fields import Fields
-    from tradewind.couplers.coupling.time.calendars import Time
 
     Array: TypeAlias = NDArray[np.float64]
-
-
-def periods_of(start: Time, stop: Time, every: timedelta) -> tuple[Interval, ...]:
-    """Return the periods from `start` to `stop`, each as long as `every` but for a shorter last one."""
-    edges = [start]
-    while edges[-1] < stop:
-        edges.append(min(edges[-1] + every, stop))
-    return tuple(Interval(a, b) for a, b in pairwise(edges))
 
 
 class PeriodicControl:
@@ -80,13 +70,16 @@ class PeriodicControl:
         SpecError
             Always; ask ``at(window)`` of a window, or `averaged`.
         """
-        hint = "ask at(window), or averaged"
-        raise SpecError("x belongs to periods and stands for no single field", where=self.target, hint=hint)
+        raise self._timeless()
 
     def linearize(self, x: Tensor) -> LinearOperator:
         """Refuse, as `to_fields`."""
-        self.to_fields(x)
-        raise AssertionError
+        raise self._timeless()
+
+    @property
+    def labels(self) -> Tensor:
+        """Element, of one period, of every cell; -1 for none."""
+        return self.base.labels
 
     def sqrt_covariance(self) -> LinearOperator:
         """Return L with ``L Lᵀ = Sa``, on ``Replicated(n)``."""
@@ -123,7 +116,11 @@ class PeriodicControl:
 
     def sigma(self, x: Tensor, covariance: Tensor) -> Fields:
         """Refuse, as `to_fields`."""
-        return self.to_fields(x)
+        raise self._timeless()
+
+    def _timeless(self) -> SpecError:
+        hint = "ask at(window), or averaged"
+        return SpecError("x belongs to periods and stands for no single field", where=self.target, hint=hint)
 
 
 class OfPeriod:

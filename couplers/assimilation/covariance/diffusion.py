@@ -73,8 +73,9 @@ class DiffusionCovariance:
         nu = correlation.smoothness or 2.0 - self.dimension / 2.0
         self.halves = _half_steps(nu, self.dimension)
         self.kappa = _radians(correlation) ** 2 / (2.0 * nu)
+        laplacian = stiffness(grid, cells)
         self.sigma, self._area = sigma, np.asarray(grid.area[cells], dtype=np.float64)
-        self._matrix = (sparse.diags_array(self._area) + self.kappa * stiffness(grid, cells)).tocsc()
+        self._matrix = (sparse.diags_array(self._area) + self.kappa * laplacian).tocsc()
         options = {"SymmetricMode": True}
         self._factor = splu(self._matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
         samples = correlation.samples or (None if len(cells) <= EXACT else SAMPLES)

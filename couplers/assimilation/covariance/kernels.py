@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
-from scipy.special import gamma, kv
+from scipy.special import gammaln, kve
 
 from tradewind.couplers.assimilation.covariance.elementary import DenseCovariance
 from tradewind.couplers.assimilation.places import Distance, separations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 SMOOTH = 1.5
 """Smoothness of a Matérn kernel where none is said."""
-SMALL = 1e-8
-"""Below this scaled distance a Matérn correlation is 1: the Bessel function overflows at 0."""
+SMOOTHEST = 50.0
+"""Beyond, a Matérn kernel is a gaussian to 1 %, and Bessel functions overflow."""
 
 
 class Kernel(StrEnum):
@@ -60,7 +60,7 @@ class Correlation:
     Raises
     ------
     ConfigError
-        When a number is not positive and finite.
+        When a number is not positive and finite, or the smoothness above 50.
     """
 
     length: float
@@ -75,6 +75,9 @@ class Correlation:
             if value is not None and not 0 < value < float("inf"):
                 what = f"the correlation's {name} is {value}"
                 raise ConfigError(what, where="control", hint="it is positive")
+        if (self.smoothness or 0.0) > SMOOTHEST:
+            what = f"a smoothness of {self.smoothness:g} is more than {SMOOTHEST:g}"
+            raise ConfigError(what, where="control", hint="use the gaussian kernel")
 
     def of(self, distance: Array) -> Array:
         """Return the correlations at distances of any shape.
@@ -103,9 +106,12 @@ def matern(scaled: Array, smoothness: float) -> Array:
     closed = {0.5: 1.0, 1.5: 1.0 + s, 2.5: 1.0 + s + s**2 / 3.0}
     if smoothness in closed:
         return np.asarray(closed[smoothness] * np.exp(-s))
-    far = np.maximum(s, SMALL)
-    value = 2.0 ** (1.0 - smoothness) / gamma(smoothness) * far**smoothness * kv(smoothness, far)
-    return np.where(s < SMALL, 1.0, value)
+    bessel = kve(smoothness, np.where(s > 0, s, 1.0))
+    far = (s > 0) & np.isfinite(bessel)
+    log = smoothness * np.log(np.where(far, s, 1.0)) + np.log(np.where(far, bessel, 1.0)) - s
+    value = np.exp((1.0 - smoothness) * np.log(2.0) - gammaln(smoothness) + log)
+    # where the Bessel function overflows the correlation is all but 1
+    return np.where(far, value, 1.0)
 
 
 def correlated(sigma: float, correlation: Correlation, positions: Array) -> DenseCovariance:

@@ -74,7 +74,7 @@ def stiffness(grid: Grid, cells: Index) -> sparse.csr_array:
     flux = length / _arc(chord)
     n = len(cells)
     off = sparse.coo_array((-flux, (i, j)), shape=(n, n))
-    diagonal = np.bincount(i, flux, n) + np.bincount(j, flux, n)
+    diagonal = np.zeros(n) + np.bincount(i, flux, n) + np.bincount(j, flux, n)
     return sparse.csr_array(off + off.T + sparse.diags_array(diagonal))
 
 

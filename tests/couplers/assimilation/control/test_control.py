@@ -174,7 +174,7 @@ def test_a_prior_that_cannot_be_scaled_is_refused(values, message):
     [
         ([1, 2, 3], "3 labels for 4 cells"),
         ([0.5, 1.0, 2.0, 3.0], "labels are float64"),
-        ([-1, -1, -1, -1], "no region holds any emission"),
+        ([-1, -1, -1, -1], "no region holds a cell"),
     ],
 )
 def test_regions_that_do_not_fit_are_refused(regions, message):
