@@ -85,7 +85,7 @@ class Placing:
             raise SpecError(f"shape {values.shape}: {expected}", where=told.get("long_name", port))
         dims, shape, names = _place(grid, "" if grid is None else self._suffixes[grid.fingerprint])
         attrs = {"units": declared.units, "long_name": port, "cell_methods": declared.cell_methods} | told
-        shaped = values.reshape(*values.shape[: len(lead)], *inner, *shape)
+        shaped = values.reshape((*values.shape[: len(lead)], *inner, *shape))
         numbers = shaped.astype(np.int32 if values.dtype.kind == "i" else np.float64)
         out = variable((*lead, *extra, *dims), numbers, attrs.pop("units"), attrs.pop("long_name"), **attrs)
         out.encoding.update({"coordinates": names} if names else {})
