@@ -36,7 +36,10 @@ def departures_of(
 def _of(window: Interval, seen: Observations | None, simulated: Mapping[str, Tensor]) -> Departures:
     if seen is None:
         nothing = np.zeros(0)
-        return Departures(window, *[nothing] * 6, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=str))
+        return Departures(
+            window, nothing, nothing, nothing, nothing, nothing, nothing,
+            rank=np.zeros(0, dtype=np.int64), reason=np.zeros(0, dtype=str),
+        )  # fmt: skip
     m = len(seen)
     unknown = np.full(m, np.nan)
     sides = {name: _numbers(simulated.get(name), m) for name in ("prior", "posterior")}

@@ -3,69 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.collections import PathCollection
 from matplotlib.ticker import MaxNLocator
 
 from tradewind.output import words
 from tradewind.output.fit import Comparison, array
 from tradewind.output.report.canvas import INK, RULE, picture
-from tradewind.output.report.maps import WIDTH, Map, Scale, colour_bar, finite
+from tradewind.output.report.fields import is_map, layers, pair, shown
+from tradewind.output.report.lines import AFTER, BEFORE, WIDTH, Picture, labelled, legend, opened
+from tradewind.output.report.maps import Scale, colour_bar
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from tradewind.output.fit import Array
     from tradewind.output.report.maps import Places
-    from tradewind.results import InversionResult, Totals
-
-BEFORE, AFTER = "#D98324", "#3C87C7"
-"""Orange and blue of one lightness class, apart for any colour vision and legible on light and dark."""
+    from tradewind.results import ControlledField, InversionResult, Totals
 
 MANY = 2500
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A picture on the page: inline SVG, a heading and a line below it."""
-
-    heading: str
-    svg: str
-    caption: str
-
-
 def maps(result: InversionResult, comparison: Comparison) -> Iterator[Picture]:
-    """Draw prior, posterior, their difference, the posterior error and the sensitivity."""
-    prior, posterior = array(result.prior_field), array(result.posterior_field)
-    sigma, sensitivity = array(result.posterior_sigma), array(result.sensitivity)
-    fields = Scale.sequential(prior, posterior)
-    changes, errors = Scale.diverging(posterior - prior), Scale.sequential(sigma, colours="cividis")
-    units, places = result.field_units, _places(comparison)
-    same = "On one colour scale with the {}."
-    dots = f"Dots: where observations were made, {words.whole(len(comparison))} in all." if places else ""
-    drawn = (
-        ("Prior", prior, units, fields, same.format("posterior")),
-        ("Posterior", posterior, units, fields, same.format("prior")),
-        ("Posterior \N{MINUS SIGN} prior", posterior - prior, units, changes.like(fields),
-         "What the observations changed."),
-        ("Posterior error", sigma, units, errors.like(fields), "One standard error."),
-        ("Averaging-kernel sensitivity", sensitivity, "1", Scale.sequential(sensitivity, colours="magma"),
-         f"0: all from the prior. 1: all from the observations. {dots}"),
+    """Draw, of each field, prior, posterior, their difference, the posterior error and the sensitivity."""
+    for field in result.fields:
+        yield from _field(field, comparison, several=len(result.fields) > 1)
+
+
+def _field(field: ControlledField, comparison: Comparison, several: bool) -> Iterator[Picture]:
+    of = f" of {field.port}" if several else ""
+    if not is_map(field.grid):
+        yield from _profiles(field, of)
+        return
+    prior, posterior = array(field.prior), array(field.posterior)
+    both = Scale.sequential(prior, posterior)
+    change, same = posterior - prior, "On one colour scale with the {}."
+    yield from _each(f"Prior{of}", field, prior, both, same.format("posterior"))
+    yield from _each(f"Posterior{of}", field, posterior, both, same.format("prior"))
+    yield from _each(
+        f"Posterior \N{MINUS SIGN} prior{of}", field, change, Scale.diverging(change).like(both),
+        "What the observations changed.",
     )  # fmt: skip
-    for heading, field, its_units, scale, caption in drawn:
-        shown = places if field is sensitivity else None
-        svg = Map(result.grid, field, its_units, scale, shown).svg(_in_words(heading, field, its_units))
-        yield Picture(heading, svg, caption)
+    if field.sigma is not None:
+        scale = Scale.sequential(array(field.sigma), colours="cividis").like(both)
+        yield from _each(f"Posterior error{of}", field, array(field.sigma), scale, "One standard error.")
+    if field.sensitivity is not None:
+        yield from _sensitivity(field, comparison, of)
 
 
-def _in_words(heading: str, field: Array, units: str) -> str:
-    values = finite(field)
-    ends = f"from {words.number(float(values.min()))} to {words.number(float(values.max()))}"
-    return f"Map. {heading}: {ends} {words.units(units)}".strip()
+def _each(
+    heading: str, field: ControlledField, values: Array, scale: Scale, caption: str
+) -> Iterator[Picture]:  # fmt: skip
+    for layer in layers(field.grid, values):
+        yield shown(heading, layer, field.units, scale, caption)
+
+
+def _sensitivity(field: ControlledField, comparison: Comparison, of: str) -> Iterator[Picture]:
+    values, places = array(field.sensitivity), _places(comparison)  # type: ignore[arg-type]
+    scale = Scale.sequential(values, colours="magma")
+    dots = f"Dots: where observations were made, {words.whole(len(comparison))} in all." if places else ""
+    caption = f"0: all from the prior. 1: all from the observations. {dots}"
+    for layer in layers(field.grid, values):
+        yield shown(f"Averaging-kernel sensitivity{of}", layer, "1", scale, caption, places)
+
+
+def _profiles(field: ControlledField, of: str) -> Iterator[Picture]:
+    """Draw a field that fills no area before and after, with bands of one standard error."""
+    values = (field.prior, field.posterior, field.prior_sigma, field.sigma)
+    parts = [None if v is None else layers(field.grid, array(v)) for v in values]
+    caption = "Bands: one standard error." if field.sigma is not None else "Band: the prior's standard error."
+    for k, (before, after) in enumerate(zip(parts[0] or (), parts[1] or (), strict=True)):
+        bands = [None if part is None else part[k].values for part in parts[2:]]
+        yield pair(f"Prior and posterior{of}", before, after, field.units, bands, caption)
 
 
 def _places(comparison: Comparison) -> Places | None:
@@ -92,25 +102,12 @@ def total(totals: Totals) -> str:
             axes.plot([value], [height], "|", ms=13, c=INK, mew=1.8)
         axes.set(yticks=(1, 0), yticklabels=("prior", "posterior"), ylim=(-0.6, 1.6))
         axes.set_xlabel(words.units(totals.units))
-        _open(axes, ("left", "top", "right"))
+        opened(axes, ("left", "top", "right"))
         axes.grid(axis="x", color=RULE, linewidth=0.4)
         axes.tick_params(axis="y", length=0)
 
     told = "; ".join(f"{name} {words.with_error(value, sigma)}" for name, value, sigma, _ in rows)
     return picture(draw, (WIDTH + 0.6, 1.6), f"Totals in {words.units(totals.units)}: {told}")
-
-
-def _open(axes: Axes, sides: tuple[str, ...] = ("top", "right")) -> None:
-    for side in sides:
-        axes.spines[side].set_visible(False)
-
-
-def _legend(axes: Axes) -> None:
-    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderpad=0.0, handlelength=1.2)
-    for handle in axes.get_legend().legend_handles:  # type: ignore[union-attr]
-        if isinstance(handle, PathCollection):
-            handle.set(sizes=[22.0], alpha=0.9)
-    _open(axes)
 
 
 def kernel(matrix: Array) -> Picture:
@@ -139,9 +136,9 @@ def by_window(comparison: Comparison, units: str) -> str:
         for stage, colour in (("prior", BEFORE), ("posterior", AFTER)):
             heights = [m.rmse for m in comparison.by_window(stage)]
             axes.plot(np.arange(1, len(heights) + 1), heights, "o-", c=colour, ms=5, lw=1.5, label=stage)
-        axes.set(xlabel="window", ylabel=_labelled("RMSE", units), ylim=(0, None))
+        axes.set(xlabel="window", ylabel=labelled("RMSE", units), ylim=(0, None))
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-        _legend(axes)
+        legend(axes)
 
     return picture(
         draw, (WIDTH, 3.4), f"Line chart of the RMSE in {comparison.windows} windows, prior and posterior"
@@ -161,8 +158,8 @@ def scatter(comparison: Comparison, units: str) -> str:
         values = np.concatenate([comparison.y, *comparison.simulated.values()])
         ends = np.nanmin(values), np.nanmax(values)
         axes.plot(ends, ends, color=INK, linewidth=0.8, alpha=0.6)
-        axes.set(xlabel=_labelled("observed", units), ylabel=_labelled("simulated", units))
-        _legend(axes)
+        axes.set(xlabel=labelled("observed", units), ylabel=labelled("simulated", units))
+        legend(axes)
 
     alt = (
         f"Scatter of {len(comparison)} simulated against observed values, before and after, and the 1:1 line"
@@ -172,11 +169,6 @@ def scatter(comparison: Comparison, units: str) -> str:
 
 def _dot_size(comparison: Comparison) -> float:
     return float(np.clip(4000.0 / len(comparison), 2.0, 16.0))
-
-
-def _labelled(name: str, units: str) -> str:
-    pretty = words.units(units)
-    return f"{name} ({pretty})" if pretty else name
 
 
 def histogram(comparison: Comparison, units: str) -> str:
@@ -193,8 +185,8 @@ def histogram(comparison: Comparison, units: str) -> str:
             axes.hist(inside, bins=bins.tolist(), color=colour, alpha=0.35, label=stage)
             axes.hist(inside, bins=bins.tolist(), histtype="step", color=colour, linewidth=1.5)
         axes.axvline(0.0, color=INK, linewidth=0.8, alpha=0.6)
-        axes.set(xlabel=_labelled("simulated \N{MINUS SIGN} observed", units), ylabel="observations")
-        _legend(axes)
+        axes.set(xlabel=labelled("simulated \N{MINUS SIGN} observed", units), ylabel="observations")
+        legend(axes)
 
     told = ", ".join(f"{s} bias {words.signed(comparison.misfit(s).bias)}" for s in residuals)
     return picture(draw, (WIDTH, 3.4), f"Histogram of simulated minus observed: {told} {words.units(units)}")

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from importlib import resources
+import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tradewind.diagnostics import cost_per_observation, descent
 from tradewind.output import words
 from tradewind.output.files import write_text
-from tradewind.output.fit import STAGES, Comparison, array, compare, observed_units
+from tradewind.output.fit import STAGES, Comparison, array, compare, diagnosis_of, observed_units
 from tradewind.output.report import figures
+from tradewind.output.report.diagnostics import consistency, descent_picture, rejections
+from tradewind.output.report.lines import Picture
+from tradewind.output.report.page import rendered
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from tradewind.results import InversionResult
 
 LONG = 12
@@ -39,48 +40,46 @@ def render_report(result: InversionResult) -> str:
     Pictures are inline SVG that follow the reader's light or dark theme; whatever comes from the run
     (names, notes, config) is escaped.
     """
-    comparison = compare(result)
-    folder = resources.files("tradewind.output.report")
-    return _environment().from_string(folder.joinpath("inversion.html").read_text("utf-8")).render(
+    comparison, found = compare(result), diagnosis_of(result)
+    steps, units = descent(result.posterior), observed_units(result)
+    return rendered(
+        "inversion.html", result.provenance,
         result=result,
-        style=folder.joinpath("style.css").read_text("utf-8"),
         comparison=comparison,
-        observed_units=observed_units(result),
+        diagnosis=found,
+        diagnostics=[],
+        consistency=consistency(found),
+        rejections=rejections(found),
+        descent=steps,
+        descent_picture=None if steps is None else descent_picture(steps),
+        cost_per_observation=cost_per_observation(result.posterior.cost, len(comparison)),
+        observed_units=units,
         observed=result.provenance.get("observed", "observations"),
         headline=headline(result),
-        total_picture=figures.total(result.totals),
+        heroes=[(f, figures.total(f.totals)) for f in result.fields if f.totals is not None],
         maps=list(_maps(result, comparison)),
         fits=list(_fits(result, comparison)),
         misfits={stage: comparison.misfit(stage) for stage in STAGES},
         windows=list(_windows(result, comparison)),
         fold=len(result.windows) > LONG,
         costs=list(_costs(result)),
-        facts=list(_facts(result.provenance)),
-        config=str(result.provenance.get("config", "")),
     )  # fmt: skip
-
-
-def _environment() -> Environment:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {
-        f.__name__: f
-        for f in (words.units, words.number, words.signed, words.percent, words.seconds, words.whole)
-    }
-    environment.globals["with_error"] = words.with_error
-    return environment
 
 
 def headline(result: InversionResult) -> str:
     """Return the outcome in one sentence."""
     totals = result.totals
+    if totals is None:
+        return f"The observations {_of_fit(result)}."
     told = [_change("raise", "lower", totals.posterior, totals.prior, "the total")]
-    if totals.prior_sigma > 0:
+    if totals.prior_sigma > 0 and math.isfinite(totals.posterior_sigma):
         told.append(_change("widen", "cut", totals.posterior_sigma, totals.prior_sigma, "its error"))
     return f"The observations {' and '.join(told)}."
+
+
+def _of_fit(result: InversionResult) -> str:
+    before, after = (compare(result).misfit(stage).rmse for stage in STAGES)
+    return _change("raise", "lower", after, before, "the misfit to them")
 
 
 def _change(up: str, down: str, after: float, before: float, what: str) -> str:
@@ -91,28 +90,28 @@ def _change(up: str, down: str, after: float, before: float, what: str) -> str:
     return f"{up if after > before else down} {what} by {size}"
 
 
-def _maps(result: InversionResult, comparison: Comparison) -> Iterator[figures.Picture]:
+def _maps(result: InversionResult, comparison: Comparison) -> Iterator[Picture]:
     yield from figures.maps(result, comparison)
     if result.posterior.averaging_kernel is not None:
         yield figures.kernel(array(result.posterior.averaging_kernel))
 
 
-def _fits(result: InversionResult, comparison: Comparison) -> Iterator[figures.Picture]:
+def _fits(result: InversionResult, comparison: Comparison) -> Iterator[Picture]:
     if not len(comparison):
         return
     units = observed_units(result)
-    yield figures.Picture(
+    yield Picture(
         "Simulated against observed",
         figures.scatter(comparison, units),
         "On the line, the simulation equals the observation.",
     )
-    yield figures.Picture(
+    yield Picture(
         "Residuals",
         figures.histogram(comparison, units),
         "Simulated minus observed; the outermost bars hold what lies beyond.",
     )
     if comparison.windows > 1:
-        yield figures.Picture(
+        yield Picture(
             "By window", figures.by_window(comparison, units), "Root mean square of simulated minus observed."
         )
 
@@ -132,16 +131,3 @@ def _costs(result: InversionResult) -> Iterator[tuple[str, float | None, float |
     befores, afters = [b for _, b, _ in rows if b is not None], [a for _, _, a in rows if a is not None]
     if len(befores) == len(afters) == len(rows) > 1:
         yield "total", sum(befores), sum(afters)
-
-
-def _facts(provenance: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name, value in provenance.items():
-        if name == "config" or value in (None, "", {}, []):
-            continue
-        yield name.replace("_", " "), _told(value)
-
-
-def _told(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "\n".join(f"{k} {_told(v)}" for k, v in value.items())
-    return json.dumps(value, default=str) if isinstance(value, list | tuple) else str(value)
