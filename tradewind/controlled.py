@@ -79,15 +79,19 @@ class Share:
         """Return each cell's diagonal of the averaging kernel, the mean over periods; NaN without element."""
         if self.kernel is None:
             return None
-        labels = self.control.labels
         elements = self.kernel.reshape(-1, self._elements).mean(dim=0)
-        return torch.cat([elements, elements.new_full((1,), nan)])[labels]
+        return torch.cat([elements, elements.new_full((1,), nan)])[self._labels]
 
     @property
     def element(self) -> Tensor:
         """Position in x of each cell's element, that of the first period; -1 for none."""
+        return torch.where(self._labels >= 0, self._labels + self.begin, self._labels)
+
+    @property
+    def _labels(self) -> Tensor:
+        # without a grid a field has one cell of no place, which is no axis of its own
         labels = self.control.labels
-        return torch.where(labels >= 0, labels + self.begin, labels)
+        return labels if self.control.layout is not None else labels[..., 0]
 
     @property
     def _elements(self) -> int:
