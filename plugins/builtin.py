@@ -186,6 +186,18 @@ def tradewind_register_filter(register: Register) -> None:
         summary="deterministic ensemble Kalman filter, global or local",
     )
     register(
+        "enkf-n",
+        factory="tradewind.plugins.filters.transform.finite_size:EnKFN",
+        options="tradewind.plugins.filters.options:FiniteSizeOptions",
+        summary="finite-size ensemble Kalman filter without tuned inflation, global",
+    )
+    register(
+        "eakf",
+        factory="tradewind.plugins.filters.serial.eakf:EAKF",
+        options="tradewind.plugins.filters.options:EAKFOptions",
+        summary="ensemble adjustment Kalman filter, serial, global or local",
+    )
+    register(
         "particle",
         factory="tradewind.plugins.filters.particle:ParticleFilter",
         options="tradewind.plugins.filters.particle_options:ParticleOptions",

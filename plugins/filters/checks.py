@@ -90,7 +90,8 @@ def _fits(ensemble: Ensemble, observations: Observations, where: str) -> None:
         raise SpecError(what, where=where, hint="give (member, m)")
     for name, field in ensemble.fields.items():
         if len(field) != members:
-            raise SpecError(f"{len(field)} members, simulated has {members}", where=f"{where}, field {name!r}")
+            what = f"{len(field)} members, simulated has {members}"
+            raise SpecError(what, where=f"{where}, field {name!r}")
         layout = ensemble.layouts.get(name)
         if layout is not None and field.shape[-1] != layout.n_local:
             what = f"{field.shape[-1]} cells, the layout has {layout.n_local}"
@@ -148,10 +149,10 @@ def flat(field: Tensor) -> Array:
 
 @compiled
 def _fine(variances: Array) -> bool:
+    fine = True
     for k in range(len(variances)):
-        if not (variances[k] > 0.0 and np.isfinite(variances[k])):
-            return False
-    return True
+        fine = fine and variances[k] > 0.0 and np.isfinite(variances[k])
+    return fine
 
 
 @compiled

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class EnKF:
     """Filter ``enkf``: Burgers et al. (1998), Evensen (2003), optionally localised as `LETKF`.
 
-    Each member is moved by the gain and by observations of its own, ``x_i + K (y + ε_i - H x_i)``; the ε_i are
-    drawn from N(0, R), and their mean is taken out (DAPPER's ``PertObs``).
+    Each member is moved by the gain and by observations of its own, ``x_i + K (y + ε_i - H x_i)``; the ε_i
+    are drawn from N(0, R), and their mean is taken out (DAPPER's ``PertObs``).
     """
 
     method = Method("enkf", Kind.PERTURBED)

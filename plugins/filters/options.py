@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
+from tradewind.couplers.distances import Distance
 from tradewind.plugins.options import Options
 
 
@@ -99,7 +100,7 @@ class FilterOptions(Options):
         default=Inflation(), description="How the ensemble is widened; a number: factor before each analysis."
     )
     rotation: Literal["none", "random"] = Field(
-        default="none", description="Random: analysed perturbations are mixed, their mean and covariance kept."
+        default="none", description="Random: mixes analysed perturbations, and keeps mean and covariance."
     )
     seed: int = Field(default=0, ge=0, description="Of what is random, together with the analysis' number.")
 
@@ -116,7 +117,8 @@ class FiniteSizeOptions(FilterOptions):
     """Settings of the finite-size filter."""
 
     certainty: PositiveFloat = Field(
-        default=1.0, description="How sure the hyperprior of the spread is, as if N were that many times as large."
+        default=1.0,
+        description="How sure one is of the members' spread, as if N were that many times larger.",
     )
 
 
@@ -135,11 +137,16 @@ class Localization(Options):
 
     radius: NonNegativeFloat = Field(description="No observation farther than this is seen.")
     taper: Taper = Field(default=Taper.GASPARI_COHN, description="How the weight falls with distance.")
-    distance: Literal["km", "degrees", "plane"] = Field(default="km", description="Unit of the radius.")
+    distance: Distance = Field(default=Distance.KM, description="Unit of the radius.")
     support: PositiveFloat | None = Field(
-        default=None, description="Where Gaspari and Cohn's taper ends, or the e-folding length; default: radius."
+        default=None, description="Where Gaspari and Cohn's taper ends, or the e-folding length; else radius."
     )
-    least: float = Field(default=0.0, ge=0.0, lt=1.0, description="Observations of a weight up to this do not count; 0: all do.")
+    least: float = Field(
+        default=0.0,
+        ge=0.0,
+        lt=1.0,
+        description="Observations of at most this weight do not count; 0: all do.",
+    )
     vertical: Vertical | None = Field(default=None, description="Localisation in the vertical.")
 
 

@@ -37,4 +37,5 @@ def perturbations(found: Seen, observations: Observations, seed: int, number: in
     out -= (total / members)[:, None]
     if found.covariance is None:
         return out
-    return np.ascontiguousarray(found.covariance.sqrt(torch.from_numpy(np.ascontiguousarray(out.T))).numpy().T)
+    standard = torch.from_numpy(np.ascontiguousarray(out.T))
+    return np.ascontiguousarray(found.covariance.sqrt(standard).numpy().T)

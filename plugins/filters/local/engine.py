@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -18,11 +17,11 @@ from tradewind.plugins.filters.checks import Seen, communicator, notes, seen, to
 from tradewind.plugins.filters.inflation import MEMORY, NONE, Method
 from tradewind.plugins.filters.local.gathering import Rows, Traffic, gathered
 from tradewind.plugins.filters.local.geometry import Geometry, heights
-from tradewind.plugins.filters.local.groups import Group, grouped, scaled
-from tradewind.plugins.filters.local.kernels import Given, Height, analyses
+from tradewind.plugins.filters.local.groups import Group, grouped
+from tradewind.plugins.filters.local.heights import Heights
+from tradewind.plugins.filters.local.kernels import Given, analyses
 from tradewind.plugins.filters.local.reach import Reach
-from tradewind.plugins.filters.local.tapers import NUMBERS
-from tradewind.plugins.filters.options import AtObservations, LocalOptions, Localization
+from tradewind.plugins.filters.options import AtObservations, Localization, LocalOptions
 from tradewind.plugins.filters.perturbations import perturbations
 from tradewind.plugins.filters.transform import analysis
 from tradewind.plugins.filters.transform.applying import Part, apply, like, members_first, transform
@@ -32,8 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array: TypeAlias = NDArray[np.float64]
+    Index: TypeAlias = NDArray[np.int64]
 
-EMPTY = np.zeros(0)
 DENSEST = 4096
 """Most observations with correlated errors: their matrix is held."""
 NOWHERE = "without a place"
@@ -44,7 +43,7 @@ class Case(NamedTuple):
     """One analysis: what observations say to this rank, and how members are weighed."""
 
     given: Given
-    heights: Array
+    heights: Heights
     how: How
     traffic: Traffic
 
@@ -98,9 +97,7 @@ class LocalAnalysis:
             details={**ensemble.details, "notes": notes(ensemble, found), "exchange": case.traffic.told()},
         )
 
-    def _case(
-        self, ensemble: Ensemble, observations: Observations, found: Seen, groups: list[Group]
-    ) -> Case:
+    def _case(self, ensemble: Ensemble, observations: Observations, found: Seen, groups: list[Group]) -> Case:
         how = inflating.how(self.method, ensemble.members, self.options, ensemble.number)
         with agree(communicator(ensemble, observations), self.method.name):
             places = self.geometry.places(observations)
@@ -116,7 +113,8 @@ class LocalAnalysis:
             rows, traffic = gathered(rows, observations, everywhere, self.geometry.radius)
         self.geometry.look(rows.places)
         rank = how.basis.shape[1] or ensemble.members
-        return Case(Given(rows.columns, rank, covariance), rows.heights, how, traffic)
+        up = Heights.over(self.localization.vertical, rows.heights, self.geometry.rule.least)
+        return Case(Given(rows.columns, rank, covariance), up, how, traffic)
 
     def _columns(self, found: Seen, observations: Observations, how: How, number: int) -> Array:
         anomalies = matmul(found.anomalies, how.basis) if len(how.basis) else found.anomalies
@@ -125,7 +123,9 @@ class LocalAnalysis:
             columns.append(perturbations(found, observations, self.options.seed, number))
         return np.concatenate(columns, axis=1)
 
-    def _group(self, ensemble: Ensemble, group: Group, case: Case) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def _group(
+        self, ensemble: Ensemble, group: Group, case: Case
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return analysed fields, and the inflation of the next analysis, by name."""
         reach = self.geometry.reach(group.layout, ensemble.members)
         before = {name: members_first(ensemble.fields[name]) for name in group.names}
@@ -133,7 +133,7 @@ class LocalAnalysis:
         which = reach.points.which
         factors = self._factors(ensemble, group, reach)
         for points, cells, near in reach:
-            for number, height in enumerate(self._heights(group, case, points.stop - points.start)):
+            for number, height in enumerate(case.heights.of(group, points.stop - points.start)):
                 at = factors[number, points]
                 weights = analyses(near, case.given, height, at, case.how, self._learning)
                 local = which[cells] - points.start
@@ -147,20 +147,6 @@ class LocalAnalysis:
     def _learning(self) -> inflating.Learning:
         return inflating.learning(self.options.inflation.adaptive)
 
-    def _heights(self, group: Group, case: Case, points: int) -> list[Height]:
-        vertical = self.localization.vertical
-        if vertical is None or not group.levels:
-            return [Height(EMPTY, EMPTY, 0.0, 0, 0.0)]
-        levels = scaled(np.array(group.levels), vertical)
-        return [self._height(np.full(points, level), case) for level in levels]
-
-    def _height(self, levels: Array, case: Case) -> Height:
-        vertical = self.localization.vertical
-        if vertical is None:
-            return Height(EMPTY, EMPTY, 0.0, 0, 0.0)
-        coordinates = scaled(case.heights, vertical)
-        return Height(levels, coordinates, vertical.radius, NUMBERS[vertical.taper], self.geometry.rule.least)
-
     def _factors(self, ensemble: Ensemble, group: Group, reach: Reach) -> Array:
         """Return the factor on the forecast variance of every level and point."""
         adaptive = self.options.inflation.adaptive
@@ -171,11 +157,11 @@ class LocalAnalysis:
             factors[:, reach.points.which] = kept.numpy().reshape(len(factors), -1)
         return factors
 
-    def _remembered(self, group: Group, factors: Array, which: Array) -> dict[str, Tensor]:
+    def _remembered(self, group: Group, factors: Array, which: Index) -> dict[str, Tensor]:
         if self.options.inflation.adaptive is None:
             return {}
         cells = torch.from_numpy(factors[:, which])
-        return {name: cells if group.levels else cells[0] for name in group.names}
+        return dict.fromkeys(group.names, cells if group.levels else cells[0])
 
     def _nowhere(
         self, ensemble: Ensemble, observations: Observations, found: Seen, names: tuple[str, ...]
@@ -197,11 +183,11 @@ class LocalAnalysis:
         reach = self.geometry.reach(None, ensemble.members)
         x = members_first(ensemble.simulated)
         out = np.empty_like(x)
-        levels = scaled(heights(observations), self.localization.vertical)
+        levels = heights(observations)
         adaptive = self.options.inflation.adaptive
         for points, cells, near in reach:
             factors = np.full(points.stop - points.start, 1.0 if adaptive is None else adaptive.initial)
-            height = self._height(levels[points], case)
+            height = case.heights.at(levels[points])
             weights = analyses(near, case.given, height, factors, case.how, inflating.Learning())
             local = np.arange(points.stop - points.start)
             apply(x, Part(0, 1, cells.start), weights, local, self.spread, out)

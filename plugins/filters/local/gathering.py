@@ -82,16 +82,37 @@ def gathered(rows: Rows, observations: Observations, points: Array, radius: floa
     comm = observations.comm
     if comm is None:
         return rows, Traffic(received=len(rows.heights))
-    if observations.numbers is None:
-        raise SpecError("observations of several ranks have no numbers", hint="give Observations.numbers")
-    numbers = observations.numbers.numpy().astype(np.float64)
-    table = np.column_stack([numbers, rows.places, rows.heights, rows.columns])
+    table = _table(rows, observations)
     parts = [np.ascontiguousarray(table[wanted]) for wanted in _wanted(comm, rows.places, points, radius)]
     others = [part for rank, part in enumerate(parts) if rank != comm.rank and len(part)]
     found = np.concatenate(comm.exchange(parts))
-    found = found[np.argsort(found[:, 0], kind="stable")]
-    columns = (np.ascontiguousarray(c) for c in (found[:, 1:4], found[:, 4], found[:, 5:]))
-    return Rows(*columns), Traffic(len(others), sum(part.nbytes for part in others), len(found))
+    return _rows(found), Traffic(len(others), sum(part.nbytes for part in others), len(found))
+
+
+def everything(rows: Rows, observations: Observations) -> tuple[Rows, Traffic]:
+    """Return the observations of all ranks, by global number; collective."""
+    comm = observations.comm
+    if comm is None:
+        return rows, Traffic(received=len(rows.heights))
+    table = _table(rows, observations)
+    found = np.concatenate(comm.allgather_array(table))
+    others = comm.size - 1 if len(table) else 0
+    return _rows(found), Traffic(others, others * table.nbytes, len(found))
+
+
+def _table(rows: Rows, observations: Observations) -> Array:
+    """Return observations as rows of one array, their numbers first."""
+    if observations.numbers is None:
+        raise SpecError("observations of several ranks have no numbers", hint="give Observations.numbers")
+    numbers = observations.numbers.numpy().astype(np.float64)
+    return np.column_stack([numbers, rows.places, rows.heights, rows.columns])
+
+
+def _rows(table: Array) -> Rows:
+    """Return what `_table` has packed, by number."""
+    found = table[np.argsort(table[:, 0], kind="stable")]
+    places, levels, columns = found[:, 1:4], found[:, 4], found[:, 5:]
+    return Rows(np.ascontiguousarray(places), np.ascontiguousarray(levels), np.ascontiguousarray(columns))
 
 
 def _wanted(comm: Communicator, places: Array, points: Array, radius: float) -> list[Index]:

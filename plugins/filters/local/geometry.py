@@ -11,7 +11,7 @@ from tradewind.couplers.compiled import compiled
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.errors import DataError, SpecError
 from tradewind.plugins.filters.local import points as pointing
-from tradewind.plugins.filters.local.neighbours import boxed, placed, rule, straight_radius
+from tradewind.plugins.filters.local.neighbours import Near, boxed, near, placed, rule, straight_radius
 from tradewind.plugins.filters.local.points import Points
 from tradewind.plugins.filters.local.reach import Reach
 from tradewind.plugins.filters.options import Localization
@@ -36,7 +36,8 @@ def coordinate(observations: Observations, name: str) -> Array:
         When there is none, or it has another length.
     """
     if name not in observations.coordinates:
-        raise SpecError(f"observations have no {name}", where="localization", hint="give it, or no localization")
+        hint = "give it, or no localization"
+        raise SpecError(f"observations have no {name}", where="localization", hint=hint)
     values = np.ascontiguousarray(observations.coordinates[name], dtype=np.float64)
     if values.shape != (len(observations),):
         what = f"{name} has shape {values.shape} for {len(observations)} observations"
@@ -47,19 +48,16 @@ def coordinate(observations: Observations, name: str) -> Array:
 def _refuse_nowhere(values: Array, name: str) -> None:
     if not np.isfinite(values).all():
         first = int(np.argmin(np.isfinite(values)))
-        raise DataError(
-            f"{name} of observation [{first}] is {values[first]}", where="localization", hint="remove or mend it"
-        )
+        what = f"{name} of observation [{first}] is {values[first]}"
+        raise DataError(what, where="localization", hint="remove or mend it")
 
 
 @compiled
 def _same(a: Array, b: Array) -> bool:
-    if len(a) != len(b):
-        return False
+    same = len(a) == len(b)
     for k in range(len(a)):
-        if a[k] != b[k]:
-            return False
-    return True
+        same = same and a[k] == b[k]
+    return same
 
 
 def heights(observations: Observations) -> Array:
@@ -85,6 +83,7 @@ class Geometry:
         self._own = np.zeros(0), np.zeros(0)
         self._places = np.zeros((0, 3))
         self.boxes = boxed(np.zeros((0, 3)), self.radius)
+        self._between: Near | None = None
         self._points: dict[Layout, Points] = {}
         self._reaches: dict[tuple[Layout | None, int], Reach] = {}
 
@@ -115,7 +114,7 @@ class Geometry:
     def look(self, places: Array) -> None:
         """Take in where the observations are that may be seen, shape ``(m, 3)``."""
         if self.boxes.places is not places and not np.array_equal(self.boxes.places, places):
-            self.boxes, self._reaches = boxed(places, self.radius), {}
+            self.boxes, self._reaches, self._between = boxed(places, self.radius), {}, None
 
     def reach(self, layout: Layout | None, members: int) -> Reach:
         """Return what points see: of a layout, or with None, those at this rank's observations."""
@@ -124,6 +123,13 @@ class Geometry:
             points = self._at_observations() if layout is None else self.points(layout)
             self._reaches[layout, block] = Reach(points, self.boxes, self.rule, block)
         return self._reaches[layout, block]
+
+    def between(self) -> Near:
+        """Return which observations are within reach of each other."""
+        if self._between is None:
+            alone = np.arange(len(self.boxes.places) + 1)
+            self._between = near(self.boxes.places, alone, self.boxes, self.rule)
+        return self._between
 
     def _at_observations(self) -> Points:
         numbers = np.arange(len(self._places) + 1)

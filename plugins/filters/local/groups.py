@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
-
-import numpy as np
+from typing import NamedTuple
 
 from tradewind.couplers.assimilation import Ensemble
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.errors import SpecError
-from tradewind.plugins.filters.options import Localization, Scale, Vertical
+from tradewind.plugins.filters.options import Localization
 from tradewind.plugins.filters.transform.applying import Part
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array: TypeAlias = NDArray[np.float64]
 
 
 class Group(NamedTuple):
@@ -74,18 +67,3 @@ def _levels(ensemble: Ensemble, name: str) -> tuple[float, ...]:
         what = f"{len(levels)} levels for a field of shape {tuple(field.shape)}"
         raise SpecError(what, where=f"field {name!r}", hint="give (member, *extra, level, cell)")
     return levels
-
-
-def scaled(heights: Array, vertical: Vertical | None) -> Array:
-    """Return vertical coordinates as distances take them.
-
-    Raises
-    ------
-    SpecError
-        Logarithms of what is not positive.
-    """
-    if vertical is None or vertical.scale is Scale.LINEAR:
-        return heights
-    if np.any(heights <= 0.0):
-        raise SpecError("vertical coordinates are not positive", where="localization", hint="scale: linear")
-    return np.asarray(np.log(heights))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array: TypeAlias = NDArray[np.float64]
+    Index: TypeAlias = NDArray[np.int64]
 
 
 class Given(NamedTuple):
@@ -70,7 +71,7 @@ def analyses(near: Near, given: Given, height: Height, factors: Array, how: How,
     out = np.empty((points, n, n))
     for point in range(points):
         first, last = near.starts[point], near.starts[point + 1]
-        chosen, weights = _levelled(near.index[first:last], near.weights[first:last], height, point)
+        chosen, weights = levelled(near.index[first:last], near.weights[first:last], height, point)
         prior = how.prior / factors[point]
         if len(chosen) == 0:
             out[point] = rest(prior, how)
@@ -86,7 +87,7 @@ def analyses(near: Near, given: Given, height: Height, factors: Array, how: How,
 
 
 @compiled
-def _levelled(index: Array, weights: Array, height: Height, point: int) -> tuple[Array, Array]:
+def levelled(index: Index, weights: Array, height: Height, point: int) -> tuple[Index, Array]:
     """Return those that count at a level, with their weights in the horizontal and the vertical."""
     if len(height.coordinates) == 0:
         return index, weights
@@ -106,7 +107,7 @@ def _levelled(index: Array, weights: Array, height: Height, point: int) -> tuple
 
 @compiled
 def _products(
-    columns: Array, chosen: Array, weights: Array, r: int, how: How
+    columns: Array, chosen: Index, weights: Array, r: int, how: How
 ) -> tuple[Array, Array, Array, tuple[float, float, float]]:
     """Return Z R⁻¹ Zᵀ (lower triangle), Z R⁻¹ d, Z R⁻¹ ε, and Σ ρ d², Σ ρ Var(H x), Σ ρ."""
     g, b = np.zeros((r, r)), np.zeros(r)
@@ -132,7 +133,7 @@ def _products(
 
 
 @compiled
-def _whitened(chosen: Array, weights: Array, given: Given) -> Array:
+def _whitened(chosen: Index, weights: Array, given: Given) -> Array:
     """Return L⁻¹ ρ^½ of the columns of some observations, with L Lᵀ = R among them."""
     m, width = len(chosen), given.columns.shape[1]
     factor, rows = np.zeros((m, m)), np.empty((m, width))

@@ -74,13 +74,13 @@ class Near(NamedTuple):
     """
 
     starts: Index
-    index: Index
+    index: Index  # type: ignore[assignment]  # a tuple's method, which nobody needs
     weights: Array
 
 
 def rule(localization: Localization) -> Rule:
     """Return the numbers of a localisation."""
-    distance = Distance(localization.distance)
+    distance = localization.distance
     units = {Distance.KM: EARTH_RADIUS_KM, Distance.DEGREES: 180.0 / np.pi, Distance.PLANE: 1.0}
     return Rule(
         float(localization.radius),
@@ -94,12 +94,12 @@ def rule(localization: Localization) -> Rule:
 
 def straight_radius(localization: Localization) -> float:
     """Return the radius as a straight distance between `placed` points."""
-    return to_straight(localization.radius, Distance(localization.distance))
+    return to_straight(localization.radius, localization.distance)
 
 
 def placed(longitude: Array, latitude: Array, localization: Localization) -> Array:
     """Return places in space, shape ``(k, 3)``."""
-    found = positions(longitude, latitude, Distance(localization.distance))
+    found = positions(longitude, latitude, localization.distance)
     flat = np.zeros((len(found), 3))
     flat[:, : found.shape[1]] = found
     return flat

@@ -24,8 +24,13 @@ SEEN = 1.0 / 600.0
 sums' N² a place, against N³ for eigenvectors)."""
 
 
-def work(longitude: Array, latitude: Array, observations: Observations, localization: Localization | None) -> Array:
-    """Return the cost of an analysis at each place, shape ``(cell,)``; collective where ranks share observations."""
+def work(
+    longitude: Array, latitude: Array, observations: Observations, localization: Localization | None
+) -> Array:
+    """Return the cost of an analysis at each place, shape ``(cell,)``.
+
+    Collective where ranks share observations: each gives its own places, the same on all or not.
+    """
     if localization is None:
         return np.ones(len(longitude))
     geometry = Geometry(localization)

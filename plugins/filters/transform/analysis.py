@@ -46,7 +46,9 @@ class Sums(NamedTuple):
     m: int
 
 
-def analysed(ensemble: Ensemble, observations: Observations, method: Method, options: FilterOptions) -> Ensemble:
+def analysed(
+    ensemble: Ensemble, observations: Observations, method: Method, options: FilterOptions
+) -> Ensemble:
     """Return the analysed ensemble; without any observation, the ensemble as it is.
 
     Collective where ranks share observations.
@@ -68,7 +70,11 @@ def analysed(ensemble: Ensemble, observations: Observations, method: Method, opt
 
 
 def finished(
-    ensemble: Ensemble, weights: Array, options: FilterOptions, memory: Mapping[str, Any], said: tuple[str, ...]
+    ensemble: Ensemble,
+    weights: Array,
+    options: FilterOptions,
+    memory: Mapping[str, Any],
+    said: tuple[str, ...],
 ) -> Ensemble:
     """Return the ensemble with one set of weights applied to everything."""
     spread = inflating.spread(options.inflation)
@@ -81,9 +87,7 @@ def finished(
     )
 
 
-def summed(
-    found: Seen, observations: Observations, m: int, how: How, seed: int, number: int
-) -> Sums:  # fmt: skip
+def summed(found: Seen, observations: Observations, m: int, how: How, seed: int, number: int) -> Sums:
     """Return the sums over the observations of all ranks; collective where they share them."""
     n = found.anomalies.shape[1]
     right = [found.anomalies, found.innovations[:, None]]

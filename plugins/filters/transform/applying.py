@@ -88,16 +88,23 @@ def _cell(tile: Array, c: int, w: Array, analysed: Array, spread: Spread) -> Non
         before += anomaly * anomaly
         for j in range(n):
             analysed[j] += anomaly * w[i, j]
-    if spread.relaxation != 0.0 or spread.factor != 1.0:
-        mean += _spread(analysed, before, spread)
+    mean += widened(analysed, before, spread)
     for j in range(n):
         tile[j, c] = mean + analysed[j]
 
 
 @compiled
-def _spread(analysed: Array, before: float, spread: Spread) -> float:
-    """Widen anomalies about their mean, which is taken out of them and returned."""
+def widened(analysed: Array, before: float, spread: Spread) -> float:
+    """Widen anomalies about their mean, which is then taken out of them and returned.
+
+    Parameters
+    ----------
+    before
+        Sum of the squares of the forecast's anomalies.
+    """
     moved, after = 0.0, 0.0
+    if spread.relaxation == 0.0 and spread.factor == 1.0:
+        return moved
     for i in range(len(analysed)):
         moved += analysed[i]
     moved /= len(analysed)
@@ -127,7 +134,7 @@ def like(values: Array, field: Tensor) -> Tensor:
 
 
 def transform(field: Tensor, weights: Array, spread: Spread | None = None) -> Tensor:
-    """Return the members of `field`, shape ``(member, *extra, cell)``, under one set of weights ``(N, N)``."""
+    """Return the members of `field`, ``(member, *extra, cell)``, under one set of weights ``(N, N)``."""
     x = members_first(field)
     out = np.empty_like(x)
     which = np.zeros(x.shape[-1], dtype=np.int64)

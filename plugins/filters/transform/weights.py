@@ -30,7 +30,8 @@ class Kind(IntEnum):
     HALF
         ``f/2 (I + c P)``: the anomalies move with half the gain, Sakov and Oke (2008, eq. 15).
     PERTURBED
-        ``f c P + P Z R⁻¹ ε``: every member is moved by its own perturbed observations ε, Burgers et al. (1998).
+        ``f c P + P Z R⁻¹ ε``: every member is moved by perturbed observations of its own, Burgers et al.
+        (1998).
     """
 
     ROOT = 0
@@ -101,7 +102,7 @@ def weigh(g: Array, b: Array, e: Array, prior: float, how: How) -> Array:
     if len(how.basis):
         t = matmul(matmul(how.basis, t), how.basis.T.copy())
         w = rows_dot(how.basis, w)
-    return _finished(t, w, how)
+    return finished(t, w, how)
 
 
 @compiled
@@ -111,7 +112,7 @@ def rest(prior: float, how: How) -> Array:
     t = np.zeros((n, n))
     for i in range(n):
         t[i, i] = (how.spare / prior) ** (0.5 * how.resting)
-    return _finished(t, np.zeros(n), how)
+    return finished(t, np.zeros(n), how)
 
 
 @compiled
@@ -164,7 +165,8 @@ def matmul(a: Array, b: Array) -> Array:
 
 
 @compiled
-def _finished(t: Array, w: Array, how: How) -> Array:
+def finished(t: Array, w: Array, how: How) -> Array:
+    """Return ``w 1ᵀ + T`` with T relaxed, widened and rotated; `t` is overwritten."""
     n = len(w)
     if how.rtpp != 0.0 or how.factor != 1.0:
         for i in range(n):
