@@ -135,6 +135,12 @@ CONTROL = {
 }
 
 
+def observed_points(file: Path) -> dict[str, Any]:
+    """Return the section of a stream that reads x at points."""
+    options = {"file": str(file), "variable": "x", "units": "1"}
+    return {"operator": "point", "of": "model.x", "name": POINTS_STREAM, "options": options}
+
+
 @dataclass(frozen=True)
 class Case:
     """One assimilation of OOPS.
@@ -163,10 +169,9 @@ class Case:
         """Return what the model begins with, and the sections of its config."""
         background = folder.states(FORECAST, round(self.state / 1.5))[-1]
         file = self._observations(folder)
-        observed = {"operator": "point", "of": "model.x", "name": POINTS_STREAM}
         sections = {
             "control": CONTROL,
-            "observations": [observed | {"options": {"file": str(file), "variable": "x", "units": "1"}}],
+            "observations": [observed_points(file)],
             "solve": {"method": self.method, "options": dict(options)},
         }
         return stated(background), sections

@@ -15,13 +15,16 @@ import numpy as np
 import torch
 
 from tradewind.bench.assimilation.lorenz95 import (
+    CONTROL,
     FORECAST,
     FOUR_D_VAR,
+    POINTS,
     POINTS_STREAM,
     THREE_D_VAR,
     TRUTH,
     Case,
     Folder,
+    observed_points,
     stated,
 )
 from tradewind.couplers.assimilation import Control, Observations, ObservationsByWindow, Posterior
@@ -47,6 +50,8 @@ ROWS = {
 """Jb and Jo of 3D-Var that OOPS prints."""
 AS_THERE = {"minimiser": "cg", "outer": 2, "inner": 10, "reduction": 1e-10, "covariance": "none"}
 EXACT = {"minimiser": "cg", "outer": 3, "inner": 40, "reduction": 1e-12, "covariance": "none"}
+SEED = 95
+"""Of the perturbations that derivatives are tried with."""
 DIGITAL_FILTER = {
     "operator": "digital-filter", "of": "model.x", "name": "digital-filter",
     "options": {"cutoff": "3h", "weight": 100.0},
@@ -66,6 +71,7 @@ def figures(reference: Path | None = None) -> dict[str, Any]:
         "oops_forward_error": forward_error(reference),
         "oops_3dvar_cost_error": rows["exact_j"],
         **{f"oops_3dvar_{name}_error": value for name, value in rows.items()},
+        **{f"oops_{name}": value for name, value in derivative_errors().items()},
         **{f"oops_4dvar_{name}": value for name, value in four_d_var().items()},
         **{f"oops_4dvar_filtered_{name}": value for name, value in four_d_var([DIGITAL_FILTER]).items()},
     }
@@ -205,3 +211,31 @@ def _variance(seen: Observations) -> torch.Tensor:
     if seen.covariance is None:
         raise ConfigError("observations without errors", where="oops")
     return seen.covariance.diagonal()
+
+
+# ---------------------------------------------------------------------- what OOPS asks of any model
+def derivative_errors(hours: float = 48.0) -> dict[str, float]:
+    """Return how far tangent and adjoint of a run are from what they have to be.
+
+    ``tangent_error`` is the least of ``|F(x + e dx) - F(x) - e F' dx| / |e F' dx|``, e = 10^-1 ... 10^-12,
+    ``adjoint_error`` is ``|<F' dx, dy> - <dx, F'^T dy>|`` relative to the first, ``zero_error`` what a
+    perturbation of zero becomes, ``scaling_error`` that of ``F'(3 dx)`` against ``3 F' dx``, relative.
+    """
+    with TemporaryDirectory() as path:
+        folder = Folder(Path(path))
+        file = folder.observed([hours], np.zeros((1, POINTS)), list(range(POINTS)))
+        streams = [observed_points(file)]
+        assembly = folder.assembled(TRUTH, (0.0, hours), control=CONTROL, observations=streams)
+        model, (window,) = assembly.model(), assembly.windows
+    x = model.control.prior
+    generator = torch.Generator().manual_seed(SEED)
+    dx, dy = torch.randn(2, POINTS, generator=generator, dtype=torch.float64)
+    K = model.linearize(x, window)
+    ahead, back, base = K.forward(dx), K.adjoint(dy), model(x, window)
+    changes = [(model(x + e * dx, window) - base) / e for e in 10.0 ** -np.arange(1, 13)]
+    return {
+        "tangent_error": min(float((c - ahead).norm() / ahead.norm()) for c in changes),
+        "adjoint_error": abs(float(ahead @ dy - dx @ back)) / abs(float(ahead @ dy)),
+        "zero_error": float(K.forward(0.0 * dx).abs().max()),
+        "scaling_error": float((K.forward(3.0 * dx) - 3.0 * ahead).norm() / ahead.norm()),
+    }

@@ -65,6 +65,14 @@ def test_3d_var_has_the_costs_of_oops():
     assert max(error for name, error in found.items() if not name.startswith("exact")) < 1e-10
 
 
+def test_derivatives_pass_what_oops_asks_of_any_model():
+    found = oops.derivative_errors(12.0)
+    assert found["tangent_error"] < 1e-7
+    assert found["adjoint_error"] < 1e-14
+    assert found["zero_error"] == 0.0
+    assert found["scaling_error"] < 1e-14
+
+
 # ---------------------------------------------------------------------- 4D-Var
 def background():
     gap = abs(np.arange(N)[:, None] - np.arange(N))
