@@ -25,6 +25,7 @@ SHORT = (
     ("ExchangeSection", "fraction", {"type": ["number", "string"]}),
     ("ExchangeSection", "levels", {"enum": ["interpolate", "layers", "sum"]}),
     ("FractionSection", "initial", {"type": "number"}),
+    ("ControlSection", "prior", {"type": "number"}),
     ("LevelsSection", "select", {"type": "integer"}),
     ("RegridSection", "extrapolate", {"enum": ["nearest", "inverse_distance", "creep"]}),
 )
