@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from tradewind.plugins.options import Options
+
+FEWEST = 4
+"""Steps that must be kept: convergence is judged by the two halves of each chain."""
 
 
 class Kernel(StrEnum):
@@ -83,3 +87,10 @@ class MCMCOptions(Options):
     r_hat: float = Field(default=1.05, gt=1, description="Converged when R-hat is below this everywhere.")
     members: PositiveInt = Field(default=1000, description="Most members that the posterior keeps.")
     batch: PositiveInt = Field(default=64, description="Members that the model is given at once.")
+
+    @model_validator(mode="after")
+    def _enough_is_kept(self) -> Self:
+        kept = -(-(self.steps - int(self.warmup * self.steps)) // self.thin)
+        if kept < FEWEST:
+            raise ValueError(f"{kept} steps are kept of each chain, and {FEWEST} are needed to judge them")
+        return self

@@ -248,7 +248,17 @@ def test_no_observations_are_refused():
         mcmc().solve(model, control, {})
 
 
-@pytest.mark.parametrize("wrong", [{"kernel": "nuts"}, {"warmup": 1.0}, {"chains": 0}, {"temperature": 0.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kernel": "nuts"},
+        {"warmup": 1.0},
+        {"chains": 0},
+        {"temperature": 0.0},
+        {"steps": 6},
+        {"steps": 100, "thin": 20},
+    ],
+)
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValidationError):
         MCMCOptions(**wrong)

@@ -30,7 +30,7 @@ SOLVERS = {
     "mended": ESMDA(ESMDAOptions(members=12, steps=1, failure="extrapolate")),
     "ies": IES(IESOptions(members=6)),
     "metropolis": MCMC(MCMCOptions(chains=2, steps=24)),
-    "hmc": MCMC(MCMCOptions(kernel="hmc", chains=2, steps=6, leapfrog=2)),
+    "hmc": MCMC(MCMCOptions(kernel="hmc", chains=2, steps=8, leapfrog=2)),
 }
 
 
