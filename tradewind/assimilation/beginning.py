@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from tradewind.assembly.estimation.members import MembersFile, inner_shape
-from tradewind.assembly.estimation.targets import ElementTarget, StateTarget, Target
+from tradewind.assembly.estimation.targets import ElementTarget, StateTarget, Target, parts_of
 from tradewind.assimilation.sharing import Shares
 from tradewind.assimilation.waves import Wave, with_state
 from tradewind.config.sections.solving import EachWindow, EnsembleSection
+from tradewind.coupled.model.looking import fields_of
 from tradewind.couplers.assimilation import Control
 from tradewind.couplers.assimilation.control import perturbations
 from tradewind.couplers.ranks.parallel import Communicator, agree, ordered_sum
@@ -52,10 +53,9 @@ class Beginning:
             When the file of members cannot be used.
         """
         mine = shares.waves[self.comm.rank]
-        x = {member: row for ids, rows in zip(mine, self._x(mine), strict=True)
-             for member, row in zip(ids, rows, strict=True)}  # fmt: skip
-        with agree(self.comm, "reading the members"):
-            return [self._wave(ids, torch.stack([x[i] for i in ids]), run_of) for ids in mine]
+        begin = self._x(mine)
+        with agree(self.comm, "beginning the members"):
+            return [self._wave(ids, x, run_of) for ids, x in zip(mine, begin, strict=True)]
 
     def _x(self, mine: tuple[tuple[int, ...], ...]) -> list[Tensor]:
         """Return x of every wave's members, shape ``(k, n)``; collective."""
@@ -76,13 +76,21 @@ class Beginning:
         moment = run_of(len(ids)).start() if carried else None
         wave = Wave(ids, moment, x)
         drawn = carried and self.section.file is None
-        fields = self.control.at(self.first).to_fields(x) if drawn else {}
+        fields = fields_of(self.control.at(self.first), x) if drawn else {}
+        wave.x = x[:, self._elements()]
         for target in self.targets:
             if isinstance(target, StateTarget):
                 self._set_state(wave, target, fields)
             elif self.section.file is not None:
                 wave.x[:, torch.from_numpy(target.at)] = self._read(target, ids)
         return wave
+
+    def _elements(self) -> Tensor:
+        """Return the positions in x of what is analysed as elements: states are not kept twice."""
+        states = {target.port for target in self.targets if isinstance(target, StateTarget)}
+        parts = parts_of(self.control)
+        kept = [torch.full((part.prior.shape[0],), part.target not in states) for part in parts]
+        return torch.cat(kept).nonzero()[:, 0]
 
     def _set_state(self, wave: Wave, target: StateTarget, fields: Mapping[str, Tensor]) -> None:
         value = fields[target.port] if target.port in fields else self._read(target, wave.ids)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from tradewind.assimilation.waves import Wave, state_at, states_of, together
+from tradewind.coupled.model.looking import fields_of
 from tradewind.coupled.tape import Moment
 from tradewind.couplers.assimilation import (
-    Control,
     ForwardModel,
     LinearLook,
     Look,
@@ -72,18 +72,15 @@ class Stepping:
         Returns the coupled run of so many members.
     observe
         What is looked at.
-    control
-        Its `to_fields` gives what is put at a window's start, but for state variables.
-    puts
-        Those ports.
+    parts
+        Controls of what is put at a window's start, in the order of `Wave.x`.
     limits
         Bounds of state variables and exports beyond which a member has failed, by port.
     """
 
     make: Callable[[int], CoupledRun]
     observe: ObservationOperator
-    control: Control
-    puts: Sequence[str]
+    parts: Sequence[Any]
     limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     _runs: dict[int, CoupledRun] = field(default_factory=dict)
 
@@ -114,10 +111,9 @@ class Stepping:
         looks, offset = self.observe.looks(window), self.observe.offset(window)
         run.rewind(wave.moment)
         run.ledger.clear()
-        if self.puts:
-            fields = self.control.at(window).to_fields(wave.x)
-            for port in self.puts:
-                run.put(port, fields[port])
+        for part, own in zip(self.parts, self._split(wave.x), strict=True):
+            for port, value in fields_of(part.at(window), own).items():
+                run.put(port, value)
         shown = offset.expand(members, offset.shape[0])
         for time, ports in _by_time(looks).items():
             run.advance(time)
@@ -126,6 +122,9 @@ class Stepping:
         if run.time != window.stop:
             run.advance(window.stop)
         return run.moment, shown
+
+    def _split(self, x: Tensor) -> Sequence[Tensor]:
+        return torch.split(x, [part.prior.shape[0] for part in self.parts], dim=-1) if self.parts else ()
 
     def _lost(self, moment: Moment, shown: Tensor) -> dict[int, str]:
         """Return which members hold values that are not finite, or beyond their limits, and which."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from tradewind.assembly.estimation.targets import ElementTarget, targets_of
+from tradewind.assembly.estimation.targets import StateTarget, parts_of, targets_of
 from tradewind.assimilation.analysing import About, Analyst
 from tradewind.assimilation.beginning import Beginning, analysed_fields, take_back
 from tradewind.assimilation.failing import settled
@@ -179,8 +179,9 @@ class EnsembleLoop:
     def _forecaster(self) -> Forecaster:
         if self.section.begin is EachWindow.INITIAL:
             return FromX(self.assembly.model(), self.observe)
-        puts = tuple(dict.fromkeys(t.port for t in self.targets if isinstance(t, ElementTarget)))
-        return Stepping(self.assembly.run, self.observe, self.control, puts, self.section.limits)
+        states = {target.port for target in self.targets if isinstance(target, StateTarget)}
+        parts = [part for part in parts_of(self.control) if part.target not in states]
+        return Stepping(self.assembly.run, self.observe, parts, self.section.limits)
 
 
 def _parts(assembly: Assembly) -> tuple[EnsembleSection, Control, ObservationOperator, Filter]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tradewind.assembly.estimation.members import MembersFile
 from tradewind.assembly.estimation.targets import targets_of
+from tradewind.config import RunAs
+from tradewind.config.sections.solving import EachWindow
 from tradewind.errors import did_you_mean
-from tradewind.plugins.registry import Role
+from tradewind.plugins.registry import Role, StandsIn
 
 if TYPE_CHECKING:
     from tradewind.assembly.faults import Faults
@@ -26,7 +28,8 @@ def build_filter(assembly: Assembly, faults: Faults) -> None:
     if solve is None:
         return
     with faults.at("solve", "options"):
-        assembly.filter = assembly.manager.descriptor(Role.FILTER, solve.method).build(solve.options)
+        options = _seeded(solve.options, section, assembly.config.run.seed)
+        assembly.filter = assembly.manager.descriptor(Role.FILTER, solve.method).build(options)
     if section is None:
         if not faults.spoil("ensemble"):
             faults.add(("solve",), f"the filter {solve.method!r} needs the section `ensemble:`")
@@ -39,6 +42,32 @@ def build_filter(assembly: Assembly, faults: Faults) -> None:
         with faults.at("ensemble", "file"):
             MembersFile(section.file, section.members).check(targets_of(assembly, section.begin))
     _check_windows(assembly, faults)
+    _check_surrogates(assembly, section, faults)
+
+
+def _seeded(options: Any, section: EnsembleSection | None, seed: int) -> Any:
+    """Return a filter's options with the ensemble's seed, or the run's, where they name none."""
+    if "seed" not in type(options).model_fields or "seed" in options.model_fields_set:
+        return options
+    own = None if section is None else section.seed
+    return options.model_copy(update={"seed": seed if own is None else own})
+
+
+def _check_surrogates(assembly: Assembly, section: EnsembleSection, faults: Faults) -> None:
+    """Refuse surrogates that answer for whole windows where members go on from step to step."""
+    if section.begin is not EachWindow.CARRIED:
+        return
+    for name, component in assembly.config.components.items():
+        if (
+            component.run_as is RunAs.REFERENCE
+            or component.surrogate is None
+            or faults.spoil("components", name)
+        ):
+            continue
+        ways = assembly.manager.descriptor(Role.SURROGATE, str(component.surrogate)).stands_in_for
+        if ways is not StandsIn.STEP:
+            what = f"{component.surrogate!r} stands in for a {ways}, and states are carried step by step"
+            faults.add(("components", name, "run_as"), f"{what}: say `begin: initial` under `ensemble:`")
 
 
 def _check_limits(assembly: Assembly, section: EnsembleSection, faults: Faults) -> None:

@@ -57,7 +57,7 @@ class ElementTarget:
     Attributes
     ----------
     at
-        Their positions in x, ascending, shape ``(k,)``.
+        Their positions among all elements that are analysed, ascending, shape ``(k,)``.
     lon, lat
         Degrees, shape ``(k,)``; NaN where these are of no place.
     """
@@ -97,10 +97,15 @@ def targets_of(assembly: Assembly, begin: EachWindow) -> tuple[Target, ...]:
     return tuple(_targets(assembly, assembly.control, begin))
 
 
+def parts_of(control: Control) -> tuple[Any, ...]:
+    """Return the controls of single fields that a control is made of, in the order of x."""
+    parts: tuple[Any, ...] = getattr(control, "parts", (control,))
+    return parts
+
+
 def _targets(assembly: Assembly, control: Control, begin: EachWindow) -> Iterator[Target]:
     first = 0
-    parts: tuple[Any, ...] = getattr(control, "parts", (control,))
-    for part in parts:
+    for part in parts_of(control):
         component, _, name = part.target.partition(".")
         member = assembly.members[component]
         states = {v.name: v for v in member.spec.state}
@@ -112,7 +117,7 @@ def _targets(assembly: Assembly, control: Control, begin: EachWindow) -> Iterato
                 v.name: v for v in (*member.spec.state, *member.spec.imports, *member.spec.parameters)
             }
             yield from _elements(part, variables[name], first)
-        first += len(part.prior)
+            first += part.prior.shape[0]
 
 
 def _elements(part: Any, variable: Variable, first: int) -> Iterator[ElementTarget]:
