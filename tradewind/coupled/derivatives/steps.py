@@ -9,7 +9,7 @@ All tangents and cotangents carry one leading batch axis: shape ``(k, member, *e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import torch
@@ -155,10 +155,7 @@ def _forward(
         list(answer.values()), list(primal.values()), u, create_graph=True, materialize_grads=True
     )
     given = [(g, active[key]) for key, g in zip(primal, gradient, strict=True) if g.requires_grad]
-    found = torch.autograd.grad(
-        [g for g, _ in given], u, [tangent for _, tangent in given],
-        allow_unused=True, is_grads_batched=True,
-    )  # fmt: skip
+    found = _batched([g for g, _ in given], u, [tangent for _, tangent in given])
     return {key: t for key, t in zip(answer, found, strict=True) if t is not None}
 
 
@@ -184,8 +181,21 @@ def _gradients(
     seen = [key for key in came if key in cotangents and came[key].requires_grad]
     if not seen:
         return {}
-    found = torch.autograd.grad(
-        [came[key] for key in seen], list(leaves.values()), [cotangents[key] for key in seen],
-        allow_unused=True, is_grads_batched=True,
-    )  # fmt: skip
+    found = _batched([came[key] for key in seen], list(leaves.values()), [cotangents[key] for key in seen])
     return {key: g for key, g in zip(leaves, found, strict=True) if g is not None}
+
+
+def _batched(
+    outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: Sequence[Tensor]
+) -> list[Tensor | None]:
+    """Return the gradients of `inputs` for batches of cotangents ``(k, ...)``; None where nothing depends."""
+    if not outputs:
+        return [None] * len(inputs)
+    if len(cotangents[0]) > 1:
+        return list(torch.autograd.grad(
+            outputs, inputs, cotangents, allow_unused=True, is_grads_batched=True
+        ))  # fmt: skip
+    # one column, as iterative methods ask for, needs no vectorisation, which costs more than small steps
+    single = [cotangent[0] for cotangent in cotangents]
+    found = torch.autograd.grad(outputs, inputs, single, allow_unused=True)
+    return [None if gradient is None else gradient[None] for gradient in found]
