@@ -75,11 +75,22 @@ def _findings(subjects: Subjects, component: str | None, seed: int) -> Iterator[
 def of_component(taken: Taken, seed: int = 0) -> Iterator[Finding]:
     """Yield what is found of one recorded step of a component."""
     whole = StepSubject(taken, ROLES)
-    yield _tried(whole.name, StateIsValue.name, partial(StateIsValue().of, whole))
+    value = _tried(whole.name, StateIsValue.name, partial(StateIsValue().of, whole))
+    yield value
     yield _tried(whole.name, Repeatable.name, partial(Repeatable().of, whole))
     yield _tried(whole.name, MembersAlone.name, partial(MembersAlone().of, whole, seed))
     for subject in _parts(taken):
-        yield from of_derivatives(subject, seed)
+        if value.outcome is Outcome.FAILED:
+            yield from _skipped(subject)
+        else:
+            yield from of_derivatives(subject, seed)
+
+
+def _skipped(subject: Subject) -> Iterator[Finding]:
+    """Yield that no derivative can be taken of a step that is no function."""
+    for check in DERIVATIVES:
+        note = f"the check {StateIsValue.name!r} fails"
+        yield Finding(subject.name, check.name, Outcome.SKIPPED, note=note)
 
 
 def _parts(taken: Taken) -> Iterator[StepSubject]:

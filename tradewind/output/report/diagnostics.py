@@ -56,7 +56,7 @@ def over_time(found: Diagnosis, windows: Sequence[Interval], units: str) -> Pict
     if np.isfinite(expected).any():
         curves["expected"] = Curve(expected, EXPECTED, style="--")
     alt = f"Root mean square of observed minus simulated in {len(windows)} windows"
-    caption = "Root mean square of observed minus simulated; dashed: what assumed errors make of that of the background."
+    caption = "Root mean square of observed minus simulated; dashed: what assumed errors let one expect."
     labels = (_axis(windows), labelled("RMS", units))
     return Picture("Departures", chart(moments(windows), curves, labels, alt, from_zero), caption)
 
