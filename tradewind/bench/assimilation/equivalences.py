@@ -18,7 +18,12 @@ from tradewind.plugins.solvers.analytical import Analytical
 from tradewind.plugins.solvers.normal import gain_form, information_form
 from tradewind.plugins.solvers.variational.envar import EnVar
 from tradewind.plugins.solvers.variational.incremental import FourDVar
-from tradewind.plugins.solvers.variational.options import EnVarOptions, FourDVarOptions, Minimiser
+from tradewind.plugins.solvers.variational.options import (
+    EnVarOptions,
+    FourDVarOptions,
+    Minimiser,
+    Uncertainty,
+)
 from tradewind.testing import LinearModel, VectorControl
 from tradewind.testing.model import days
 
@@ -93,7 +98,7 @@ def exact_errors() -> dict[str, float]:
         options = FourDVarOptions(minimiser=minimiser, reduction=reduction)
         found[f"4dvar_{minimiser.name.lower()}"] = _solved(FourDVar(options), problem)
     found["4dvar_lanczos"] = _solved(
-        FourDVar(FourDVarOptions(reduction=1e-14, covariance="lanczos")), problem
+        FourDVar(FourDVarOptions(reduction=1e-14, covariance=Uncertainty.LANCZOS)), problem
     )
     found["envar"] = _solved(EnVar(EnVarOptions(static=1.0, ensemble=0.0, reduction=1e-12)), problem)
     errors = {name: apart((p.mean, p.covariance), expected) for name, p in found.items()}
