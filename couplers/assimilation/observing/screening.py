@@ -78,7 +78,7 @@ def screen(
     limits
         For all, or by the name of the stream (`ObservationNetwork`); None: no limit.
     """
-    members = simulated.reshape(-1, len(observations))
+    members = simulated[None] if simulated.ndim == 1 else simulated
     mean = members.mean(dim=0).numpy()
     spread = members.std(dim=0, correction=1).numpy() if len(members) > 1 else np.zeros(mean.shape)
     y, reasons = observations.y.numpy(), np.full(mean.shape, USED, dtype="<U16")
