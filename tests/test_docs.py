@@ -42,6 +42,7 @@ SECTIONS = {
     "`inverse_distance`": "InverseDistanceSection",
     "`observations`": "ObservationsSection",
     "`control`": "ControlSection",
+    "`correlation`": "CorrelationSection",
     "`solve`": "SolveSection",
     "`output`": "OutputSection",
 }
