@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from tradewind.couplers.assimilation import Departures
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.fields import Variable
 from tradewind.couplers.grids import Grid
+from tradewind.diagnostics import departures_of
 from tradewind.results import Analysed, AssimilationResult, CallRecord
 
 START = datetime(2000, 1, 1)
@@ -29,7 +31,7 @@ def tensor(values: Any) -> torch.Tensor:
 
 def windows(count: int) -> list[Interval]:
     hours = [START + timedelta(hours=6 * k) for k in range(count + 1)]
-    return [Interval(a, b) for a, b in zip(hours[:-1], hours[1:], strict=True)]
+    return [Interval(a, b) for a, b in itertools.pairwise(hours)]
 
 
 def departures(window: Interval, seed: int) -> Departures:
@@ -94,3 +96,9 @@ def make_loop() -> Callable[..., AssimilationResult]:
 def looped() -> AssimilationResult:
     """Return the small loop; it is never changed."""
     return loop()
+
+
+@pytest.fixture
+def departures_without() -> Callable[[int], list[Departures]]:
+    """Return a function that makes departures of windows in which nothing was seen."""
+    return lambda count: departures_of(windows(count), {}, {})
