@@ -66,8 +66,7 @@ class Share:
 
     def prior_sigma(self) -> Tensor:
         """Return one sigma of the prior field, linearised."""
-        control = self.control
-        return self.whole(control.sigma(control.prior, control.covariance.diagonal())[control.target])
+        return self.whole(self.control.prior_sigma()[self.control.target])
 
     def sigma(self) -> Tensor | None:
         """Return one sigma of the field after: linearised, or of the members; None where nobody knows."""

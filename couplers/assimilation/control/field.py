@@ -136,6 +136,10 @@ class FieldControl:
         spread = self.slope(x).abs() * self._spread.forward(variance.sqrt())
         return {self.target: spread.reshape(self.support.shape)}
 
+    def prior_sigma(self) -> Fields:
+        """Return one sigma of the prior field, linearised."""
+        return self.sigma(self.prior, self.covariance.diagonal())
+
     @property
     def averaged(self) -> FieldControl:
         """Itself: the same x in every period."""

@@ -90,6 +90,11 @@ class JointControl:
         lon, lat = zip(*(part.places for part in self.parts), strict=True)
         return np.concatenate(lon), np.concatenate(lat)
 
+    def prior_sigma(self) -> Fields:
+        """Return one sigma of every prior field, linearised."""
+        made = (part.prior_sigma() for part in self.parts)
+        return dict(chain.from_iterable(fields.items() for fields in made))
+
     def sigma(self, x: Tensor, covariance: Tensor) -> Fields:
         """Return one sigma of every field at `x`, linearised.
 

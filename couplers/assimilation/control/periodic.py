@@ -16,6 +16,7 @@ from tradewind.couplers.assimilation.covariance import (
     DenseCovariance,
     DiagonalCovariance,
     KroneckerCovariance,
+    dense,
     square_root,
 )
 from tradewind.couplers.coupling.component import Interval
@@ -45,6 +46,11 @@ class PeriodicControl:
     memory
         tau.
 
+    Attributes
+    ----------
+    in_time
+        T, the correlation of the periods.
+
     Raises
     ------
     ConfigError
@@ -59,7 +65,8 @@ class PeriodicControl:
         self.base, self.periods = base, tuple(periods)
         self.target, self.targets, self.layout = base.target, base.targets, base.layout
         self.prior = base.prior.repeat(len(periods))
-        self.covariance: Covariance = KroneckerCovariance(_in_time(self.periods, memory), base.covariance)
+        self.in_time = _in_time(self.periods, memory)
+        self.covariance: Covariance = KroneckerCovariance(self.in_time, base.covariance)
         self.names = tuple(f"{period.start:%Y-%m-%d %H:%M}, {n}" for period in periods for n in base.names)
 
     def to_fields(self, x: Tensor) -> Fields:
@@ -115,6 +122,10 @@ class PeriodicControl:
         return np.tile(lon, len(self.periods)), np.tile(lat, len(self.periods))
 
     def sigma(self, x: Tensor, covariance: Tensor) -> Fields:
+        """Refuse, as `to_fields`."""
+        raise self._timeless()
+
+    def prior_sigma(self) -> Fields:
         """Refuse, as `to_fields`."""
         raise self._timeless()
 
@@ -184,6 +195,15 @@ class OfPeriod:
         matrix = torch.diag(covariance) if covariance.ndim == 1 else covariance
         n, periods = len(self.base.prior), len(self.shares)
         blocks = matrix.reshape(periods, n, periods, n).diagonal(dim1=1, dim2=3).permute(2, 0, 1)
+        return self._sigma(x, blocks)
+
+    def prior_sigma(self) -> Fields:
+        """Return one sigma of the mean of the prior fields, linearised; S is never formed."""
+        variance = self.base.covariance.diagonal()
+        return self._sigma(self.prior, variance[:, None, None] * dense(self.whole.in_time))
+
+    def _sigma(self, x: Tensor, blocks: Tensor) -> Fields:
+        """Return one sigma, from the covariances between periods of every element, shape ``(n, P, P)``."""
         slopes = torch.stack([share * self.base.slope(own) for share, own in self._all(x)])
         label = self.base.label.clamp(min=0)
         variance = torch.einsum("pc,cpq,qc->c", slopes, blocks[label], slopes)

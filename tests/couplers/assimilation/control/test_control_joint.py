@@ -103,6 +103,13 @@ def test_one_sigma_of_every_field(joint, as_matrix):
     assert sigma["b.rate"].item() == pytest.approx(0.3)
 
 
+def test_one_sigma_of_every_prior(joint):
+    sigma = joint.prior_sigma()
+    assert sigma["a.flux"].tolist() == [0.5, 1.0, 0.0]
+    assert sigma["b.pool"].tolist() == [[2.0, 2.0], [2.0, 2.0]]
+    assert sigma["b.rate"].item() == pytest.approx(0.3)
+
+
 def test_only_parts_that_belong_to_periods_depend_on_the_window():
     flux, pool, _ = parts()
     joint = JointControl([PeriodicControl(flux, days(2)), pool])

@@ -135,6 +135,16 @@ def test_one_sigma_of_the_average_knows_the_correlations_between_periods():
     assert alone.tolist() == [3.0, 0.0, 0.0]
 
 
+def test_one_sigma_of_the_prior_knows_how_long_errors_last():
+    found = PeriodicControl(base(), days(2), memory=timedelta(days=1))
+    # 0.25 (1 + 1 + 2/e) / 4 for a prior of 1
+    expected = 0.5 * np.sqrt((2 + 2 / np.e) / 4)
+    assert found.averaged.prior_sigma()[TARGET].tolist() == pytest.approx([expected, 2 * expected, 0.0])
+    assert found.at(days(2)[0]).prior_sigma()[TARGET].tolist() == pytest.approx([0.5, 1.0, 0.0])
+    in_full = found.averaged.sigma(found.prior, dense(found.covariance))
+    torch.testing.assert_close(found.averaged.prior_sigma(), in_full)
+
+
 def test_there_are_periods_and_memory_is_positive():
     with pytest.raises(ConfigError, match="no periods"):
         PeriodicControl(base(), [])
