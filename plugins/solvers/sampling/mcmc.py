@@ -82,7 +82,7 @@ class MCMC:
 
     def _sampled(self, target: Target, steps: Steps) -> _Record:
         options, blocks = self.options, target.blocks
-        draws = Draws(options.seed or 0, options.chains, blocks.keys, blocks.index.shape[1])
+        draws = Draws(options.seed, options.chains, blocks.keys, blocks.index.shape[1])
         record = _Record(options)
         begin = _begun(target, steps, draws, record)
         target.check_separate(begin.u)

@@ -66,7 +66,7 @@ class MCMCOptions(Options):
         default=1, description="Of the steps after the warm-up, every how many is kept."
     )
     sites: Sites = Field(default=Sites.TOGETHER, description="together or places.")
-    seed: int | None = Field(default=None, ge=0, description="Of all draws; none: that of the run.")
+    seed: int = Field(default=0, ge=0, description="Of all draws; that of the run where it is not given.")
     temperature: PositiveFloat = Field(
         default=1.0, description="T in the acceptance exp(-J/2T); below 1 an optimiser, not a posterior."
     )

@@ -67,7 +67,7 @@ class ESMDA:
         runner, history = Runner(problem, options.failure), History(problem)
         wanted = options.localization
         localisation = None if wanted is None else Localisation(wanted, control)
-        x = prior_members(control, options.members, options.draws, options.seed or 0)
+        x = prior_members(control, options.members, options.draws, options.seed)
         advance = self.progress("updates", len(options.alphas))
         first, centre = None, control.prior
         for step, alpha in enumerate(options.alphas):
@@ -86,7 +86,7 @@ class ESMDA:
 
     def _perturbations(self, problem: Problem, x: Tensor, step: int) -> Perturbations:
         """Return draws of an update: by (seed, member, update, window)."""
-        members, kind, seed = self.options.members, self.options.draws, self.options.seed or 0
+        members, kind, seed = self.options.members, self.options.draws, self.options.seed
         if kind is Draws.EXACT:
             whole = shaped(normals(seed, members, problem.m, (step + 1,)), kind, x - x.mean(0))
             return lambda part: part.noise.sqrt(whole[:, part.start : part.start + len(part.seen)])

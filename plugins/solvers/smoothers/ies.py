@@ -77,7 +77,7 @@ class IES:
         """
         options = self.options
         problem = Problem(model, control, observations, options.batch)
-        drawn = prior_members(control, options.members, options.draws, options.seed or 0)
+        drawn = prior_members(control, options.members, options.draws, options.seed)
         descent = _Descent(problem, options, drawn - drawn.mean(0))
         state, details = descent.minimise(self.progress)
         members = state.x + descent.spread(state) @ descent.anomalies

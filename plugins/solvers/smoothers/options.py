@@ -86,7 +86,7 @@ class EnsembleOptions(Options):
 
     members: int = Field(default=40, ge=2, description="Number of members N.")
     draws: Draws = Field(default=Draws.CENTRED, description="random, centred or exact.")
-    seed: int | None = Field(default=None, ge=0, description="Of all draws; none: that of the run.")
+    seed: int = Field(default=0, ge=0, description="Of all draws; that of the run where it is not given.")
     batch: PositiveInt = Field(default=16, description="Members that the model is given at once.")
     failure: Failure = Field(default=Failure.STOP, description="stop or extrapolate.")
 

@@ -28,7 +28,7 @@ def build_filter(assembly: Assembly, faults: Faults) -> None:
     if solve is None:
         return
     with faults.at("solve", "options"):
-        options = _seeded(solve.options, section, assembly.config.run.seed)
+        options = seeded(solve.options, section, assembly.config.run.seed)
         assembly.filter = assembly.manager.descriptor(Role.FILTER, solve.method).build(options)
     if section is None:
         if not faults.spoil("ensemble"):
@@ -45,8 +45,8 @@ def build_filter(assembly: Assembly, faults: Faults) -> None:
     _check_surrogates(assembly, section, faults)
 
 
-def _seeded(options: Any, section: EnsembleSection | None, seed: int) -> Any:
-    """Return a filter's options with the ensemble's seed, or the run's, where they name none."""
+def seeded(options: Any, section: EnsembleSection | None, seed: int) -> Any:
+    """Return a method's options with the ensemble's seed, or the run's, where they name none."""
     if "seed" not in type(options).model_fields or "seed" in options.model_fields_set:
         return options
     own = None if section is None else section.seed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tradewind.assembly.estimation.ensemble import build_filter, is_filter
+from tradewind.assembly.estimation.ensemble import build_filter, is_filter, seeded
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly
 from tradewind.coupled.derivatives.paths import on_the_way
@@ -21,7 +21,8 @@ def build_solver(assembly: Assembly, faults: Faults) -> None:
         build_filter(assembly, faults)
         return
     with faults.at("solve", "method"):
-        solver: Solver = assembly.manager.descriptor(Role.SOLVER, section.method).build(section.options)
+        options = seeded(section.options, None, assembly.config.run.seed)
+        solver: Solver = assembly.manager.descriptor(Role.SOLVER, section.method).build(options)
         assembly.solver = solver
         if solver.needs_gradient:
             for name in _without_adjoint(assembly):
