@@ -15,7 +15,7 @@ def exchange(way):
     return SimpleNamespace(source=source, target=target, moving=None)
 
 
-def assembly(rigid, surrogate=(), observed="air.column", controlled="land.flux"):
+def assembly(rigid, surrogate=(), observed=("air.column",), controlled=("land.flux",)):
     """Return land and wetland feeding the air, which feeds a lake; those in `rigid` have no adjoint."""
     members = {
         name: SimpleNamespace(
@@ -26,7 +26,7 @@ def assembly(rigid, surrogate=(), observed="air.column", controlled="land.flux")
     return SimpleNamespace(
         members=members,
         exchanges=[exchange(way) for way in ("land>air", "wetland>air", "air>lake")],
-        control=controlled and SimpleNamespace(target=controlled),
+        control=controlled and SimpleNamespace(targets=controlled),
         observe=observed and SimpleNamespace(observes=observed),
     )
 
@@ -42,7 +42,7 @@ def test_one_beside_the_way_does_not(name):
 
 
 def test_one_that_is_observed_itself_does():
-    assert list(_without_adjoint(assembly({"lake", "wetland"}, observed="lake.level"))) == ["lake"]
+    assert list(_without_adjoint(assembly({"lake", "wetland"}, observed=("lake.level",)))) == ["lake"]
 
 
 def test_a_surrogate_brings_its_own():
@@ -50,10 +50,18 @@ def test_a_surrogate_brings_its_own():
 
 
 def test_where_nothing_leads_from_the_control_to_the_observations_nothing_is_asked():
-    assert (
-        list(_without_adjoint(assembly({"land", "lake"}, observed="land.flux", controlled="lake.level")))
-        == []
-    )
+    apart = assembly({"land", "lake"}, observed=("land.flux",), controlled=("lake.level",))
+    assert list(_without_adjoint(apart)) == []
+
+
+def test_every_way_from_a_field_to_an_observation_counts():
+    every = {"land", "wetland", "air", "lake"}
+    several = assembly(every, observed=("air.column", "lake.level"), controlled=("wetland.flux", "air.wind"))
+    assert list(_without_adjoint(several)) == ["wetland", "air", "lake"]
+
+
+def test_a_state_that_is_observed_where_it_is_controlled_needs_an_adjoint():
+    assert list(_without_adjoint(assembly({"air"}, controlled=("air.column",)))) == ["air"]
 
 
 @pytest.mark.parametrize("missing", [{"observed": None}, {"controlled": None}])
