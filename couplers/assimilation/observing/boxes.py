@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from tradewind.couplers.assimilation.contracts import Observations
 from tradewind.couplers.assimilation.places import EARTH_RADIUS_KM, Distance
 from tradewind.couplers.coupling.component import Interval
+from tradewind.errors import DataError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,12 +49,8 @@ class Boxes:
         Boxes are numbered from 0, in order of time, height, latitude and longitude; heights, where
         observations have one, never share a box. Distances are squared, in sides of a box.
         """
-        where = observations.coordinates
-        longitude, latitude = (
-            np.asarray(where[name], dtype=np.float64) for name in ("longitude", "latitude")
-        )
-        row, column, off = self._plane(longitude, latitude)
-        vertical = np.asarray(where.get("vertical", np.zeros(len(row))))
+        row, column, off = self._plane(known(observations, "longitude"), known(observations, "latitude"))
+        vertical = np.asarray(observations.coordinates.get("vertical", np.zeros(len(row))))
         keys = np.stack([self._since(observations, window), vertical, row, column], axis=-1)
         return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1), off
 
@@ -75,11 +72,25 @@ class Boxes:
     def _since(self, observations: Observations, window: Interval) -> Array:
         if self.time is None:
             return np.zeros(len(observations))
-        made = np.asarray(observations.coordinates["time"], dtype="datetime64[us]")
+        made = known(observations, "time").astype("datetime64[us]")
         since = (made - np.datetime64(window.start, "us")) / np.timedelta64(self.time)
         # what is made as a window ends belongs to its last box
         last = np.ceil(window.seconds / self.time.total_seconds()) - 1.0
         return np.clip(np.floor(since + EDGE), 0.0, last)
+
+
+def known(observations: Observations, name: str) -> NDArray[Any]:
+    """Return a coordinate of observations, shape ``(m,)``.
+
+    Raises
+    ------
+    DataError
+        When they have none of that name.
+    """
+    if name not in observations.coordinates:
+        hint = "the operator's windows() gives coordinates by name"
+        raise DataError(f"observations have no {name}", where="observations", hint=hint)
+    return np.asarray(observations.coordinates[name])
 
 
 def _cut(x: Array) -> tuple[Array, Array]:

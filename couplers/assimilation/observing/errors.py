@@ -17,6 +17,7 @@ from tradewind.couplers.assimilation.covariance import (
     DiagonalCovariance,
     dense,
 )
+from tradewind.couplers.assimilation.observing.boxes import known
 from tradewind.couplers.assimilation.observing.prepared import Remade
 from tradewind.couplers.assimilation.places import positions, separations
 from tradewind.couplers.coupling.component import Interval
@@ -83,14 +84,13 @@ class Errors:
 
 def correlations(correlation: Correlation, time: timedelta | None, observations: Observations) -> Array:
     """Return how errors go together, shape ``(m, m)``."""
-    where = observations.coordinates
-    longitude, latitude = (np.asarray(where[name], dtype=np.float64) for name in ("longitude", "latitude"))
+    longitude, latitude = known(observations, "longitude"), known(observations, "latitude")
     at = positions(longitude, latitude, correlation.distance)
     found = correlation.of(separations(at, at, correlation.distance))
-    made = np.asarray(where["time"], dtype="datetime64[us]")
+    made = known(observations, "time").astype("datetime64[us]")
     apart = np.abs(made[:, None] - made) / np.timedelta64(1, "s")
     found = found * (apart == 0.0 if time is None else np.exp(-apart / time.total_seconds()))
-    if "vertical" in where:
-        height = np.asarray(where["vertical"])
+    if "vertical" in observations.coordinates:
+        height = known(observations, "vertical")
         found = found * (height[:, None] == height)
     return np.asarray(found)

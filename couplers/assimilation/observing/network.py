@@ -25,7 +25,7 @@ from tradewind.couplers.coupling.time.calendars import Time
 Made = TypeVar("Made")
 STREAM = "stream"
 ABSENT: Mapping[str, float] = {"count": 1.0}
-"""What a coordinate is that a stream does not have; others are NaN."""
+"""What a coordinate is that a stream does not have; others are NaN, NaT or empty."""
 
 
 class ObservationNetwork:
@@ -116,7 +116,10 @@ def beside(parts: Sequence[Covariance]) -> Covariance:
 
 
 def _concatenated(name: str, values: Sequence[Any], seen: Sequence[Observations]) -> Any:
-    absent = ABSENT.get(name, np.nan)
+    kinds = {np.asarray(value).dtype.kind for value in values if value is not None}
+    absent: Any = ABSENT.get(name, np.nan)
+    if kinds & {"M", "U"}:
+        absent = np.datetime64("NaT", "ns") if "M" in kinds else ""
     columns = [
         np.full(len(part), absent) if value is None else np.asarray(value)
         for value, part in zip(values, seen, strict=True)

@@ -79,9 +79,9 @@ def screen(
         For all, or by the name of the stream (`ObservationNetwork`); None: no limit.
     """
     members = simulated[None] if simulated.ndim == 1 else simulated
-    mean = members.mean(dim=0).numpy()
-    spread = members.std(dim=0, correction=1).numpy() if len(members) > 1 else np.zeros(mean.shape)
-    y, reasons = observations.y.numpy(), np.full(mean.shape, USED, dtype="<U16")
+    y, mean = observations.y.numpy(), members.mean(dim=0).numpy()
+    spread = members.std(dim=0, correction=1).numpy() if members.shape[0] > 1 and len(y) else 0.0 * mean
+    reasons = np.full(mean.shape, USED, dtype="<U16")
     sigma = np.zeros(mean.shape)
     if observations.covariance is not None:
         sigma = observations.covariance.diagonal().sqrt().numpy()

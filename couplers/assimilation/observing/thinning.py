@@ -13,7 +13,7 @@ from scipy import sparse
 
 from tradewind.couplers.assimilation.contracts import Observations
 from tradewind.couplers.assimilation.covariance import DiagonalCovariance
-from tradewind.couplers.assimilation.observing.boxes import AROUND, Boxes
+from tradewind.couplers.assimilation.observing.boxes import AROUND, Boxes, known
 from tradewind.couplers.assimilation.observing.prepared import Remade, selection
 from tradewind.couplers.coupling.component import Interval
 
@@ -42,9 +42,9 @@ class Thinning:
         if not len(observations):
             return Remade(observations)
         box, off = self.boxes.of(observations, window)
-        where = observations.coordinates
+        where = (known(observations, name) for name in ("longitude", "latitude", "time"))
         # the last key counts first
-        keys = (observations.y.numpy(), where["longitude"], where["latitude"], where["time"], off, box)
+        keys = (observations.y.numpy(), *where, off, box)
         order = np.lexsort(keys)
         first = np.r_[True, box[order][1:] != box[order][:-1]]
         kept = np.sort(order[first])

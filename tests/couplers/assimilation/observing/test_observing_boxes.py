@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tradewind.couplers.assimilation import Observations
 from tradewind.couplers.assimilation.observing import Boxes
-from tradewind.couplers.assimilation.places import EARTH_RADIUS_KM, Distance
+from tradewind.couplers.assimilation.places import EARTH_RADIUS_KM, Distance, positions, separations
+from tradewind.couplers.coupling.component import Interval
+from tradewind.errors import DataError
 
 
 def boxes(window, observations, *args):
@@ -59,17 +62,11 @@ def test_the_centre_is_nearest(seen, windows):
     assert off == pytest.approx([0.0, 1 / 16, 1 / 4], rel=1e-3)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.floats(-180, 180), st.floats(-90, 90)), min_size=2, max_size=8))
 def test_no_two_of_a_box_are_farther_apart_than_its_diagonal(places):
-    from datetime import datetime
-
-    from tradewind.couplers.assimilation.places import positions, separations
-    from tradewind.couplers.coupling.component import Interval
-
     lon, lat = (np.array(part) for part in zip(*places, strict=True))
     where = {"longitude": lon, "latitude": lat}
-    import torch
-
     day = Interval(datetime(2000, 1, 1), datetime(2000, 1, 2))
     box, _ = Boxes(1000.0).of(Observations(torch.zeros(len(lon)), None, where), day)
     at = positions(lon, lat, Distance.KM)
@@ -77,3 +74,9 @@ def test_no_two_of_a_box_are_farther_apart_than_its_diagonal(places):
     same = box[:, None] == box
     # a row's boxes are at most twice as wide as high, at its edge towards the equator a little more
     assert apart[same].max() <= EARTH_RADIUS_KM * np.hypot(2.6, 1.0) * (1000.0 / EARTH_RADIUS_KM)
+
+
+def test_observations_without_places_cannot_be_boxed(windows):
+    nowhere = Observations(torch.zeros(2).double(), None, {"longitude": np.zeros(2)})
+    with pytest.raises(DataError, match="observations have no latitude"):
+        Boxes(1.0).of(nowhere, windows[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -36,6 +38,12 @@ def test_a_coordinate_that_a_stream_has_not_is_missing(towers, ships, windows):
     where = ObservationNetwork({"t": towers, "s": ships}).windows(windows)[windows[0]].coordinates
     assert np.array_equal(where["vertical"], [np.nan, np.nan, 5.0], equal_nan=True)
     assert where["count"].tolist() == [3, 4, 1]
+
+
+def test_so_are_times_of_a_stream_without(towers, ships, windows):
+    ships.observations = replace(ships.observations, coordinates={})
+    where = ObservationNetwork({"t": towers, "s": ships}).windows(windows)[windows[0]].coordinates
+    assert np.isnat(where["time"]).tolist() == [False, False, True]
 
 
 def test_looks_at_one_field_become_one_that_gives_all(towers, ships, windows):
@@ -78,8 +86,6 @@ def test_what_repeats_is_joined_once(towers, ships, windows):
 
 
 def test_errors_that_know_of_each_other_stay_among_themselves(towers, ships, windows):
-    from dataclasses import replace
-
     matrix = torch.tensor([[2.0, 1.0], [1.0, 2.0]]).double()
     towers.observations = replace(towers.observations, covariance=DenseCovariance(matrix))
     found = ObservationNetwork({"t": towers, "s": ships}).windows(windows)[windows[0]].covariance

@@ -36,7 +36,7 @@ tenths = st.integers(-30, 30).map(lambda n: n / 10)
 many = st.lists(st.tuples(tenths, tenths, tenths, st.integers(0, 23)), min_size=1, max_size=12)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(many, st.randoms())
 def test_what_is_kept_does_not_depend_on_the_order(seen_, day, found, shuffle):
     def kept(values):
@@ -98,7 +98,7 @@ def test_errors_that_know_nothing_of_each_other_fall_with_the_root(seen, windows
     assert found.covariance.diagonal().tolist() == [30.0 / 16.0]
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(many)
 def test_the_sum_is_conserved(seen_, day, found):
     lon, lat, y, hours = zip(*found, strict=True)
@@ -120,7 +120,9 @@ def seen_():
     def seen(lon, lat, y, hours):
         time = np.datetime64(datetime(2000, 1, 1), "ns") + np.array(hours) * np.timedelta64(1, "h")
         where = {"time": time, "latitude": np.array(lat), "longitude": np.array(lon)}
-        return Observations(torch.tensor(y, dtype=torch.float64), DiagonalCovariance(torch.ones(len(y)).double()), where)
+        return Observations(
+            torch.tensor(y, dtype=torch.float64), DiagonalCovariance(torch.ones(len(y)).double()), where
+        )
 
     return seen
 
