@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     Flags: TypeAlias = NDArray[np.bool_]
     Labels: TypeAlias = NDArray[np.int64]
 
+Name: TypeAlias = "Callable[[int], str]"
 NONE = -1
 """Label of a cell that belongs to no element."""
 EDGE = 1e-9
@@ -88,6 +91,8 @@ class Elements:
     ----------
     labels
         Element of every cell of the grid, int64, shape ``(n_global,)``; -1 for none.
+    keys, name
+        What each element is, shape ``(n,)``, and how that is said in words.
     weights
         How much each cell counts for the centre of its element, shape ``(n_global,)``; zero outside.
     grid
@@ -95,12 +100,18 @@ class Elements:
     """
 
     labels: Labels
-    names: tuple[str, ...]
+    keys: Labels
+    name: Name
     weights: Array
     grid: Grid | None
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.keys)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """One for each element; a million of them take seconds, so they wait until they are asked for."""
+        return tuple(self.name(key) for key in self.keys.tolist())
 
     def positions(self, distance: Distance) -> Array:
         """Return the centres as points of `places.positions`, shape ``(n, 2 or 3)``.
@@ -118,7 +129,7 @@ class Elements:
         mean = self._mean(self.grid.centres, divide=False)
         length = np.linalg.norm(mean, axis=1, keepdims=True)
         if (length < EDGE).any():
-            name = self.names[int(np.argmin(length))]
+            name = self.name(int(self.keys[np.argmin(length)]))
             hint = "leave out its correlation length, or cut it into smaller elements"
             raise DataError(f"{name} surrounds the globe and has no centre", where="control", hint=hint)
         centres: Array = mean / length
@@ -127,7 +138,7 @@ class Elements:
     @property
     def places(self) -> tuple[Array, Array]:
         """Longitude and latitude of every centre, degrees, shape ``(n,)``; NaN where there is none."""
-        if self.grid is None or self.names == (TOTAL,):
+        if self.grid is None or self.name is _total:
             return np.full(len(self), np.nan), np.full(len(self), np.nan)
         mean = self._mean(self.grid.centres, divide=False)
         lon, lat = sphere.lon_lat(mean)
@@ -150,9 +161,6 @@ class Elements:
         return total / (sums @ weights)[:, None] if divide else total
 
 
-TOTAL = "total"
-
-
 def find_elements(grid: Grid | None, able: Flags, clustering: Clustering, weights: Array) -> Elements:
     """Return the elements of the cells that can change.
 
@@ -168,15 +176,14 @@ def find_elements(grid: Grid | None, able: Flags, clustering: Clustering, weight
     DataError
         Regions of the wrong size or with fractions; no cell is left.
     """
-    keys, names = _unplaced(able, clustering) if grid is None else _keys(grid, clustering)
+    keys, name = _unplaced(able, clustering) if grid is None else _keys(grid, clustering)
     keys = np.where(able, keys, NONE)
     if not (keys >= 0).any():
         raise DataError("no region holds a cell that can change", where="control", hint="check the labels")
     found, inverse = np.unique(keys[keys >= 0], return_inverse=True)
     labels = np.full(len(able), NONE, dtype=np.int64)
     labels[keys >= 0] = inverse
-    named = tuple(names[int(key)] for key in found)
-    return Elements(labels, named, np.where(labels >= 0, weights, 0.0), grid)
+    return Elements(labels, found, name, np.where(labels >= 0, weights, 0.0), grid)
 
 
 def sum_matrix(labels: Labels, n: int) -> sparse.csr_array:
@@ -187,53 +194,56 @@ def sum_matrix(labels: Labels, n: int) -> sparse.csr_array:
     return sparse.csr_array((np.ones(len(by_label)), by_label, starts), shape=(n, len(labels)))
 
 
-def _unplaced(able: Flags, clustering: Clustering) -> tuple[Labels, dict[int, str]]:
+def _unplaced(able: Flags, clustering: Clustering) -> tuple[Labels, Name]:
     """Return keys and names where there are no places: an element each, or one for all."""
     if clustering.per not in {Per.CELL, Per.SITE, Per.TOTAL}:
         what = f"a field without a grid has no {clustering.per}s"
         raise DataError(what, where="control", hint="per: cell or per: total")
-    return np.zeros(len(able), dtype=np.int64), {0: TOTAL}
+    return np.zeros(len(able), dtype=np.int64), _total
 
 
-def _keys(grid: Grid, clustering: Clustering) -> tuple[Labels, dict[int, str]]:
-    """Return a sortable key for every cell (negative: no element), and the name of each key."""
-    if clustering.per is Per.CELL:
-        return np.arange(grid.size), {c: place(grid.lat[c], grid.lon[c]) for c in range(grid.size)}
-    if clustering.per is Per.SITE:
-        return _sites(grid)
+def _keys(grid: Grid, clustering: Clustering) -> tuple[Labels, Name]:
+    """Return a sortable key for every cell (negative: no element), and what names a key."""
     if clustering.per is Per.CLUSTER:
         return _tiles(grid, clustering.tile)
     if clustering.per is Per.REGION:
-        return _regions(grid, clustering.regions)
-    return np.zeros(grid.size, dtype=np.int64), {0: TOTAL}
+        return _regions(grid, clustering.regions), lambda key: f"region {key}"
+    if clustering.per is Per.TOTAL:
+        return np.zeros(grid.size, dtype=np.int64), _total
+    cells = np.arange(grid.size) if clustering.per is Per.CELL else _sites(grid)
+    return cells, lambda cell: place(grid.lat[cell], grid.lon[cell])
 
 
-def _sites(grid: Grid) -> tuple[Labels, dict[int, str]]:
+def _total(key: int) -> str:
+    return "total"
+
+
+def _sites(grid: Grid) -> Labels:
     """Return the first cell at the place of each."""
     where = np.stack([grid.lon % 360.0, grid.lat], axis=-1)
     _, first, inverse = np.unique(where, axis=0, return_index=True, return_inverse=True)
-    return first[inverse.reshape(-1)].astype(np.int64), {
-        int(c): place(grid.lat[c], grid.lon[c]) for c in first
-    }
+    return first[inverse.reshape(-1)].astype(np.int64)
 
 
-def _tiles(grid: Grid, tile: float) -> tuple[Labels, dict[int, str]]:
+def _tiles(grid: Grid, tile: float) -> tuple[Labels, Name]:
     columns = int(np.ceil(360.0 / tile - EDGE))
     row = np.floor((grid.lat + 90.0) / tile + EDGE).astype(np.int64)
     column = np.floor((grid.lon % 360.0) / tile + EDGE).astype(np.int64) % columns
-    keys = row * columns + column
-    corners = ((int(k), divmod(int(k), columns)) for k in np.unique(keys))
-    return keys, {k: "tile " + place(r * tile - 90.0, c * tile) for k, (r, c) in corners}
+
+    def name(key: int) -> str:
+        r, c = divmod(key, columns)
+        return "tile " + place(r * tile - 90.0, c * tile)
+
+    return row * columns + column, name
 
 
-def _regions(grid: Grid, regions: ArrayLike | None) -> tuple[Labels, dict[int, str]]:
+def _regions(grid: Grid, regions: ArrayLike | None) -> Labels:
     labels = np.asarray(regions).reshape(-1)
     if labels.size != grid.size:
         raise DataError(f"{labels.size} labels for {grid.size} cells", where="control, regions")
     if not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f"labels are {labels.dtype}", where="control, regions", hint="give integers")
-    keys = labels.astype(np.int64)
-    return keys, {int(k): f"region {k}" for k in np.unique(keys)}
+    return labels.astype(np.int64)
 
 
 def place(lat: float, lon: float) -> str:

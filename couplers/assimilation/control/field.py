@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -51,8 +52,6 @@ class FieldControl:
     labels
         Element of every cell of the grid, int64, shape ``(*extra, n_global)``; -1 for none. Element
         ``e · N + h`` is element h of the N of level e.
-    names
-        One for each element.
     places
         Longitude and latitude of the elements, degrees; NaN for the total and what surrounds the globe.
 
@@ -78,11 +77,10 @@ class FieldControl:
         self.clustering = clustering or Clustering()
         self.support = Support(layout, _extra(field, layout))
         whole = self._whole(field)
-        elements = self._elements(whole)
+        elements = self._of_level = self._elements(whole)
         self.levels = self.support.copies if self.clustering.per.by_level else 1
         self.labels = self._labels(elements)
-        self.names = self._names(elements)
-        n = len(self.names)
+        n = len(elements) * self.levels
         self.prior = torch.full((n,), self.change.neutral, dtype=torch.float64)
         self.covariance: Covariance = prior_covariance(error or PriorError(), elements, self.levels)
         self.places = self._places(elements)
@@ -111,6 +109,17 @@ class FieldControl:
         return self
 
     # ------------------------------------------------------------------ for outputs
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """One for each element, made when they are asked for."""
+        names = self._of_level.names
+        if self.levels == 1:
+            return names
+        levels = [", ".join(map(str, index)) for index in np.ndindex(self.support.extra)]
+        if self.layout is None:
+            return tuple(f"number {level}" for level in levels)
+        return tuple(f"level {level}, {name}" for level in levels for name in names)
+
     @property
     def label(self) -> Tensor:
         """Element of each cell of this rank, -1 for none, shape ``(copies * cell,)``, levels before cells."""
@@ -170,15 +179,6 @@ class FieldControl:
         steps = len(elements) * np.arange(self.support.copies) * (self.levels > 1)
         labels = np.where(elements.labels >= 0, elements.labels + steps[:, None], NONE)
         return torch.from_numpy(labels).reshape(*self.support.extra, -1)
-
-    def _names(self, elements: Elements) -> tuple[str, ...]:
-        if self.levels == 1:
-            return elements.names
-        indices = np.ndindex(self.support.extra)
-        levels = [", ".join(map(str, index)) for index in indices]
-        if self.layout is None:
-            return tuple(f"number {level}" for level in levels)
-        return tuple(f"level {level}, {name}" for level in levels for name in elements.names)
 
     def _places(self, elements: Elements) -> tuple[Array, Array]:
         lon, lat = elements.places

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -35,11 +36,6 @@ class JointControl:
     parts
         In the order in which x holds them.
 
-    Attributes
-    ----------
-    names
-        Of the elements, with their target before them.
-
     Raises
     ------
     ConfigError
@@ -56,7 +52,11 @@ class JointControl:
         self.sizes = [len(part.prior) for part in parts]
         self.prior = torch.cat([part.prior for part in parts])
         self.covariance: Covariance = BlockCovariance([part.covariance for part in parts])
-        self.names = tuple(chain.from_iterable((f"{p.target}, {n}" for n in p.names) for p in parts))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """One for each element, with its target before it."""
+        return tuple(f"{part.target}, {name}" for part in self.parts for name in part.names)
 
     def split(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the parts of `x`, shape ``(..., n)``, one for each field."""

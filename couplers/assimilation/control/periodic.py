@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -67,7 +68,6 @@ class PeriodicControl:
         self.prior = base.prior.repeat(len(periods))
         self.in_time = _in_time(self.periods, memory)
         self.covariance: Covariance = KroneckerCovariance(self.in_time, base.covariance)
-        self.names = tuple(f"{period.start:%Y-%m-%d %H:%M}, {n}" for period in periods for n in base.names)
 
     def to_fields(self, x: Tensor) -> Fields:
         """Refuse: which field x stands for depends on the time.
@@ -82,6 +82,12 @@ class PeriodicControl:
     def linearize(self, x: Tensor) -> LinearOperator:
         """Refuse, as `to_fields`."""
         raise self._timeless()
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """One for each element, with the begin of its period before it."""
+        begun = [f"{period.start:%Y-%m-%d %H:%M}" for period in self.periods]
+        return tuple(f"{begin}, {name}" for begin in begun for name in self.base.names)
 
     @property
     def labels(self) -> Tensor:
@@ -148,8 +154,13 @@ class OfPeriod:
     def __init__(self, whole: PeriodicControl, shares: tuple[float, ...]) -> None:
         self.whole, self.shares, self.base = whole, shares, whole.base
         self.target, self.targets, self.layout = whole.target, whole.targets, whole.layout
-        self.prior, self.names = whole.prior, whole.names
+        self.prior = whole.prior
         self.covariance: Covariance = whole.covariance
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Those of the whole."""
+        return self.whole.names
 
     @property
     def labels(self) -> Tensor:
