@@ -87,6 +87,24 @@ class TestGoingOn:
         execute(path, [EVERY_HOUR], begin=begin)
         assert same(numbers(path.with_name("forward.nc")), whole)
 
+    @pytest.mark.parametrize("after", [5, 16])
+    def test_what_was_seen_within_a_window_is_kept(self, toy_run, after):
+        """Looks at hours 3, 6 and 9, and at the ends; the source and the tank run ahead of each other."""
+        apart = [toy_run(folder=folder) for folder in ("whole", "broken")]
+        for path in apart:
+            within = np.array(["2000-01-01T03", "2000-01-01T09", "2000-01-01T12"] * 2, dtype="datetime64[ns]")
+            within[3:] += np.timedelta64(9, "h")
+            file = path.with_name("levels.nc")
+            with xr.open_dataset(file) as ds:
+                changed = ds.load().assign_coords(time=("obs", within, {"standard_name": "time"}))
+            changed.to_netcdf(file)
+        execute(apart[0])
+        broken_off(apart[1], after)
+        execute(apart[1], [EVERY_HOUR], begin=Begin.RESUME)
+        whole, broken = (numbers(path.with_name("forward.nc")) for path in apart)
+        assert same(broken, whole)
+        assert np.ptp(whole["y_simulated"][:3]) > 0
+
     def test_steps_only_what_is_left(self, toy_run):
         path = toy_run()
         broken_off(path, 19)

@@ -77,3 +77,12 @@ def test_moments_keep_their_microseconds():
     found = Record()
     found.read(time, {})
     assert passed_through(found).times == [time]
+
+
+@pytest.mark.parametrize("start", STARTS, ids=["standard", "noleap", "360_day"])
+def test_what_was_seen_comes_back_by_port_and_time(start):
+    same = torch.arange(3.0).double()[None]
+    found = Record(seen={("a.b", start + HOUR): same, ("c.d", start + HOUR): same, ("a.b", start): 2 * same})
+    back = passed_through(found, start).seen
+    assert back.keys() == found.seen.keys()
+    assert all(torch.equal(back[event], value) for event, value in found.seen.items())
