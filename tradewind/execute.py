@@ -120,5 +120,5 @@ def summarised(assembly: Assembly, model: CoupledModel, posterior: Posterior) ->
         windows=assembly.windows,
         calls=tuple(call_records(assembly, model.calls)),
         provenance=origin(assembly),
-        notes=tuple(assembly.notes),
+        notes=(*assembly.notes, *posterior.details.get("notes", ())),
     )
