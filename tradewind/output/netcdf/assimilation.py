@@ -23,6 +23,8 @@ from tradewind.output.netcdf.performance import performance_dataset
 from tradewind.output.netcdf.placing import Placing, plain_names
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from tradewind.diagnostics import Sample
     from tradewind.results import Analysed, AssimilationResult
 
@@ -32,6 +34,8 @@ STAGES = {
     "forecast_spread": "standard deviation of the members before the analysis",
     "analysis_spread": "standard deviation of the members after the analysis",
 }
+
+PLACES = (("lat", "latitude", "degrees_north"), ("lon", "longitude", "degrees_east"))
 
 
 def write_assimilation(result: AssimilationResult, path: Path) -> None:
@@ -97,7 +101,7 @@ def _cells(name: str, field: Analysed, result: AssimilationResult, placing: Plac
         values = array(getattr(field, stage))
         told = f"{field.port}, {long}"
         out[f"{name}_{stage}"] = placing.field(field.port, declared, values, ("time",), long_name=told)
-    members = result.members.get(field.port)
+    members = members_of(result, field)
     if members is not None:
         told = f"{field.port}, members after the last analysis"
         out[f"{name}_members"] = placing.field(
@@ -106,17 +110,29 @@ def _cells(name: str, field: Analysed, result: AssimilationResult, placing: Plac
     return out
 
 
+def members_of(result: AssimilationResult, field: Analysed) -> Tensor | None:
+    """Return the last members of a field; None where they were not kept."""
+    placeless = f"{field.port}, of no place"
+    found = result.members.get(placeless) if field.names and field.grid is None else None
+    return result.members.get(field.port) if found is None else found
+
+
 def _elements(name: str, field: Analysed, result: AssimilationResult) -> Variables:
-    dim, units = f"{name}_element", field.variable.units
+    dim = f"{name}_element"
     out: Variables = {}
     for stage, long in STAGES.items():
         values = array(getattr(field, stage))
-        out[f"{name}_{stage}"] = variable(("time", dim), values, units, f"{field.port}, {long}")
-    members = result.members.get(field.port)
+        out[f"{name}_{stage}"] = variable(("time", dim), values, "", f"{field.port}, {long}, as in x")
+    members = members_of(result, field)
     if members is not None:
         told = f"{field.port}, members after the last analysis, as in x"
         out[f"{name}_members"] = variable(("member", dim), array(members), "", told)
     names = np.array(field.names, dtype=object)
+    if field.grid is not None:
+        for side, standard, degrees in PLACES:
+            values = getattr(field.grid, side)
+            more = {"standard_name": standard}
+            out[f"{dim}_{side}"] = variable(dim, values, degrees, f"{standard} of the element", **more)
     return out | {f"{dim}_name": variable(dim, names, "", "name of the control element")}
 
 

@@ -78,9 +78,13 @@ def _field(field: Analysed) -> Iterator[Picture]:
     last = {stage: array(getattr(field, stage))[-1] for stage in stages} if len(field.times) else {}
     if not last:
         return
-    grid = None if field.names else field.grid
-    drawn = _maps if is_map(grid) else _lines
-    yield from drawn({stage: layers(grid, values) for stage, values in last.items()}, field.variable.units)
+    drawn = _maps if is_map(field.grid) else _lines
+    yield from drawn({k: layers(field.grid, values) for k, values in last.items()}, units_of(field))
+
+
+def units_of(field: Analysed) -> str:
+    """Return the units of what was analysed; elements of a control are as they are in x."""
+    return "" if field.names else field.variable.units
 
 
 def _maps(last: dict[str, list[Layer]], units: str) -> Iterator[Picture]:
@@ -112,7 +116,7 @@ def _over_time(field: Analysed) -> Picture:
         "spread after": Curve(_sizes(array(field.analysis_spread)), AFTER),
         "increment": Curve(_sizes(increments), "#8A8F94", style="--"),
     }
-    labels = ("time of the analysis", labelled("RMS", field.variable.units))
+    labels = ("time of the analysis", labelled("RMS", units_of(field)))
     caption = "Root mean square over all cells; spread is the standard deviation of the members."
     alt = f"Spread and increments of {field.port} in {len(field.times)} analyses"
     return Picture("Spread over time", chart(_times(field), curves, labels, alt, from_zero), caption)

@@ -50,7 +50,7 @@ def _spreads(result: AssimilationResult) -> Table:
     table.add_column("units")
     for field in result.fields:
         numbers = (words.number(value) for value in sizes_of(field).values())
-        table.add_row(Text(field.port), *numbers, words.units(field.variable.units))
+        table.add_row(Text(field.port), *numbers, words.units("" if field.names else field.variable.units))
     return table
 
 

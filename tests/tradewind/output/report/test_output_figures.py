@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tradewind.output.fit import compare
-from tradewind.output.report import figures
+from tradewind.output.report import figures, lines
 from tradewind.output.report.canvas import INK, picture
+from tradewind.output.report.diagnostics import moments
 from tradewind.results import Totals
 
 
@@ -86,3 +87,11 @@ class TestCanvas:
         names = [{p.split(chr(34))[0] for p in svg.split(" id=" + chr(34))[1:]} for svg in (one, other)]
         assert names[0]
         assert not names[0] & names[1]
+
+
+def test_a_chart_is_a_picture_in_the_colours_of_the_page(looped):
+    curves = {"found": lines.Curve(np.arange(3.0), lines.AFTER, band=np.ones(3))}
+    svg = lines.chart(moments(looped.windows[:3]), curves, ("time", "K"), "Three values")
+    assert 'aria-label="Three values"' in svg
+    assert "2000-Jan" in svg
+    assert "currentColor" in svg

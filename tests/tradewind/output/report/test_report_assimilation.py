@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import escape
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from tradewind.couplers.coupling.fields import Variable
 from tradewind.diagnostics import diagnose
 from tradewind.output.fit import compare
-from tradewind.output.report import figures
+from tradewind.output.report import figures, lines, maps
 from tradewind.output.report.assimilation import headline, render_assimilation
 from tradewind.output.report.fields import is_map, layers
 from tradewind.output.report.inversion import render_report
@@ -41,7 +43,21 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page(looped):
+def sketched():
+    """Let pictures be drawn, and not be turned into SVG, which takes most of the time."""
+
+    def sketch(draw, size, alt):
+        draw(Figure(figsize=size))
+        return f'<svg role="img" aria-label="{escape(alt)}"></svg>'
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (figures, lines, maps):
+            patch.setattr(module, "picture", sketch)
+        yield
+
+
+@pytest.fixture(scope="module")
+def page(looped, sketched):
     return Page(render_assimilation(looped))
 
 
@@ -100,7 +116,7 @@ def lean(example):
 
 
 @pytest.fixture(scope="module")
-def report(lean):
+def report(lean, sketched):
     return Page(render_report(lean))
 
 
@@ -123,7 +139,7 @@ def test_several_fields_are_told_apart(report):
     assert any("transport.offset" in p for p in report.pictures)
 
 
-def test_a_field_without_place_has_one_point(lean):
+def test_a_field_without_place_has_one_point(lean, sketched):
     drawn = list(figures.maps(replace(lean, fields=lean.fields[1:]), compare(lean)))
     assert len(drawn) == 1
 
