@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from tradewind.assembly import Assembly, Member
 from tradewind.config import RunAs
+from tradewind.controlled import units_of_elements
 from tradewind.coupled.model import Calls
 from tradewind.couplers.assimilation.linearization import Count
 from tradewind.plugins.policies.shadow import Shadow
@@ -73,9 +74,17 @@ def _note(policies: Sequence[Any]) -> str:
 def origin(assembly: Assembly) -> Mapping[str, Any]:
     """Return the provenance of a result: see `tradewind.provenance.gather`, and what was observed."""
     source = assembly.config.source.file
-    seen = {"observed": "observation", "observed_units": _observed_units(assembly), "control_units": "1"}
+    seen = {
+        "observed": "observation",
+        "observed_units": _observed_units(assembly),
+        "control_units": _control_units(assembly),
+    }
     inputs = dict.fromkeys([source, *input_files(assembly)])
     return gather(config=source.read_text(), inputs=inputs) | seen
+
+
+def _control_units(assembly: Assembly) -> str:
+    return "" if assembly.control is None else units_of_elements(assembly.control, assembly.variable)
 
 
 def _observed_units(assembly: Assembly) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tradewind.budget import EARTH_RADIUS
 from tradewind.couplers.assimilation import Control, Port, Posterior
-from tradewind.couplers.assimilation.control import FieldControl, JointControl, PeriodicControl
+from tradewind.couplers.assimilation.control import Add, FieldControl, JointControl, PeriodicControl
 from tradewind.couplers.assimilation.control.periodic import OfPeriod
 from tradewind.couplers.coupling.fields import Variable
 from tradewind.couplers.coupling.units import convertible, factor
@@ -162,6 +162,13 @@ def _parts(control: Control) -> tuple[One, ...]:
     if isinstance(control, FieldControl | PeriodicControl | OfPeriod):
         return (control,)
     raise ConfigError(f"outputs of a {type(control).__name__} are not known", where="control")
+
+
+def units_of_elements(control: Control, variable: Callable[[Port], Variable]) -> str:
+    """Return the units of x: those of the field where it is added to, else 1; empty where they differ."""
+    bases = [one if isinstance(one, FieldControl) else one.base for one in _parts(control)]
+    found = {variable(base.target).units if type(base.change) is Add else "1" for base in bases}
+    return found.pop() if len(found) == 1 else ""
 
 
 # ---------------------------------------------------------------------- totals

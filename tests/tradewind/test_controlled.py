@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tradewind.budget import EARTH_RADIUS
-from tradewind.controlled import controlled_fields
+from tradewind.controlled import controlled_fields, units_of_elements
 from tradewind.couplers.assimilation import Posterior
 from tradewind.couplers.assimilation.control import (
     Add,
@@ -136,6 +136,14 @@ def test_of_periods_the_mean_over_them_is_told():
     assert field.element.tolist() == [0, -1, 1]
     assert field.sensitivity[[0, 2]].tolist() == pytest.approx([0.4, 0.6])
     assert field.totals.posterior == pytest.approx(19e-9 * AREA * 365.25 * 86400 / 1e9)
+
+
+@pytest.mark.parametrize(
+    ("parts", "units"), [((scaled, number), "1"), ((added,), "kg"), ((added, number), "")]
+)
+def test_elements_have_the_units_of_what_they_add_to(parts, units):
+    control = JointControl([part() for part in parts])
+    assert units_of_elements(control, VARIABLES.__getitem__) == units
 
 
 def test_a_control_of_another_kind_is_refused():
