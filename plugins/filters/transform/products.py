@@ -56,7 +56,8 @@ def blocks(observations: Observations) -> Iterator[tuple[int, slice]]:
         raise SpecError("observations of several ranks have no numbers", hint="give Observations.numbers")
     numbers = observations.numbers.numpy()
     found, starts = np.unique(numbers // BLOCK, return_index=True)
-    for block, start, stop in zip(found, starts, [*starts[1:], m], strict=True):
+    # a rank may hold none
+    for block, start, stop in zip(found, starts, [*starts[1:], m][: len(starts)], strict=True):
         yield int(block), slice(int(start), int(stop))
 
 
