@@ -49,6 +49,7 @@ SECTIONS = {
     "`control`": "ControlSection",
     "`correlation`": "CorrelationSection",
     "`solve`": "SolveSection",
+    "`ensemble`": "EnsembleSection",
     "`output`": "OutputSection",
 }
 
