@@ -80,24 +80,26 @@ class Rejected(NamedTuple):
 
 @dataclass
 class Noise:
-    """Standard normal numbers for blocks of observations, window by window.
+    """Standard normal numbers for observations, window by window.
 
-    They are seeded by the number of the block and, every so many windows, by that of the window: they do
-    not depend on who holds a block, and few generators are made.
+    Where ranks hold parts of them, each block of a window has a generator of its own: who holds it may
+    change. Where all hold all, one serves several windows, for making it costs more than its numbers.
     """
 
     seed: int
     _epoch: int = -1
-    _draws: dict[int, np.random.Generator] = field(default_factory=dict)
+    _draws: np.random.Generator = field(default_factory=np.random.default_rng)
 
-    def of(self, number: int, block: int, shape: tuple[int, int]) -> Array:
-        """Return the numbers of a block in the next window, `number`."""
+    def of_block(self, number: int, block: int, shape: tuple[int, int]) -> Array:
+        """Return the numbers of a block of observations in window `number`."""
+        return np.random.default_rng((self.seed, number, 1 + block)).standard_normal(shape)
+
+    def following(self, number: int, shape: tuple[int, int]) -> Array:
+        """Return the numbers of all observations in window `number`, which comes after the last one."""
         if number // EPOCH != self._epoch:
             self._epoch = number // EPOCH
-            self._draws.clear()
-        if block not in self._draws:
-            self._draws[block] = np.random.default_rng((self.seed, self._epoch, block))
-        return self._draws[block].standard_normal(shape)
+            self._draws = np.random.default_rng((self.seed, self._epoch, 0))
+        return self._draws.standard_normal(shape)
 
 
 @dataclass
@@ -204,7 +206,7 @@ def departures_of(puts: Sequence[Put], noise: Noise) -> Iterator[Departures]:
     for k, put in enumerate(puts):
         seen = put.analysis.observations
         y, sigma = _numpy(seen.y), sigmas(seen)
-        rank = ranks(before[k], (y, sigma), noise, (put.number, first_of(seen)))
+        rank = ranks(before[k], y, sigma * drawn(seen, before[k].shape, noise, put.number))
         columns = (y, sigma, mean[k], analysis[k], spread[k], analysis_spread[k], rank)
         whole, coordinates = gathered(columns, seen)
         used = np.zeros(len(whole[0]), dtype="<U1")
@@ -219,7 +221,7 @@ def _with_rejected(put: Put, rejected: Rejected, noise: Noise) -> Departures:
     analysis, analysis_spread = np.full(len(y), np.nan), np.full(len(y), np.nan)
     after = _everywhere(_numpy(put.analysis.after.simulated).T, put.analysis.observations).T
     analysis[used], analysis_spread[used] = (part[0] for part in mean_and_spread(after[None]))
-    rank = ranks(before, (y, sigma), noise, (put.number, 0))
+    rank = ranks(before, y, sigma * drawn(seen, before.shape, noise, put.number))
     return Departures(
         put.window, y, sigma, mean, analysis, spread, analysis_spread, rank, rejected.reason, len(before),
         seen.coordinates,
@@ -233,32 +235,28 @@ def sigmas(observations: Observations) -> Array:
     return np.sqrt(_numpy(observations.covariance.diagonal()))
 
 
-def first_of(observations: Observations) -> int:
-    """Return the number of the first observation that this rank holds."""
-    return 0 if observations.numbers is None or not len(observations) else int(observations.numbers[0])
+def drawn(seen: Observations, shape: tuple[int, int], noise: Noise, number: int) -> Array:
+    """Return standard normal numbers for members and observations, the same whoever holds these."""
+    if seen.numbers is None:
+        return noise.following(number, shape)
+    out, first = np.empty(shape), int(seen.numbers[0]) if len(seen) else 0
+    for begin in range(0, shape[1], BLOCK):
+        part = out[:, begin : begin + BLOCK]
+        part[...] = noise.of_block(number, (first + begin) // BLOCK, (shape[0], part.shape[1]))
+    return out
 
 
-def ranks(
-    shown: Array, observed: tuple[Array, Array], noise: Noise, numbers: tuple[int, int]
-) -> NDArray[np.int64]:
+def ranks(shown: Array, y: Array, noise: Array) -> NDArray[np.int64]:
     """Return how many members lie below each observation, noise of its error added to them, 0 ... N.
 
     Hamill (2001, doi 10.1175/1520-0493(2001)129<0550:IORHFV>2.0.CO;2).
 
     Parameters
     ----------
-    observed
-        y and the standard deviations of its errors.
-    numbers
-        Of the window, and of the first observation.
+    shown, noise
+        Shape ``(N, m)``.
     """
-    (y, sigma), (number, first) = observed, numbers
-    found = np.empty(len(y), dtype=np.int64)
-    for begin in range(0, len(y), BLOCK):
-        part = slice(begin, min(begin + BLOCK, len(y)))
-        drawn = noise.of(number, (first + begin) // BLOCK, (len(shown), part.stop - begin))
-        found[part] = (shown[:, part] + sigma[part] * drawn < y[part]).sum(axis=0)
-    return found
+    return np.asarray((shown + noise < y).sum(axis=0), dtype=np.int64)
 
 
 def gathered(
