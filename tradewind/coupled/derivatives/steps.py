@@ -45,7 +45,7 @@ def step_tangent(taken: Taken, tangents: Flat, comm: Communicator | None = None)
     active = {key: p.filled(key, tangents[key]) for key in given if key in tangents}
     if not active:
         return {}
-    with agree(comm, f"tangent of {p.name!r}, step {taken.interval}"):
+    with agree(comm, _doing("tangent", taken, comm)):
         own = _own(taken, "jvp")
         if own is not None:
             return _known(taken, own(taken.call(given, Mode.TANGENT, comm), active), ("export", "state"))
@@ -74,12 +74,17 @@ def step_gradient(taken: Taken, cotangents: Flat, comm: Communicator | None = No
     """
     p, comm = taken.participant, comm or Serial()
     given = _filled(taken)
-    with agree(comm, f"gradient of {p.name!r}, step {taken.interval}"):
+    with agree(comm, _doing("gradient", taken, comm)):
         found = _gradients(taken, given, cotangents, comm)
     batch = next(iter(cotangents.values())).shape[0]
     # explicit zeros: what goes back into an exchange must not depend on what this rank happens to own
     whole = {key: found.get(key, value.new_zeros(batch, *value.shape)) for key, value in given.items()}
     return {key: p.collected(key, cotangent) for key, cotangent in whole.items()}
+
+
+def _doing(what: str, taken: Taken, comm: Communicator) -> str:
+    # a rank alone raises its own error: to write the time would take longer than small steps do
+    return "" if comm.size == 1 else f"{what} of {taken.participant.name!r}, step {taken.interval}"
 
 
 def _filled(taken: Taken) -> dict[Key, Tensor]:
