@@ -170,7 +170,7 @@ def _first_bad(values: Array) -> int:
     for i in range(values.shape[0]):
         for j in range(values.shape[1]):
             if not np.isfinite(values[i, j]):
-                return i * values.shape[1] + j
+                return int(i * values.shape[1] + j)
     return -1
 
 

@@ -51,6 +51,8 @@ class Boxes(NamedTuple):
         Corner of the first box, shape ``(3,)``.
     width
         Of a box.
+    square
+        Of the straight distance beyond which nobody is wanted.
     """
 
     places: Array
@@ -58,6 +60,7 @@ class Boxes(NamedTuple):
     order: Index
     low: Array
     width: float
+    square: float
 
 
 class Near(NamedTuple):
@@ -109,10 +112,11 @@ def boxed(places: Array, radius: float) -> Boxes:
     """Return places ``(m, 3)`` in boxes for questions with a straight radius."""
     low = places.min(axis=0, initial=0.0)
     extent = float((places.max(axis=0, initial=0.0) - low).max())
-    width = max(radius * (1.0 + SLACK) + SLACK, extent / FINEST * 2.0)
+    wide = radius * (1.0 + SLACK) + SLACK
+    width = max(wide, extent / FINEST * 2.0)
     keys = key_of(box_of(places, low, width))
     order = np.argsort(keys, kind="stable")
-    return Boxes(places, keys[order], order, low, width)
+    return Boxes(places, keys[order], order, low, width, wide**2)
 
 
 def box_of(places: Array, low: Array, width: float) -> Index:
@@ -151,7 +155,7 @@ def near(places: Array, groups: Index, boxes: Boxes, how: Rule) -> Near:
             index, weights = _longer(index, weights, at, at + many)
         candidates = np.sort(found[:many])
         for o in candidates:
-            distance = _mean_distance(places, groups[point], groups[point + 1], boxes.places[o], how)
+            distance = _mean_distance(places, groups[point], groups[point + 1], boxes.places, o, how)
             if distance > how.radius:
                 continue
             weight = taper(how.taper, distance, how.support)
@@ -173,7 +177,7 @@ def _longer(index: Index, weights: Array, used: int, wanted: int) -> tuple[Index
 
 @compiled
 def _collect(place: Array, boxes: Boxes, mark: Index, point: int, found: Index, many: int) -> int:
-    """Append to `found` whatever lies in the boxes about a place and is not marked yet."""
+    """Append to `found` whatever is within reach of a place and not marked yet: from the boxes about it."""
     x = int(np.floor((place[0] - boxes.low[0]) / boxes.width)) + 1
     y = int(np.floor((place[1] - boxes.low[1]) / boxes.width)) + 1
     z = int(np.floor((place[2] - boxes.low[2]) / boxes.width)) + 1
@@ -188,7 +192,10 @@ def _collect(place: Array, boxes: Boxes, mark: Index, point: int, found: Index, 
                 if boxes.keys[k] > row + z + 1:
                     break
                 o = boxes.order[k]
-                if mark[o] != point:
+                square = 0.0
+                for axis in range(3):
+                    square += (place[axis] - boxes.places[o, axis]) ** 2
+                if mark[o] != point and square <= boxes.square:
                     mark[o] = point
                     found[many] = o
                     many += 1
@@ -196,12 +203,12 @@ def _collect(place: Array, boxes: Boxes, mark: Index, point: int, found: Index, 
 
 
 @compiled
-def _mean_distance(places: Array, first: int, last: int, other: Array, how: Rule) -> float:
+def _mean_distance(places: Array, first: int, last: int, others: Array, o: int, how: Rule) -> float:
     total = 0.0
     for cell in range(first, last):
         square = 0.0
         for axis in range(3):
-            square += (places[cell, axis] - other[axis]) ** 2
+            square += (places[cell, axis] - others[o, axis]) ** 2
         straight = np.sqrt(square)
         if how.curved:
             straight = 2.0 * np.arcsin(min(straight / 2.0, 1.0))

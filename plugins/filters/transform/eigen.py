@@ -96,7 +96,7 @@ def _reflect(v: Array, d: Array, e: Array, i: int, scale: float) -> float:
             v[j, k] -= f * e[k] + g * d[k]
         d[j] = v[j, i - 1]
         v[j, i] = 0.0
-    return h
+    return float(h)
 
 
 @compiled
