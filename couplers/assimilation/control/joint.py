@@ -76,8 +76,10 @@ class JointControl:
         return square_root(self.covariance)
 
     def at(self, window: Interval) -> JointControl:
-        """Return the same x seen from one window: each part's own period."""
-        return JointControl([part.at(window) for part in self.parts])
+        """Return the same x seen from one window: each part's own period; itself where there are none."""
+        parts = [part.at(window) for part in self.parts]
+        same = all(now is before for now, before in zip(parts, self.parts, strict=True))
+        return self if same else JointControl(parts)
 
     @property
     def averaged(self) -> JointControl:

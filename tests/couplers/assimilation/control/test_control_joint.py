@@ -122,6 +122,10 @@ def test_only_parts_that_belong_to_periods_depend_on_the_window():
     assert dot_test(joint.at(days(2)[1]).linearize(x)) <= 1e-15
 
 
+def test_without_periods_every_window_sees_the_same_control(joint):
+    assert joint.at(days(1)[0]) is joint
+
+
 def test_two_controls_of_one_field_are_refused():
     flux, *_ = parts()
     with pytest.raises(ConfigError, match=r"a\.flux is controlled twice"):
