@@ -20,7 +20,7 @@ from torch import Tensor
 from tradewind.couplers.assimilation import ForwardModel, Observations, ObservationsByWindow
 from tradewind.couplers.assimilation.covariance import Covariance
 from tradewind.couplers.coupling.component import Interval
-from tradewind.couplers.operators import LinearOperator
+from tradewind.couplers.operators import LinearOperator, MatrixOperator
 from tradewind.couplers.ranks.parallel import agree, ordered_sum
 from tradewind.errors import DataError, ModelError, SpecError
 from tradewind.plugins.solvers import windows
@@ -78,6 +78,9 @@ class Problem:
         L, from v (p elements) to x.
     derivative
         Gives G; None: the model's own derivative times L.
+    applications
+        How often an inner loop may apply G and Gᵀ: where a window's G has no more rows or columns, it is
+        made as a matrix, once for all of them.
 
     Raises
     ------
@@ -90,6 +93,7 @@ class Problem:
     root: LinearOperator
     observations: ObservationsByWindow
     derivative: Chain | None = None
+    applications: int = 0
 
     def __post_init__(self) -> None:
         found = {n: self._seen(n) for n in windows.owned(self.model.windows, self.model.comm)}
@@ -200,13 +204,16 @@ class Quadratic:
 
     @cached_property
     def gradient(self) -> Tensor:
-        """G = v - Σ GᵀR⁻¹d: that of ½J, shape ``(p,)``."""
+        """The gradient g = v - Σ GᵀR⁻¹d of ½J, shape ``(p,)``."""
         d = self.point.residuals
         return self.point.v - self._sum(lambda n, G: G.adjoint(self.problem.noise[n].solve(d[n])))
 
     def product(self, v: Tensor) -> Tensor:
         """Return ``(I + Σ GᵀR⁻¹G) v``, shape ``(..., p)``."""
-        return v + self._sum(lambda n, G: G.adjoint(self.problem.noise[n].solve(G.forward(v))))
+        factors = self._factors
+        return v + self._sum(
+            lambda n, _: factors[n].adjoint(self.problem.noise[n].solve(factors[n].forward(v)))
+        )
 
     def information(self) -> Tensor:
         """Return W = Σ GᵀR⁻¹G, shape ``(p, p)``: G is made by the fewer of its rows or columns."""
@@ -214,8 +221,19 @@ class Quadratic:
         return 0.5 * (total + total.T)
 
     def _squared(self, number: int, operator: LinearOperator) -> Tensor:
-        matrix = windows.dense(operator)
+        made = self.__dict__.get("_factors", self.operators)[number]
+        matrix = made.matrix if isinstance(made, MatrixOperator) else windows.dense(operator)
         return self.problem.noise[number].solve(matrix.T.contiguous()) @ matrix
+
+    @cached_property
+    def _factors(self) -> Mapping[int, LinearOperator]:
+        with agree(self.problem.model.comm, "derivatives of windows"):
+            return {n: self._applied_often(G) for n, G in self.operators.items()}
+
+    def _applied_often(self, operator: LinearOperator) -> LinearOperator:
+        fewer = min(operator.range.size, operator.domain.size)
+        few = fewer <= self.problem.applications and not isinstance(operator, MatrixOperator)
+        return MatrixOperator(windows.dense(operator)) if few else operator
 
     def _sum(self, part: Callable[[int, LinearOperator], Tensor]) -> Tensor:
         comm = self.problem.model.comm
