@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -19,7 +18,8 @@ from tradewind.errors import TradewindError
 from tradewind.testing.checks import Unchanged, require, require_close, require_same, skip
 
 if TYPE_CHECKING:
-    from tradewind.coupled.tape import Taken
+    from tradewind.verification.derivatives import Check
+    from tradewind.verification.subjects import StepSubject
 
 Answer: TypeAlias = tuple[Fields, State]
 Flat: TypeAlias = dict[tuple[str, str], Tensor]
@@ -53,26 +53,19 @@ class Trial:
         state = replace(self.state, fields=_role(at, "state"))
         return outcome(self.step(state=state, imports=_role(at, "import"), parameters=_role(at, "parameter")))
 
-    def tangent(self, by: Flat) -> Flat:
-        """Return the step's tangent, as the coupled run finds it."""
-        from tradewind.coupled.derivatives.steps import step_tangent
-
-        found = step_tangent(self._taken(), {k: v[None] for k, v in by.items()})
-        return {k: v[0] for k, v in found.items()}
-
-    def gradient(self, by: Flat) -> Flat:
-        """Return the step's gradient, as the coupled run finds it."""
-        from tradewind.coupled.derivatives.steps import step_gradient
-
-        found = step_gradient(self._taken(), {k: v[None] for k, v in by.items()})
-        return {k: v[0] for k, v in found.items()}
-
-    def _taken(self) -> Taken:
+    def subject(self) -> StepSubject:
+        """Return the step with its derivatives, as the coupled run finds them."""
         # late, so that the kits of operators and solvers do not load the coupled run
         from tradewind.coupled.tape import Participant, Taken
+        from tradewind.verification.subjects import StepSubject
 
         participant = Participant("component", self.component, self.spec, self._answer, self.layouts)
-        return Taken(participant, self.interval, self.state, self.imports, self.parameters)
+        taken = Taken(participant, self.interval, self.state, self.imports, self.parameters)
+        return StepSubject(taken, ("state", "import", "parameter"))
+
+    def tangent(self, by: Flat) -> Flat:
+        """Return the step's tangent."""
+        return dict(self.subject().tangent(by))
 
     def _answer(self, call: StepCall) -> Step:
         return Step(*self.component.step(call.state, call.imports, call.parameters, call.interval))
@@ -87,14 +80,17 @@ class ComponentConformance(ABC):
         Number of members in the trials, at least two.
     dtype
         Of all fields.
-    gradient_tolerance, difference_tolerance
-        Of the dot test, and of tangents against finite differences of length `difference`; a model with
-        kinks (limiters, thresholds) needs a larger one.
+    gradient_tolerance
+        Of the dot test and of linearity, for one product in double precision; it grows with the root of
+        their number: see `tradewind.verification.derivatives`.
+    difference_tolerance
+        Of tangents against finite differences of length `difference`; a model with kinks (limiters,
+        thresholds) needs a larger one.
     """
 
     members = 3
     dtype = torch.float64
-    gradient_tolerance = 1e-10
+    gradient_tolerance = 1e-12
     difference_tolerance = 1e-5
     difference = 1e-5
 
@@ -205,18 +201,28 @@ class ComponentConformance(ABC):
     # ------------------------------------------------------------------ derivatives
     def test_gradient_is_the_adjoint_of_the_tangent(self) -> None:
         """<J u, v> = <u, Jᵀ v> for random u and v."""
-        trial = self._differentiable()
-        given = _like(trial.flat(), 1)
-        ju = trial.tangent(given)
-        v = _like(ju, 2)
-        jtv = trial.gradient(v)
-        left = sum(float((ju[k] * v[k]).sum()) for k in v)
-        right = sum(float((given[k] * jtv[k]).sum()) for k in jtv)
-        size = _norm(ju) * _norm(v)
-        apart = abs(left - right)
-        require(
-            apart <= self.gradient_tolerance * max(size, 1e-300), f"<Ju,v> and <u,Jᵀv> are {apart:.3g} apart"
-        )
+        from tradewind.verification.derivatives import AdjointDot
+
+        self._holds(AdjointDot(self.gradient_tolerance))
+
+    def test_derivatives_are_linear(self) -> None:
+        """J 0 = 0, Jᵀ 0 = 0 and J (a u) = a J u."""
+        from tradewind.verification.derivatives import Linearity, ZeroPerturbation
+
+        self._holds(ZeroPerturbation())
+        self._holds(Linearity(self.gradient_tolerance))
+
+    def _holds(self, check: Check) -> None:
+        from tradewind.verification.findings import NotApplicable, Outcome
+        from tradewind.verification.rays import Ray
+
+        try:
+            found = check.of(Ray(self._differentiable().subject(), seed=1))
+        except NotApplicable as reason:
+            skip(str(reason))
+            return
+        told = f"{check.name}: {found.figure} is above {found.tolerance}; {found.advice}"
+        require(found.outcome is Outcome.PASSED, told)
 
     def test_tangent_is_the_limit_of_differences(self) -> None:
         """J u = (f(x + h u) - f(x - h u)) / 2h, u in the scale of x."""
@@ -288,10 +294,6 @@ def _only(flat: Flat, role: str) -> Flat:
 def _like(flat: Flat, seed: int) -> Flat:
     generator = torch.Generator().manual_seed(seed)
     return {k: torch.randn(v.shape, generator=generator, dtype=v.dtype) for k, v in flat.items()}
-
-
-def _norm(flat: Flat) -> float:
-    return math.sqrt(sum(float(v.square().sum()) for v in flat.values()))
 
 
 def _select(fields: Fields, some: Tensor) -> Fields:

@@ -220,6 +220,13 @@ class WrongTangent(Persistence):
         return {("state", "amount"): 2 * sum(cotangents.values())}
 
 
+class AffineTangent(WrongTangent):
+    """Adds a constant to its tangent."""
+
+    def jvp(self, call, tangents):
+        return {key: value + 1.0 for key, value in super().jvp(call, tangents).items()}
+
+
 def on(component):
     class Kit(ComponentConformance):
         def component(self):
@@ -244,7 +251,8 @@ def on(component):
         (Unitless, "declares_every_variable_once_with_units", "flux has no units"),
         (Twice, "declares_every_variable_once_with_units", "repeat a name"),
         (Changes, "describes_itself_the_same_twice", "differ"),
-        (WrongAdjoint, "gradient_is_the_adjoint_of_the_tangent", "apart"),
+        (WrongAdjoint, "gradient_is_the_adjoint_of_the_tangent", "adjoint dot product: .* not the transpose"),
+        (AffineTangent, "derivatives_are_linear", "zero perturbation: .* affine"),
         (WrongTangent, "tangent_is_the_limit_of_differences", "tangent against differences"),
     ],
 )
