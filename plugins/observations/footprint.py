@@ -42,7 +42,7 @@ class FootprintOperator(Sampled):
         super().__init__(options, observed, Lags(steps, 1.0 / self._each))
 
     @property
-    def measured(self) -> str:
+    def units(self) -> str:
         """Units of the observations."""
         return self.options.units
 

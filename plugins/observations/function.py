@@ -78,7 +78,7 @@ class FunctionOperator(SampledInTime):
         super().__init__(options, observed)
 
     @property
-    def measured(self) -> str:
+    def units(self) -> str:
         """Units of the observations."""
         return self.options.units or self.observed.variable.units
 

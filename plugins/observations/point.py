@@ -27,9 +27,9 @@ class PointOperator(SampledInTime):
         super().__init__(options, observed)
 
     @property
-    def units(self) -> str:
+    def variable_units(self) -> str:
         """Units that the observed variable must have."""
-        return self.options.units or super().units
+        return self.options.units or super().variable_units
 
     def sample(self, sieve: Sieve) -> Rows:
         """Return the cells around each place."""

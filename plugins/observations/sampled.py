@@ -87,7 +87,7 @@ class Sampled:
         self.options, self.observed, self.observes = options, observed, (observed.port,)
         tolerance = tolerance_of(options.tolerance, observed.step)
         self._dealer = Dealer(observed.step, tolerance, timing, observed.initial)
-        sieve = Sieve(read(options, self.measured, {**self.besides, **self._flag}))
+        sieve = Sieve(read(options, self.units, {**self.besides, **self._flag}))
         sieve.drop_all(sieve.kept.faults())
         sieve.drop_all(limits(sieve.kept, options))
         rows = self.sample(sieve)
@@ -103,14 +103,14 @@ class Sampled:
 
     # ------------------------------------------------------------------ what kinds of operators differ in
     @property
-    def units(self) -> str:
+    def variable_units(self) -> str:
         """Units that the observed variable must have."""
         return self.observed.variable.units
 
     @property
-    def measured(self) -> str:
+    def units(self) -> str:
         """Units of the observations, to which the file's are converted."""
-        return self.units
+        return self.variable_units
 
     @property
     def besides(self) -> Mapping[str, str]:

@@ -50,6 +50,12 @@ class ObservationNetwork:
         self._made: dict[Hashable, tuple[object, Any]] = {}
 
     @property
+    def units(self) -> str:
+        """Units of all streams; empty where they differ, or one does not say."""
+        units = {str(getattr(stream, "units", "")) for stream in self.streams.values()}
+        return units.pop() if len(units) == 1 else ""
+
+    @property
     def notes(self) -> list[str]:
         """What the streams have to say."""
         return [f"{name}: {note}" for name, s in self.streams.items() for note in getattr(s, "notes", ())]

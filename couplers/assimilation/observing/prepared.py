@@ -78,9 +78,9 @@ class PreparedOperator:
         self._counts = np.zeros((len(self.preparations), 2), dtype=np.int64)
 
     @property
-    def units(self) -> str | None:
-        """Units that the observed variable must have; None: any."""
-        return getattr(self.operator, "units", None)
+    def units(self) -> str:
+        """Units of the observations; empty where the operator does not say."""
+        return str(getattr(self.operator, "units", ""))
 
     @property
     def notes(self) -> list[str]:

@@ -128,3 +128,24 @@ def test_an_operator_without_rows_works():
 def test_rows_of_another_grid_are_refused():
     with pytest.raises(SpecError, match="3 columns for 4 cells"):
         SamplingOperator(sparse.csr_array((2, 3)), Layout(square()))
+
+
+def test_a_field_with_levels_is_read_level_by_level():
+    # level 0 of cell 1, and the sum of both levels of cell 2
+    rows = sparse.csr_array(np.array([[0.0, 1, 0, 0, 0, 0, 0, 0], [0.0, 0, 1, 0, 0, 0, 1, 0]]))
+    h = SamplingOperator(rows, Layout(square()), (2,))
+    field = torch.tensor([[1.0, 2.0, 3.0, 4.0], [10.0, 20.0, 30.0, 40.0]]).double()
+    assert h.forward(field.reshape(-1)).tolist() == [2.0, 33.0]
+    assert h.adjoint(torch.tensor([5.0, 7.0]).double()).tolist() == [0, 5, 7, 0, 0, 0, 7, 0]
+
+
+def test_rows_that_pick_one_cell_each_copy_it_in_any_order():
+    h = SamplingOperator(sparse.csr_array(np.eye(4)[[2, 0, 2]]), Layout(square()))
+    batch = torch.arange(8.0).double().reshape(2, 4)
+    assert h.forward(batch).tolist() == [[2.0, 0.0, 2.0], [6.0, 4.0, 6.0]]
+    assert h.adjoint(torch.ones(3).double()).tolist() == [1.0, 0.0, 2.0, 0.0]
+
+
+def test_rows_of_another_size_are_refused():
+    with pytest.raises(SpecError, match="H has 4 columns for 8 cells"):
+        SamplingOperator(sparse.csr_array((1, 4)), Layout(square()), (2,))

@@ -67,7 +67,7 @@ def _operator(assembly: Assembly, section: ObservationsSection, observed: Observ
     descriptor = assembly.manager.descriptor(Role.OBSERVATION_OPERATOR, section.operator)
     operator: ObservationOperator = descriptor.build(section.options, observed)
     own = observed.variable
-    wanted = getattr(operator, "units", own.units)
+    wanted = getattr(operator, "variable_units", own.units)
     if factor(own.units, wanted) != 1.0:
         raise UnitsError(
             f"{section.operator!r} observes {wanted}, but {own.name!r} is exported in {own.units}",
