@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 BENCHMARKS = {
     "permian": "tradewind.bench.inversion.permian:figures",
+    "assimilation": "tradewind.bench.assimilation.assimilation:figures",
     "exchange": "tradewind.bench.exchange.exchange:figures",
     "regrid": "tradewind.bench.regridding.regrid:figures",
     "misfits": "tradewind.bench.regridding.misfits:figures",

@@ -29,6 +29,15 @@ def examples() -> Path:
     return folder
 
 
+def reference() -> Path | None:
+    """Return the folder of other systems' answers: TRADEWIND_SHARED names its parent; None without any."""
+    beside = Path(__file__).resolve().parents[3] / "shared"
+    for folder in (os.environ.get("TRADEWIND_SHARED"), beside):
+        if folder and Path(folder, "reference").is_dir():
+            return Path(folder, "reference")
+    return None
+
+
 def python(arguments: Sequence[str | Path], ranks: int = 1, folder: Path | None = None) -> str:
     """Run Python with one thread in a process of its own, or on `ranks` ranks; return what it printed.
 

@@ -54,6 +54,13 @@ def cases(folder: Path, comm: object | None = None) -> Iterator[Case]:
                 yield Case(f"{group}/{name}", given, observations, _filter(case), expected)
 
 
+def error(case: Case) -> float:
+    """Return the largest difference of members, and of their mean, from PDAF's."""
+    found = case.filter.analyse(case.ensemble, case.observations).fields["state"]
+    wanted = case.expected.fields["state"]
+    return float(max((found - wanted).abs().max(), (found.mean(0) - wanted.mean(0)).abs().max()))
+
+
 def mean_of(data: Any, name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return PDAF's analysed mean of a case, shape ``(648,)``, from the open file."""
     return _array(data[name], "mean_ana").reshape(-1)

@@ -76,6 +76,14 @@ class Planet:
         longitude = draw.uniform(0.0, 360.0, self.observations)
         return longitude, np.degrees(np.arcsin(draw.uniform(-1.0, 1.0, self.observations)))
 
+    @property
+    def everything(self) -> Observations:
+        """Where all observations are, on every rank: from which the filter's work is weighed."""
+        longitude, latitude = self.places
+        ones = torch.ones(self.observations, dtype=torch.float64)
+        coordinates = {"longitude": longitude, "latitude": latitude}
+        return Observations(torch.zeros_like(ones), DiagonalCovariance(ones), coordinates)
+
     def seen(self, comm: Communicator) -> tuple[Observations, Tensor]:
         """Return this rank's observations, and what its members say of them, ``(member, m)``.
 

@@ -1,4 +1,4 @@
-"""One line swapped: the same local filter and the same 4D-Var with the reference transport and its surrogate."""
+"""One line swapped: one local filter and one 4D-Var, with the reference transport and its surrogate."""
 
 from __future__ import annotations
 

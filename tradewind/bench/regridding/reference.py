@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from tradewind.bench.checkout import reference
 from tradewind.couplers.regrid.quality.measures import Misfit
 from tradewind.couplers.regrid.quality.standard_fields import STANDARD_FIELDS
 from tradewind.couplers.regrid.scheme import Method, Norm, PoleKind, Poles, Scheme
@@ -43,11 +43,8 @@ class Reference:
     @classmethod
     def found(cls) -> Reference | None:
         """Return the one that TRADEWIND_SHARED names, or that lies beside the checkout; None without any."""
-        beside = Path(__file__).resolve().parents[4] / "shared"
-        for folder in (os.environ.get("TRADEWIND_SHARED"), beside):
-            if folder and Path(folder, "reference", "esmf_weights").is_dir():
-                return cls(Path(folder, "reference"))
-        return None
+        folder = reference()
+        return None if folder is None or not (folder / "esmf_weights").is_dir() else cls(folder)
 
     @property
     def files(self) -> tuple[Path, ...]:
