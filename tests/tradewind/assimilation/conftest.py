@@ -53,8 +53,10 @@ def write_members(path: Path, **variables: Any) -> None:
 def ensemble(tmp_path: Path) -> Callable[..., Assembly]:
     """Return a function that assembles a loop from what a test says of it."""
 
-    def make(rows: list[tuple[float, ...]], members: Any = None, comm: object = None, **said: Any) -> Assembly:
-        write_observations(tmp_path / "observed.nc", rows)  # type: ignore[arg-type]
+    def make(
+        rows: list[tuple[float, ...]], members: Any = None, comm: object = None, **said: Any
+    ) -> Assembly:
+        write_observations(tmp_path / "observed.nc", rows)
         if members is not None:
             write_members(tmp_path / "members.nc", x=members)
         return assemble(written(tmp_path, members is not None, **said), (), comm)
@@ -71,7 +73,8 @@ def function_model(tmp_path: Path) -> Callable[[str], str]:
         (tmp_path / "model.py").write_text(body + "    return {'x': x}, {'x': x}\n")
         return (
             f"{{plugin: function, options: {{file: model.py, function: step, grid: {GRID}, "
-            "exports: {x: {units: '1'}}, state: {x: {units: '1', initial: 0.0}}, parameters: {b: {value: 0.0}}}}"
+            "exports: {x: {units: '1'}}, state: {x: {units: '1', initial: 0.0}}, "
+            "parameters: {b: {value: 0.0}}}}"
         )
 
     return make
@@ -82,7 +85,8 @@ def written(folder: Path, from_file: bool, **said: Any) -> Path:
     defaults = {
         "hours": 1,
         "model": STILL,
-        "observations": '{operator: point, of: model.x, options: {file: observed.nc, variable: x, units: "1"}}',
+        "observations": "{operator: point, of: model.x, "
+        'options: {file: observed.nc, variable: x, units: "1"}}',
         "control": "{field: model.x, change: add, prior_error: 1.0}",
         "method": "etkf",
         "ensemble": "{members: 2}",

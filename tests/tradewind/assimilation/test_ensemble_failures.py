@@ -24,7 +24,11 @@ def said(request, function_model) -> dict[str, str]:
     if request.param == "breaks":
         return {"model": function_model(BREAKS), "reason": "model.x is nan"}
     limits = ", limits: {model.x: [null, 8]}"
-    return {"model": function_model("state['x'] + 0.0"), "reason": r"model.x is 9, beyond \[-inf, 8\]", "limits": limits}
+    return {
+        "model": function_model("state['x'] + 0.0"),
+        "reason": r"model.x is 9, beyond \[-inf, 8\]",
+        "limits": limits,
+    }
 
 
 def settings(said: dict[str, str], policy: str, more: str = "") -> dict[str, str]:
@@ -33,7 +37,9 @@ def settings(said: dict[str, str], policy: str, more: str = "") -> dict[str, str
 
 
 def test_by_default_the_loop_stops_and_names_member_window_and_field(ensemble, said):
-    with pytest.raises(ModelError, match=f"window 2000-01-01 00:00/2000-01-01 01:00: member 2: .*{said['reason']}"):
+    with pytest.raises(
+        ModelError, match=f"window 2000-01-01 00:00/2000-01-01 01:00: member 2: .*{said['reason']}"
+    ):
         assimilate(ensemble(ROWS, MEMBERS, **settings(said, "stop")))
 
 
@@ -64,7 +70,9 @@ def test_fewer_than_two_members_are_no_ensemble(ensemble, function_model):
 
 
 def test_a_member_that_cannot_be_simulated_from_x_fails_too(ensemble, function_model):
-    model = function_model("state['x'] + parameters['b'][:, None]", "if (parameters['b'] > 1).any(): raise ValueError('b')")
+    model = function_model(
+        "state['x'] + parameters['b'][:, None]", "if (parameters['b'] > 1).any(): raise ValueError('b')"
+    )
     said = {"model": model, "control": "{field: model.b, change: add, prior_error: 1.0}"}
     result = assimilate(ensemble(
         ROWS[:1], ensemble="{members: 20, begin: initial, failure: drop}", method="etkf", **said

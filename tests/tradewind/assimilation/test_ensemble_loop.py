@@ -1,4 +1,4 @@
-"""The loop of a filter: by hand where that can be done, in waves and on disk, with any model and any control."""
+"""The loop of a filter: by hand where that can be done, in waves and on disk, with any control."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ from tradewind.results import AssimilationResult
 
 FOUR = [[-1.0, 0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]]
 """Two members that differ in the first of four cells: mean 0, variance 2."""
+REJECTING = (
+    "{operator: point, of: model.x, reject: {departure: 3}, "
+    'options: {file: observed.nc, variable: x, units: "1"}}'
+)
 LORENZ = "{plugin: lorenz-96, options: {size: 6, changes: {0: 9.0}}}"
 
 
@@ -29,7 +33,7 @@ def same(a: AssimilationResult, b: AssimilationResult) -> bool:
 
 # ---------------------------------------------------------------------- by hand
 def test_one_observation_is_a_kalman_filter_by_hand(ensemble):
-    # P = 2, R = 2, y = 3: K = 1/2, mean 3/2, variance 1; the members of a symmetric root stand at 3/2 ± sqrt(1/2)
+    # P = 2, R = 2, y = 3: K = 1/2, mean 3/2, variance 1; members of a symmetric root at 3/2 ± sqrt(1/2)
     result = assimilate(ensemble([(1, 0, 0, 3.0, math.sqrt(2.0))], FOUR))
     (field,), (seen,) = result.fields, result.departures
     assert field.port == "model.x"
@@ -39,7 +43,9 @@ def test_one_observation_is_a_kalman_filter_by_hand(ensemble):
     assert field.analysis_spread[0, 0] == pytest.approx(1.0)
     assert result.members["model.x"][:, 0].tolist() == pytest.approx([1.5 - 0.5**0.5, 1.5 + 0.5**0.5])
     assert (seen.y[0], seen.background[0], seen.analysis[0]) == pytest.approx((3.0, 0.0, 1.5))
-    assert (seen.sigma[0], seen.background_sigma[0], seen.analysis_sigma[0]) == pytest.approx((2**0.5, 2**0.5, 1))
+    assert (seen.sigma[0], seen.background_sigma[0], seen.analysis_sigma[0]) == pytest.approx(
+        (2**0.5, 2**0.5, 1)
+    )
     assert seen.members == 2
     assert 0 <= seen.rank[0] <= 2
 
@@ -74,7 +80,7 @@ def test_a_parameter_is_estimated_with_the_state(ensemble, function_model):
     ))  # fmt: skip
     (field,) = result.fields
     P = float(field.forecast_spread[0, 0]) ** 2
-    assert P == pytest.approx(1.0, rel=0.2)
+    assert 0.8 < P < 1.2
     assert float(field.forecast[0, 0]) == pytest.approx(0.0, abs=1e-12)
     assert float(field.analysis[0, 0]) == pytest.approx(3 * P / (P + 2))
     assert field.grid is None
@@ -152,8 +158,7 @@ def test_only_the_last_means_are_kept_when_that_is_enough(ensemble):
 # ---------------------------------------------------------------------- the background check
 def test_observations_too_far_off_are_rejected_with_their_reason(ensemble):
     rows = [(1, 0, 0, 3.0, 2.0**0.5), (1, 1, 1, 50.0, 1.0)]
-    said = '{operator: point, of: model.x, options: {file: observed.nc, variable: x, units: "1"}, reject: {departure: 3}}'
-    result = assimilate(ensemble(rows, FOUR, observations=said))
+    result = assimilate(ensemble(rows, FOUR, observations=REJECTING))
     (seen,) = result.departures
     assert seen.reason.tolist() == ["", "background check"]
     assert seen.analysis[0] == pytest.approx(1.5)
@@ -162,8 +167,7 @@ def test_observations_too_far_off_are_rejected_with_their_reason(ensemble):
 
 
 def test_a_window_whose_observations_are_all_rejected_is_a_forecast(ensemble):
-    said = '{operator: point, of: model.x, options: {file: observed.nc, variable: x, units: "1"}, reject: {departure: 3}}'
-    result = assimilate(ensemble([(1, 0, 0, 50.0, 1.0)], FOUR, observations=said))
+    result = assimilate(ensemble([(1, 0, 0, 50.0, 1.0)], FOUR, observations=REJECTING))
     assert result.members["model.x"].tolist() == FOUR
     assert any("no observation that could be used" in note for note in result.notes)
 
@@ -181,9 +185,9 @@ def test_a_config_with_a_filter_runs_its_loop(ensemble):
     ("said", "fault"),
     [
         ({"ensemble": "{members: 1}"}, "run.yaml:6: ensemble.members"),
-        ({"ensemble": "{members: 2, limits: {model.y: [0, 1]}}"}, "run.yaml:6: ensemble.limits.model.y: there is no"),
+        ({"ensemble": "{members: 2, limits: {model.y: [0, 1]}}"}, "run.yaml:6: ensemble.limits.model.y"),
         ({"ensemble": "{members: 2, limits: {model.x: [2, 1]}}"}, "nothing lies between 2 and 1"),
-        ({"ensemble": "{members: 3, file: members.nc}"}, "run.yaml:6: ensemble.file: .*first dimension is member, of 3"),
+        ({"ensemble": "{members: 3, file: members.nc}"}, "run.yaml:6: ensemble.file: .*dimension is member, of 3"),
         ({"ensemble": "{members: 2, begin: now}"}, "run.yaml:6: ensemble.begin"),
         ({"ensemble": "null"}, "run.yaml:7: solve: the filter 'etkf' needs the section `ensemble:`"),
         ({"method": "etkv"}, "run.yaml:7: solve.method"),
