@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tradewind.coupled.derivatives import operators
+from tradewind.coupled.derivatives import checkpoints, operators
 from tradewind.coupled.model import CoupledModel
 from tradewind.coupled.run import CoupledRun
 from tradewind.couplers.assimilation import FunctionLook, LinearLook
@@ -201,6 +201,15 @@ def test_cotangents_that_are_made_one_by_one_give_the_same_bits(everything, monk
     whole = K.adjoint(y)
     monkeypatch.setattr(operators, "LARGE", 0)
     assert torch.equal(K.adjoint(y), whole)
+
+
+def test_a_tape_of_moments_gives_the_same_bits(everything, monkeypatch):
+    found = []
+    for large in (2**29, 0):
+        monkeypatch.setattr(checkpoints, "LARGE", large)
+        K = everything.linearize(X, everything.windows[1])
+        found.append((K.forward(X), K.adjoint(x_of(1.0, -2.0))))
+    assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
 
 
 def test_a_state_that_is_looked_at_as_it_begins_is_the_identity(scene):

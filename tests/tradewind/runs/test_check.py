@@ -248,6 +248,16 @@ def test_a_folder_that_is_read_only(small_run, tmp_path):
     assert "cannot be written" in only_fault(path)
 
 
+def test_a_surrogate_of_the_linearization_sees_nothing_within_a_window(small_run):
+    path = small_run(("run_as: reference", "run_as: surrogate"), ("file: columns.nc", "file: early.nc"))
+    with xr.open_dataset(path.with_name("columns.nc")) as ds:
+        early = ds.load()
+    early["time"] = early["time"] - np.timedelta64(6, "h")
+    early.to_netcdf(path.with_name("early.nc"))
+    assert "its surrogate knows one export at a window's end, and something else" in only_fault(path)
+    assert check(path, ["components.transport.run_as=guarded"]).faults == ()
+
+
 def test_a_control_of_something_that_is_no_parameter(small_run):
     path = small_run(("field: inventory.methane_flux", "field: inventory.methane_flx"))
     fault = only_fault(path)

@@ -8,6 +8,7 @@ from tradewind.assembly.estimation.ensemble import build_filter, is_filter, seed
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly
 from tradewind.coupled.derivatives.paths import on_the_way
+from tradewind.coupled.model.surrogates import OTHER_LOOKS, UNKNOWN_LOOKS, at_the_end
 from tradewind.couplers.assimilation import Solver
 from tradewind.plugins.registry import Role
 
@@ -28,6 +29,18 @@ def build_solver(assembly: Assembly, faults: Faults) -> None:
             for name in _without_adjoint(assembly):
                 what = f"has no adjoint, and the method {section.method!r} needs one"
                 faults.add(("components", name), what)
+        for name in _looked_at_otherwise(assembly):
+            faults.add(("components", name), f"{UNKNOWN_LOOKS}: {OTHER_LOOKS}")
+
+
+def _looked_at_otherwise(assembly: Assembly) -> Iterator[str]:
+    """Yield observed components that run as a surrogate which knows nothing of what is looked at."""
+    if assembly.observe is None:
+        return
+    observed = {port.partition(".")[0] for port in assembly.observe.observes}
+    for name in sorted(observed & assembly.insisting):
+        if not all(at_the_end(assembly.observe, window) for window in assembly.windows):
+            yield name
 
 
 def _without_adjoint(assembly: Assembly) -> Iterator[str]:

@@ -43,10 +43,11 @@ def inversions() -> dict[str, Any]:
         run_as: invert(assemble(examples() / "permian.yaml", [f"components.transport.run_as={run_as}"]))
         for run_as in RUN_AS
     }
-    total = {name: r.totals.posterior for name, r in results.items()}
-    prior, gap = results["reference"].totals.prior, total["surrogate"] - total["reference"]
+    totals = {name: r.totals for name, r in results.items() if r.totals is not None}
+    total = {name: t.posterior for name, t in totals.items()}
+    prior, gap = totals["reference"].prior, total["surrogate"] - total["reference"]
     found: dict[str, Any] = {f"posterior_total_{name}": value for name, value in total.items()}
-    found |= {f"posterior_sigma_{name}": r.totals.posterior_sigma for name, r in results.items()}
+    found |= {f"posterior_sigma_{name}": t.posterior_sigma for name, t in totals.items()}
     return found | {
         "posterior_total_ratio": total["surrogate"] / total["reference"],
         "prior_total": prior,

@@ -17,6 +17,7 @@ from tradewind.coupled.model.looking import fields_of, looks_of
 from tradewind.coupled.model.names import Names
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Event, Participant, Port
+from tradewind.couplers.assimilation import ObservationOperator
 from tradewind.couplers.assimilation.linearization import (
     Count,
     CountedOperator,
@@ -31,6 +32,10 @@ from tradewind.errors import SpecError
 if TYPE_CHECKING:
     from tradewind.coupled.derivatives.checkpoints import Tape
     from tradewind.coupled.model.forward import CoupledModel
+
+
+UNKNOWN_LOOKS = "its surrogate knows one export at a window's end, and something else is looked at"
+OTHER_LOOKS = "observe one export at the ends of windows, or set run_as to guarded or reference"
 
 
 @dataclass
@@ -157,14 +162,12 @@ class StandIns:
         """
         model = self.model
         ports = model.observe.observes
-        if len(ports) == 1 and set(looks_of(model.observe, window)) <= {(ports[0], window.stop)}:
+        if at_the_end(model.observe, window):
             observed = self.names.participant(ports[0])
             if ports[0].partition(".")[2] in {v.name for v in observed.spec.exports}:
                 return observed
         if stuck := sorted({port.partition(".")[0] for port in ports} & set(model.insisting)):
-            hint = "observe one export at the ends of windows, or set run_as to guarded or reference"
-            what = "its surrogate knows one export at a window's end, and something else is looked at"
-            raise SpecError(what, where=f"component {stuck[0]!r}", hint=hint)
+            raise SpecError(UNKNOWN_LOOKS, where=f"component {stuck[0]!r}", hint=OTHER_LOOKS)
         return None
 
     def _operator(self, observed: Participant, window: Interval) -> LinearOperator | None:
@@ -286,6 +289,12 @@ class StandIns:
                 where=f"component {participant.name!r}",
             )
         return fed.pop()
+
+
+def at_the_end(observe: ObservationOperator, window: Interval) -> bool:
+    """Return whether one port is looked at, at the window's end and no other time."""
+    ports = observe.observes
+    return len(ports) == 1 and set(looks_of(observe, window)) <= {(ports[0], window.stop)}
 
 
 def _mean(seen: Mapping[Event, Tensor], shares: Mapping[Event, float]) -> Tensor:
