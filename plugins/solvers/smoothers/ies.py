@@ -95,6 +95,7 @@ class _Descent:
         self.problem, self.options, self.anomalies = problem, options, anomalies
         self.runner, self.history = Runner(problem, options.failure), History(problem)
         self._said: list[str] = []
+        self._within = within(anomalies)
         identity = torch.eye(len(anomalies), dtype=torch.float64)
         w, start = torch.zeros(len(anomalies), dtype=torch.float64), self._placed(identity)
         x = problem.control.prior
@@ -170,7 +171,7 @@ class _Descent:
     def _newton(self, state: _State) -> tuple[Tensor, Tensor]:
         """Return H and the step."""
         members = len(self.anomalies)
-        back = torch.linalg.inv(state.transform)
+        back = self._within @ torch.linalg.inv(state.transform)
         sums = self.problem.sum(lambda part: self._sensitivity(part, state.ran, back))
         identity = torch.eye(members, dtype=torch.float64)
         hessian = (members - 1) * identity + 0.5 * (sums[:, :-1] + sums[:, :-1].T)
@@ -182,6 +183,18 @@ class _Descent:
         weighted = part.noise.solve(sensitivity)
         residual = part.seen.y - ran.centre[part.number]
         return torch.cat([weighted @ sensitivity.T, (weighted @ residual)[:, None]], dim=1)
+
+
+def within(anomalies: Tensor) -> Tensor:
+    """Return the projection ``(N, N)`` on weights that move x: the columns of anomalies ``(N, n)``.
+
+    With more members than elements, what is not linear in F would else seem to be a sensitivity to weights
+    that leave x where it is (Evensen et al., 2019, doi 10.3389/fams.2019.00047).
+    """
+    basis, values, _ = torch.linalg.svd(anomalies, full_matrices=False)
+    basis = basis[:, values > values[0] * len(anomalies) * torch.finfo(values.dtype).eps]
+    projection: Tensor = basis @ basis.T
+    return projection
 
 
 def _root(hessian: Tensor) -> Tensor:

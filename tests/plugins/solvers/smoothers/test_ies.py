@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from tradewind.couplers.assimilation import Observations
 from tradewind.couplers.assimilation.covariance import DiagonalCovariance
 from tradewind.errors import DataError
-from tradewind.plugins.solvers.smoothers.ies import IES
+from tradewind.plugins.solvers.smoothers.ies import IES, within
 from tradewind.plugins.solvers.smoothers.options import Draws, Failure, IESOptions, Linearisation
 from tradewind.testing import LinearModel, SolverConformance, VectorControl
 from tradewind.testing.model import days
@@ -86,6 +86,33 @@ def test_the_transform_converges_as_well(makers):
     assert found.details["converged"]
     assert costs == sorted(costs, reverse=True)
     assert found.cost["observations_after"] < 0.02 * found.cost["observations_before"]
+
+
+class Exponential(LinearModel):
+    """y = 60 exp(x)."""
+
+    def __call__(self, x, window):
+        return 60 * torch.exp(super().__call__(x, window))
+
+
+def test_curvature_is_no_sensitivity_where_members_are_many():
+    # 40 members of two elements leave 37 directions in which weights move nothing
+    (window,) = days(1)
+    model = Exponential({window: torch.eye(2).double()}, {window: torch.zeros(2).double()})
+    control = VectorControl(torch.zeros(2).double(), DiagonalCovariance(torch.full((2,), 0.64).double()))
+    seen = {
+        window: Observations(torch.tensor([50.0, 80.0]).double(), DiagonalCovariance(torch.ones(2).double()))
+    }
+    found = ies(members=40).solve(model, control, seen)
+    assert found.details["converged"]
+    assert 1.9 < found.dofs < 2.0
+    assert found.mean.tolist() == pytest.approx(torch.tensor([5 / 6, 4 / 3]).log().tolist(), abs=0.01)
+
+
+def test_weights_that_move_x_are_those_of_the_anomalies():
+    anomalies = torch.tensor([[1.0], [-1.0], [0.0]]).double()
+    expected = torch.tensor([[0.5, -0.5, 0.0], [-0.5, 0.5, 0.0], [0.0, 0.0, 0.0]]).double()
+    torch.testing.assert_close(within(anomalies), expected)
 
 
 def test_a_step_that_raises_the_cost_is_halved():
