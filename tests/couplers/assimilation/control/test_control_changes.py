@@ -87,7 +87,9 @@ def test_bounds_hold_whatever_x_is(x):
 def test_a_control_of_any_change_has_its_exact_derivative(change, per):
     found = control(change, [0.5, 1.0, 2.5], per)
     x = found.prior + 0.3 * torch.arange(1.0, 1 + len(found.prior)).double()
-    expected = torch.func.jacfwd(lambda at: found.change.outward(found.field, at[found.labels]))(x)
+    expected = torch.autograd.functional.jacobian(
+        lambda at: found.change.outward(found.field, at[found.labels]), x
+    )
     operator, identity = found.linearize(x), torch.eye(len(x), dtype=torch.float64)
     torch.testing.assert_close(operator.forward(identity).T, expected)
     assert dot_test(operator, batch=(2,)) <= 1e-15
