@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -100,10 +101,10 @@ def invert(assembly: Assembly, progress: Progress | None = None) -> InversionRes
         raise ConfigError("nothing to solve", where=str(assembly.config.source.file), hint="add solve:")
     if progress is not None and isinstance(solver, ShowsProgress):
         solver.progress = progress
-    model = screened(assembly, model)
+    model, rejected = screened(assembly, model)
     observations = model.observe.windows(assembly.windows)
     posterior = solver.solve(model, assembly.control, observations)
-    return summarised(assembly, model, posterior)
+    return replace(summarised(assembly, model, posterior), rejected=rejected)
 
 
 def summarised(assembly: Assembly, model: CoupledModel, posterior: Posterior) -> InversionResult:

@@ -118,6 +118,8 @@ class InversionResult:
         Name of each element of x.
     observations
         By window, gathered from all ranks in time order, with ``posterior.simulated`` beside them.
+    rejected
+        Those that were not used, by window, with the reasons.
     provenance
         Versions, hashes, seeds, config text: plain strings and numbers.
     """
@@ -133,6 +135,7 @@ class InversionResult:
     elements: Sequence[str] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    rejected: Mapping[Interval, Departures] = field(default_factory=dict)
 
     @property
     def target(self) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 
 def departures_of(
-    windows: Sequence[Interval], observations: ObservationsByWindow, simulated: Simulated
+    windows: Sequence[Interval],
+    observations: ObservationsByWindow,
+    simulated: Simulated,
+    rejected: Mapping[Interval, Departures] | None = None,
 ) -> list[Departures]:
     """Return the departures of each window, empty ones included; what the method does not tell is NaN.
 
@@ -29,8 +33,23 @@ def departures_of(
     ----------
     simulated
         By window, ``prior`` and ``posterior`` of shape ``(m,)``, as in `Posterior.simulated`.
+    rejected
+        By window, those that were not used: they come after the others.
     """
-    return [_of(window, observations.get(window), simulated.get(window, {})) for window in windows]
+    used = [_of(window, observations.get(window), simulated.get(window, {})) for window in windows]
+    return [_followed(one, (rejected or {}).get(one.window)) for one in used]
+
+
+def _followed(used: Departures, rejected: Departures | None) -> Departures:
+    if rejected is None:
+        return used
+    names = ("y", "sigma", "background", "analysis", "background_sigma", "analysis_sigma", "rank", "reason")
+    both: dict[str, Any] = {
+        name: np.concatenate([getattr(used, name), getattr(rejected, name)]) for name in names
+    }
+    shared = used.coordinates.keys() & rejected.coordinates.keys()
+    where = {name: np.concatenate([used.coordinates[name], rejected.coordinates[name]]) for name in shared}
+    return replace(used, coordinates=where, **both)
 
 
 def _of(window: Interval, seen: Observations | None, simulated: Mapping[str, Tensor]) -> Departures:

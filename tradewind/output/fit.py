@@ -121,7 +121,8 @@ def compared(result: SimulationResult) -> Comparison:
 
 def diagnosis_of(result: InversionResult) -> Diagnosis:
     """Return what the departures of an inversion say."""
-    return diagnose(departures_of(result.windows, result.observations, result.posterior.simulated))
+    simulated = result.posterior.simulated
+    return diagnose(departures_of(result.windows, result.observations, simulated, result.rejected))
 
 
 def observed_units(result: InversionResult | SimulationResult | AssimilationResult) -> str:

@@ -13,6 +13,7 @@ from tradewind.assembly import assemble
 from tradewind.couplers.assimilation.observing import ObservationNetwork, PreparedOperator
 from tradewind.errors import ConfigError, DataError
 from tradewind.execute import execute
+from tradewind.output.fit import diagnosis_of
 from tradewind.plugins.observations.point import PointOperator
 
 CONFIG = """\
@@ -103,6 +104,9 @@ def test_what_is_too_far_is_not_used_and_counted(write):
     found = execute(write(f"{{{POINT}, {reject}}}", SOLVE))
     assert [len(seen) for seen in found.observations.values()] == [2, 1]
     assert "1 of 4 observations rejected: background check" in found.notes
+    (rejected,) = found.rejected.values()
+    assert (rejected.y.tolist(), rejected.background.tolist()) == ([20.0], [8.0])
+    assert diagnosis_of(found).rejected == {"observations": {"background check": 1}}
     # as if it had not been there
     with xr.open_dataset(write(f"{{{POINT}}}", SOLVE).with_name("seen.nc")) as ds:
         fewer = ds.load().isel(obs=[0, 1, 3])

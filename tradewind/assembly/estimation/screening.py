@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+from torch import Tensor
+
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly
 from tradewind.config.sections.observing import ObservationsSection
 from tradewind.config.source import Key
 from tradewind.coupled.model import CoupledModel
+from tradewind.couplers.assimilation import Departures, Observations
 from tradewind.couplers.assimilation.observing import (
     Limit,
     ObservationNetwork,
@@ -34,8 +38,8 @@ def check_limits(assembly: Assembly, section: ObservationsSection, at: Sequence[
         faults.add((*at, "reject"), what)
 
 
-def screened(assembly: Assembly, model: CoupledModel) -> CoupledModel:
-    """Return the model without the observations that the background check rejects; collective.
+def screened(assembly: Assembly, model: CoupledModel) -> tuple[CoupledModel, dict[Interval, Departures]]:
+    """Return the model without the observations that the background check rejects, and these; collective.
 
     What is simulated at the prior is compared. Rejected ones are counted in the assembly's notes.
 
@@ -46,16 +50,18 @@ def screened(assembly: Assembly, model: CoupledModel) -> CoupledModel:
     """
     limits = _limits(assembly)
     if limits is None:
-        return model
-    found = _screenings(model, limits)
-    assembly.notes += _counted(list(found.values()))
+        return model, {}
+    simulated = _simulated(model)
+    seen = model.observe.windows(model.windows)
+    found = {w: screen(seen[w], simulated[w], limits) for w in model.windows}
+    assembly.notes += Screening(np.concatenate([one.reasons for one in found.values()])).notes
     if not any(bool(one.used.any()) for one in found.values()):
         hint = "see `reject` of the observations"
         raise DataError("the background check rejects all observations", where="observations", hint=hint)
-    observe = PreparedOperator(model.observe, [Selection(found)])
+    assembly.observe = observe = PreparedOperator(model.observe, [Selection(found)])
     observe.windows(model.windows)
-    assembly.observe = observe
-    return replace(model, observe=observe)
+    rejected = {w: _departures(w, seen[w], simulated[w], one) for w, one in found.items() if one.notes}
+    return replace(model, observe=observe), rejected
 
 
 def _limits(assembly: Assembly) -> Limit | Mapping[str, Limit | None] | None:
@@ -68,18 +74,23 @@ def _limits(assembly: Assembly) -> Limit | Mapping[str, Limit | None] | None:
     return limits[0]
 
 
-def _screenings(model: CoupledModel, limits: Limit | Mapping[str, Limit | None]) -> dict[Interval, Screening]:
-    seen = model.observe.windows(model.windows)
+def _simulated(model: CoupledModel) -> dict[Interval, Tensor]:
+    """Return what every window simulates at the prior, each rank having run its own; collective."""
     mine = {
-        number: screen(seen[window], model(model.control.prior, window).detach(), limits).reasons
+        number: model(model.control.prior, model.windows[number]).detach()
         for number in owned_blocks(len(model.windows), 1, model.comm)
-        for window in [model.windows[number]]
     }
-    every = {number: reasons for part in model.comm.allgather(mine) for number, reasons in part.items()}
-    return {window: Screening(every[number]) for number, window in enumerate(model.windows)}
+    every = {number: values for part in model.comm.allgather(mine) for number, values in part.items()}
+    return {window: every[number] for number, window in enumerate(model.windows)}
 
 
-def _counted(screenings: Sequence[Screening]) -> list[str]:
-    import numpy as np
-
-    return Screening(np.concatenate([one.reasons for one in screenings])).notes
+def _departures(window: Interval, seen: Observations, simulated: Tensor, found: Screening) -> Departures:
+    """Return the rejected observations of a window."""
+    out = (~found.used).nonzero()[:, 0]
+    some, index = seen.take(out), out.numpy()
+    unknown = np.full(len(index), np.nan)
+    sigma = unknown if some.covariance is None else some.covariance.diagonal().sqrt().numpy()
+    return Departures(
+        window, some.y.numpy(), sigma, simulated[out].numpy(), unknown, unknown, unknown,
+        np.full(len(index), -1), found.reasons[index], coordinates=some.coordinates,
+    )  # fmt: skip
