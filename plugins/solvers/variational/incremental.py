@@ -23,7 +23,6 @@ from tradewind.plugins.solvers.variational.course import Course
 from tradewind.plugins.solvers.variational.minimising import Minimum, minimum
 from tradewind.plugins.solvers.variational.options import (
     FourDVarOptions,
-    Minimiser,
     ThreeDVarOptions,
     VariationalOptions,
 )
@@ -108,7 +107,6 @@ def standing(model: ForwardModel) -> ForwardModel:
 def solved(problem: Problem, options: VariationalOptions) -> Posterior:
     """Return the posterior of a problem."""
     course = Course()
-    problem.applications = 0 if options.minimiser is Minimiser.LBFGS else 2 * options.inner
     found = minimum(problem, options, course)
     uncertainty = spread(found, options)
     before, after = found.start.point, found.end.point

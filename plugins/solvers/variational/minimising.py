@@ -54,7 +54,7 @@ def minimum(problem: Problem, options: VariationalOptions, course: Course) -> Mi
     DataError
         When the cost or its gradient is not finite at the prior already: nothing sensible can be done.
     """
-    start = problem.linearize(problem.start())
+    start = problem.linearize(problem.start(), options.products(0, problem.root.domain.size))
     course.enter((1, 0), start.point.cost, _norm(start.gradient))
     if not math.isfinite(course.first) or not start.point.cost.finite:
         raise DataError(
@@ -62,7 +62,7 @@ def minimum(problem: Problem, options: VariationalOptions, course: Course) -> Mi
             where="variational method", hint="check the model's adjoint with `tradewind verify`",
         )  # fmt: skip
     search = _lbfgs if options.minimiser is Minimiser.LBFGS else _outer_loops
-    found = search(problem, start, options, course)
+    found = search(start, options, course)
     reached = course.iterations[-1]["reduction"]
     if reached > options.reduction:
         course.note(
@@ -76,13 +76,14 @@ def _norm(gradient: Tensor) -> float:
 
 
 # ---------------------------------------------------------------------- outer and inner loops
-def _outer_loops(problem: Problem, start: Quadratic, options: VariationalOptions, course: Course) -> Minimum:
+def _outer_loops(start: Quadratic, options: VariationalOptions, course: Course) -> Minimum:
     here, krylov = start, None
     for outer in range(1, options.loops + 1):
         if _norm(here.gradient) <= options.reduction * course.first:
             break
         krylov = _inner_loop(here, outer, options, course)
-        following = _followed(problem, here, krylov.step, course)
+        products = options.products(outer, len(here.gradient))
+        following = _followed(here, krylov.step, products, course)
         if following is None:
             break
         here = following
@@ -124,16 +125,16 @@ def _watched(here: Quadratic, outer: int, course: Course) -> Callable[[int, Tens
     return watch
 
 
-def _followed(problem: Problem, here: Quadratic, step: Tensor, course: Course) -> Quadratic | None:
+def _followed(here: Quadratic, step: Tensor, products: int, course: Course) -> Quadratic | None:
     """Return the cost about the end of a step, which is halved while the cost is not finite or rises."""
     reasons: list[str] = []
     for halving in range(HALVINGS + 1):
-        point = problem.at(here.point.v + 0.5**halving * step)
+        point = here.problem.at(here.point.v + 0.5**halving * step)
         reason = _worse(here.point.cost, point.cost)
         if not reason:
             if reasons:
                 course.note(f"the cost {reasons[0]} after a step, of which {0.5**halving:g} was taken")
-            return _sound(problem.linearize(point), course)
+            return _sound(here.problem.linearize(point, products), course)
         reasons.append(reason)
     course.note(f"the cost {reasons[0]} after the last step, no part of it lowers it: it was not taken")
     return None
@@ -156,12 +157,12 @@ def _sound(quadratic: Quadratic, course: Course) -> Quadratic | None:
 
 
 # ---------------------------------------------------------------------- quasi-Newton
-def _lbfgs(problem: Problem, start: Quadratic, options: VariationalOptions, course: Course) -> Minimum:
+def _lbfgs(start: Quadratic, options: VariationalOptions, course: Course) -> Minimum:
     here, memory, length = start, Memory(options.memory), first_length(start.gradient)
     for _ in range(options.inner):
         if _norm(here.gradient) <= options.reduction * course.first:
             break
-        following = line_search(problem, here, memory.direction(here.gradient), length)
+        following = line_search(here.problem, here, memory.direction(here.gradient), length)
         if following is None:
             course.note("no point along the last direction lowers the cost: it was not taken")
             break

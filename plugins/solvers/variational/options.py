@@ -82,6 +82,19 @@ class VariationalOptions(Options):
         """Outer loops at most."""
         return OUTER[self.minimiser] if self.outer is None else self.outer
 
+    def way(self, p: int) -> Uncertainty:
+        """Return how the covariance of `p` unknowns is made."""
+        if self.covariance is not Uncertainty.AUTO:
+            return self.covariance
+        return Uncertainty.EXACT if p <= self.limit else Uncertainty.LANCZOS
+
+    def products(self, outer: int, p: int) -> int:
+        """Return how often K may be applied after `outer` loops, there and back, with `p` unknowns."""
+        if self.minimiser is Minimiser.LBFGS:
+            return 0
+        last = outer == self.loops and self.way(p) is not Uncertainty.EXACT
+        return 0 if last else 2 * self.inner
+
 
 class FourDVarOptions(VariationalOptions):
     """Settings of `4dvar`."""

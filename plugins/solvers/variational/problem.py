@@ -78,9 +78,6 @@ class Problem:
         L, from v (p elements) to x.
     derivative
         Gives G; None: the model's own derivative times L.
-    applications
-        How often an inner loop may apply G and Gᵀ: where a window's G has no more rows or columns, it is
-        made as a matrix, once for all of them.
 
     Raises
     ------
@@ -93,7 +90,6 @@ class Problem:
     root: LinearOperator
     observations: ObservationsByWindow
     derivative: Chain | None = None
-    applications: int = 0
 
     def __post_init__(self) -> None:
         found = {n: self._seen(n) for n in windows.owned(self.model.windows, self.model.comm)}
@@ -156,8 +152,14 @@ class Problem:
         observations = float(ordered_sum(self.model.comm, terms))
         return Point(v, x, simulated, residuals, Cost(float(v @ v), observations))
 
-    def linearize(self, point: Point) -> Quadratic:
+    def linearize(self, point: Point, products: int = 0) -> Quadratic:
         """Return the quadratic cost about a point; all ranks enter.
+
+        Parameters
+        ----------
+        products
+            How often G and Gᵀ may be applied: where a window's G has no more rows or columns, it is made as
+            a matrix, once for all of them.
 
         Raises
         ------
@@ -167,7 +169,7 @@ class Problem:
         derivative = self.derivative or self._chain
         with agree(self.model.comm, "linearizing windows"):
             operators = {n: self._checked(derivative(point.x, self._window(n)), n) for n in self.seen}
-        return Quadratic(self, point, operators)
+        return Quadratic(self, point, operators, products)
 
     def _chain(self, x: Tensor, window: Interval) -> LinearOperator:
         return self.model.linearize(x, window) @ self.root
@@ -196,11 +198,14 @@ class Quadratic:
     ----------
     operators
         G by window of this rank.
+    products
+        How often they may be applied.
     """
 
     problem: Problem
     point: Point
     operators: Mapping[int, LinearOperator]
+    products: int = 0
 
     @cached_property
     def gradient(self) -> Tensor:
@@ -210,10 +215,7 @@ class Quadratic:
 
     def product(self, v: Tensor) -> Tensor:
         """Return ``(I + Σ GᵀR⁻¹G) v``, shape ``(..., p)``."""
-        factors = self._factors
-        return v + self._sum(
-            lambda n, _: factors[n].adjoint(self.problem.noise[n].solve(factors[n].forward(v)))
-        )
+        return v + self._sum(lambda n, G: G.adjoint(self.problem.noise[n].solve(G.forward(v))))
 
     def information(self) -> Tensor:
         """Return W = Σ GᵀR⁻¹G, shape ``(p, p)``: G is made by the fewer of its rows or columns."""
@@ -221,8 +223,7 @@ class Quadratic:
         return 0.5 * (total + total.T)
 
     def _squared(self, number: int, operator: LinearOperator) -> Tensor:
-        made = self.__dict__.get("_factors", self.operators)[number]
-        matrix = made.matrix if isinstance(made, MatrixOperator) else windows.dense(operator)
+        matrix = operator.matrix if isinstance(operator, MatrixOperator) else windows.dense(operator)
         return self.problem.noise[number].solve(matrix.T.contiguous()) @ matrix
 
     @cached_property
@@ -232,11 +233,11 @@ class Quadratic:
 
     def _applied_often(self, operator: LinearOperator) -> LinearOperator:
         fewer = min(operator.range.size, operator.domain.size)
-        few = fewer <= self.problem.applications and not isinstance(operator, MatrixOperator)
+        few = fewer <= self.products and not isinstance(operator, MatrixOperator)
         return MatrixOperator(windows.dense(operator)) if few else operator
 
     def _sum(self, part: Callable[[int, LinearOperator], Tensor]) -> Tensor:
-        comm = self.problem.model.comm
+        comm, factors = self.problem.model.comm, self._factors
         with agree(comm, "derivatives of windows"):
-            parts = {n: part(n, operator).detach() for n, operator in self.operators.items()}
+            parts = {n: part(n, operator).detach() for n, operator in factors.items()}
         return ordered_sum(comm, parts)

@@ -49,9 +49,7 @@ class Spread:
 def spread(found: Minimum, options: VariationalOptions) -> Spread:
     """Return S, A and DOFS as the options ask for them."""
     root = found.end.problem.root
-    way = options.covariance
-    if way is Uncertainty.AUTO:
-        way = Uncertainty.EXACT if root.domain.size <= options.limit else Uncertainty.LANCZOS
+    way = options.way(root.domain.size)
     if way is Uncertainty.EXACT:
         return _exact(found)
     if way is Uncertainty.LANCZOS and found.krylov is not None:
