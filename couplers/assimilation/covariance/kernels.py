@@ -33,6 +33,12 @@ SMOOTHEST = 50.0
 """Beyond, a Matérn kernel is a gaussian to 1 %, and Bessel functions overflow."""
 
 
+MOST = 20_000
+"""Places of which a matrix is made: it and its factor then take 6 GB."""
+ROWS = 512
+"""Rows of a matrix that are made together."""
+
+
 class Kernel(StrEnum):
     """How a correlation falls with distance."""
 
@@ -129,9 +135,15 @@ def correlated(sigma: float, correlation: Correlation, positions: Array) -> Dens
     DataError
         When the kernel makes no covariance of these places: a gaussian one on a sphere or circle can have
         negative eigenvalues, and places that coincide make any kernel singular. Nothing is added to the
-        diagonal behind the user's back.
+        diagonal behind the user's back. More than 20 000 places, whose matrix takes gigabytes.
     """
-    matrix = sigma**2 * correlation.of(separations(positions, positions, correlation.distance))
+    _refuse_many(len(positions))
+    matrix = np.empty((len(positions), len(positions)))
+    for begin in range(0, len(positions), ROWS):
+        some = slice(begin, begin + ROWS)
+        matrix[some] = sigma**2 * correlation.of(
+            separations(positions[some], positions, correlation.distance)
+        )
     try:
         return DenseCovariance(torch.from_numpy(matrix))
     except DataError as error:
@@ -143,3 +155,10 @@ def correlated(sigma: float, correlation: Correlation, positions: Array) -> Dens
             f"{what} is no covariance of these {len(positions)} places: {why}",
             where="correlation", hint=hint,
         ) from error  # fmt: skip
+
+
+def _refuse_many(places: int) -> None:
+    if places > MOST:
+        what = f"{places} places make a matrix of {places**2 * 8 / 2**30:.0f} GiB"
+        hint = "kind: diffusion, or fewer elements (per: cluster)"
+        raise DataError(what, where="correlation", hint=hint)

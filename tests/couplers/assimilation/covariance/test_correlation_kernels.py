@@ -116,3 +116,14 @@ def test_lengths_and_smoothness_are_positive_and_finite(bad):
 def test_what_is_smoother_than_smooth_is_gaussian():
     with pytest.raises(ConfigError, match="use the gaussian"):
         Correlation(1.0, Kernel.MATERN, smoothness=51.0)
+
+
+def test_a_matrix_that_fills_the_memory_is_refused():
+    with pytest.raises(DataError, match=r"50000 places make a matrix of 19 GiB .*diffusion"):
+        correlated(1.0, Correlation(1.0), np.zeros((50_000, 3)))
+
+
+def test_rows_that_are_made_together_change_no_bit(monkeypatch):
+    whole = correlated(0.6, Correlation(50.0, distance=Distance.DEGREES), ring()).matrix
+    monkeypatch.setattr("tradewind.couplers.assimilation.covariance.kernels.ROWS", 7)
+    assert torch.equal(correlated(0.6, Correlation(50.0, distance=Distance.DEGREES), ring()).matrix, whole)
