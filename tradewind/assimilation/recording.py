@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = NDArray[np.float64]
 
+VALUES = ("y", "sigma", "background", "analysis", "background_sigma", "analysis_sigma")
+"""Of departures, in the order in which they are made here."""
 ASIDE = 128
 """Windows that are put aside at most."""
 BYTES = 32 * 2**20
@@ -207,10 +209,14 @@ def departures_of(puts: Sequence[Put], noise: Noise) -> Iterator[Departures]:
         seen = put.analysis.observations
         y, sigma = _numpy(seen.y), sigmas(seen)
         rank = ranks(before[k], y, sigma * drawn(seen, before[k].shape, noise, put.number))
-        columns = (y, sigma, mean[k], analysis[k], spread[k], analysis_spread[k], rank)
-        whole, coordinates = gathered(columns, seen)
-        used = np.zeros(len(whole[0]), dtype="<U1")
-        yield Departures(put.window, *whole, used, before.shape[1], coordinates)
+        columns = (y, sigma, mean[k], analysis[k], spread[k], analysis_spread[k])
+        *whole, below = gathered((*columns, rank), seen)
+        values = dict(zip(VALUES, whole, strict=True))
+        used = np.zeros(len(below), dtype="<U1")
+        yield Departures(
+            put.window, **values, rank=below, reason=used, members=before.shape[1],
+            coordinates=everywhere(seen),
+        )  # fmt: skip
 
 
 def _with_rejected(put: Put, rejected: Rejected, noise: Noise) -> Departures:
@@ -259,14 +265,16 @@ def ranks(shown: Array, y: Array, noise: Array) -> NDArray[np.int64]:
     return np.asarray((shown + noise < y).sum(axis=0), dtype=np.int64)
 
 
-def gathered(
-    columns: Sequence[NDArray[Any]], seen: Observations
-) -> tuple[list[NDArray[Any]], Mapping[str, Any]]:
-    """Return columns and coordinates of all observations; collective where ranks share them."""
+def gathered(columns: Sequence[NDArray[Any]], seen: Observations) -> list[NDArray[Any]]:
+    """Return columns of all observations; collective where ranks share them."""
+    return [_everywhere(column, seen) for column in columns]
+
+
+def everywhere(seen: Observations) -> Mapping[str, Any]:
+    """Return the coordinates of all observations; collective where ranks share them."""
     if seen.comm is None or seen.comm.size == 1:
-        return list(columns), seen.coordinates
-    coordinates = {name: _everywhere(np.asarray(v), seen) for name, v in seen.coordinates.items()}
-    return [_everywhere(column, seen) for column in columns], coordinates
+        return seen.coordinates
+    return {name: _everywhere(np.asarray(value), seen) for name, value in seen.coordinates.items()}
 
 
 def _everywhere(column: NDArray[Any], observations: Observations) -> NDArray[Any]:

@@ -187,7 +187,7 @@ def test_a_config_with_a_filter_runs_its_loop(ensemble):
         ({"ensemble": "{members: 1}"}, "run.yaml:6: ensemble.members"),
         ({"ensemble": "{members: 2, limits: {model.y: [0, 1]}}"}, "run.yaml:6: ensemble.limits.model.y"),
         ({"ensemble": "{members: 2, limits: {model.x: [2, 1]}}"}, "nothing lies between 2 and 1"),
-        ({"ensemble": "{members: 3, file: members.nc}"}, "run.yaml:6: ensemble.file: .*dimension is member, of 3"),
+        ({"ensemble": "{members: 3, file: members.nc}"}, "run.yaml:6: ensemble.file: .*is member, of 3"),
         ({"ensemble": "{members: 2, begin: now}"}, "run.yaml:6: ensemble.begin"),
         ({"ensemble": "null"}, "run.yaml:7: solve: the filter 'etkf' needs the section `ensemble:`"),
         ({"method": "etkv"}, "run.yaml:7: solve.method"),

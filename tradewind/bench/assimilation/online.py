@@ -69,10 +69,11 @@ def write(folder: Path, reference: Path, filter_: str) -> Path:
 def _write_observations(path: Path, fields: Sequence[Array]) -> None:
     import xarray as xr
 
-    found = [(step, *np.nonzero(field > -999.0)) for step, field in zip(STEPS, fields, strict=True)]
-    values = np.concatenate([f[f > -999.0] for f in fields])
-    y, x = (np.concatenate([part[axis] for part in found]).astype(np.float64) for axis in (1, 2))
-    times = np.concatenate([np.full(len(rows), START + step * HOUR) for step, rows, _ in found])
+    found = [np.nonzero(field > -999.0) for field in fields]
+    values = np.concatenate([field[where] for field, where in zip(fields, found, strict=True)])
+    y, x = (np.concatenate([where[axis] for where in found]).astype(np.float64) for axis in (0, 1))
+    ends = [START + step * HOUR for step in STEPS]
+    times = np.concatenate([np.full(len(w[0]), end) for w, end in zip(found, ends, strict=True)])
     along = ("observation",)
     one = {"units": "1"}
     xr.Dataset(
