@@ -80,7 +80,7 @@ class LedgerError(TradewindError, ArithmeticError):
 
 
 class ModelError(TradewindError, RuntimeError):
-    """An external model could not be started, failed, ran out of time, or left no answer."""
+    """An external model could not be started, failed or left no answer; a member of an ensemble failed."""
 
 
 class NotDifferentiableError(TradewindError, TypeError):

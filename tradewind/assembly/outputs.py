@@ -94,6 +94,8 @@ def _without_effect(assembly: Assembly) -> Iterator[str]:
         if config.output.fields and config.output.file is None:
             yield "output.fields are written nowhere: name an output.file"
         return
+    if config.ensemble is not None and assembly.filter is None:
+        yield "ensemble: is of filters: the method calls the model itself"
     if config.output.fields:
         yield "output.fields are of forward runs: an inversion writes none of them"
     if config.run.restart is not None:

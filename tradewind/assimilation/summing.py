@@ -32,7 +32,7 @@ def summed_up(loop: EnsembleLoop) -> AssimilationResult:
         fields=tuple(analysed(loop, target) for target in loop.targets) if windows else (),
         members=last_members(loop),
         seconds=_seconds(loop),
-        calls=tuple(call_records(assembly, Calls())),
+        calls=tuple(call_records(assembly, _linearized(loop))),
         provenance=origin(assembly),
         notes=(*assembly.notes, *loop.notes, *_counted(loop)),
     )
@@ -52,6 +52,12 @@ def last_members(loop: EnsembleLoop) -> Mapping[str, Tensor]:
     """Return the last analysis, all members on every rank, by name; every rank enters."""
     move = Transposition(loop.comm, loop.shares.counts)
     return {name: move.everywhere(v) for name, v in analysed_fields(loop.targets, loop.waves).items()}
+
+
+def _linearized(loop: EnsembleLoop) -> Calls:
+    """Return who was asked to linearize: only where members are simulated from x."""
+    calls = getattr(getattr(loop.forecaster, "model", None), "calls", None)
+    return calls if isinstance(calls, Calls) else Calls()
 
 
 def _seconds(loop: EnsembleLoop) -> dict[str, float]:
