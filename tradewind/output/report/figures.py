@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tradewind.results import ControlledField, InversionResult, Totals
 
 MANY = 2500
+NO_SCALE = Scale("", 0.0, 1.0)
+"""Of what is drawn as a line."""
 
 
 def maps(result: InversionResult, comparison: Comparison) -> Iterator[Picture]:
@@ -76,6 +79,10 @@ def _profiles(field: ControlledField, of: str) -> Iterator[Picture]:
     for k, (before, after) in enumerate(zip(parts[0] or (), parts[1] or (), strict=True)):
         bands = [None if part is None else part[k].values for part in parts[2:]]
         yield pair(f"Prior and posterior{of}", before, after, field.units, bands, caption)
+        if len(after.values) > 1:
+            change = replace(after, values=after.values - before.values)
+            heading = f"Posterior \N{MINUS SIGN} prior{of}"
+            yield shown(heading, change, field.units, NO_SCALE, "What the observations changed.")
 
 
 def _places(comparison: Comparison) -> Places | None:

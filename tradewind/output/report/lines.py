@@ -74,6 +74,8 @@ def chart(
         axes.set(xlabel=labels[0], ylabel=labels[1])
         if np.asarray(x).dtype.kind == "M":
             _dates(axes)
+        elif np.asarray(x).dtype.kind == "i":
+            axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
         if len(curves) > 1:
             legend(axes)
         opened(axes)

@@ -89,10 +89,15 @@ def _total(field: ControlledField, alone: bool) -> Iterator[RenderableType]:
 
 
 def _footing(result: InversionResult, comparison: Comparison) -> Text:
-    counts = f"{len(comparison)} observations in {len(result.windows)} windows, {len(result.prior)} elements"
+    counts = f"{len(comparison)} observations in {_windows(result)}, {len(result.prior)} elements"
     if result.posterior.dofs is None:
         return Text(f"{counts}{_iterations(result)}", style="dim")
     return Text(f"DOFS {words.number(result.posterior.dofs)} from {counts}{_iterations(result)}", style="dim")
+
+
+def _windows(result: InversionResult) -> str:
+    count = len(result.windows)
+    return f"{count} {'window' if count == 1 else 'windows'}"
 
 
 def _iterations(result: InversionResult) -> str:
