@@ -46,8 +46,8 @@ def test_centred_members_have_the_prior_s_mean():
 
 @pytest.mark.parametrize("draws", [Draws.RANDOM, Draws.CENTRED])
 def test_drawn_members_have_the_prior_s_covariance_but_for_sampling(draws):
-    found = prior_members(CONTROL, 4000, draws, 0).T.cov()
-    torch.testing.assert_close(found, CONTROL.covariance.matrix, rtol=0, atol=5 * 2 / 4000**0.5)
+    found = prior_members(CONTROL, 900, draws, 0).T.cov()
+    torch.testing.assert_close(found, CONTROL.covariance.matrix, rtol=0, atol=5 * 2 / 900**0.5)
 
 
 def test_random_members_are_those_of_the_control():

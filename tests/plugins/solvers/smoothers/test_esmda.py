@@ -43,12 +43,12 @@ def test_with_exact_draws_a_linear_problem_is_solved_to_rounding(makers, inflati
 @pytest.mark.parametrize("draws", [Draws.RANDOM, Draws.CENTRED])
 def test_drawn_members_are_off_by_their_sampling_error(makers, draws):
     problem = makers.linear()
-    found = problem.solve(esmda(members=400, draws=draws))
+    found = problem.solve(esmda(members=200, draws=draws))
     mean, covariance, _ = makers.exact(problem)
     sigma = covariance.diagonal().sqrt()
     # gains are sampled as well as perturbations: 5 / sqrt(N)
-    assert ((found.mean - mean).abs() / sigma).max() < 5 / 400**0.5
-    assert (found.covariance.diagonal().sqrt() / sigma - 1).abs().max() < 5 / 400**0.5
+    assert ((found.mean - mean).abs() / sigma).max() < 5 / 200**0.5
+    assert (found.covariance.diagonal().sqrt() / sigma - 1).abs().max() < 5 / 200**0.5
 
 
 def test_several_small_steps_do_better_than_one_where_the_model_is_not_linear(makers):
