@@ -47,7 +47,7 @@ def _parts(result: Result) -> Iterator[RenderableType]:
         comparison = compare(result)
         yield _numbers(result, comparison)
         diagnosis = diagnosis_of(result)
-        if len(diagnosis.streams) > 1:
+        if len(diagnosis.streams) > 1 or diagnosis.rejections:
             yield departures_table(diagnosis, observed_units(result))
         yield _footing(result, comparison)
 
