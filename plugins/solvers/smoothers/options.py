@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from tradewind.couplers.assimilation.places import Distance
+from tradewind.couplers.distances import Distance
 from tradewind.plugins.filters.options import Taper
 from tradewind.plugins.options import Options
 
