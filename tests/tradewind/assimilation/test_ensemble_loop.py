@@ -9,10 +9,13 @@ import pytest
 import torch
 import xarray as xr
 
+from tradewind.assembly import assemble
 from tradewind.assimilation import EnsembleLoop, assimilate
+from tradewind.check import plan
 from tradewind.errors import ConfigError, DataError
 from tradewind.execute import execute
 from tradewind.results import AssimilationResult
+from tradewind.simulation import Begin
 
 FOUR = [[-1.0, 0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]]
 """Two members that differ in the first of four cells: mean 0, variance 2."""
@@ -197,6 +200,25 @@ def test_faults_are_found_before_anything_runs(ensemble, tmp_path, said, fault):
     xr.Dataset({"x": (("member", "cell"), FOUR)}).to_netcdf(tmp_path / "members.nc")
     with pytest.raises(ConfigError, match=fault):
         ensemble([(1, 0, 0, 3.0, 1.0)], **said)
+
+
+def test_restart_files_are_refused_and_not_forgotten(ensemble):
+    path = ensemble([(1, 0, 0, 3.0, 1.0)], FOUR).config.source.file
+    with pytest.raises(ConfigError, match="keeps no restart files yet"):
+        assemble(path, ["run.restart={folder: kept}"])
+    with pytest.raises(ConfigError, match="an assimilation has no restart files"):
+        execute(path, begin=Begin.RESUME)
+
+
+def test_the_plan_says_what_is_carried(ensemble):
+    assembly = ensemble([(1, 0, 0, 3.0, 1.0)], ensemble="{members: 8, wave: 2}")
+    said = "ensemble   8 members drawn from the prior, in waves of 2, carried from window to window"
+    assert said in list(plan(assembly))
+
+
+def test_a_solver_that_is_given_an_ensemble_says_that_it_has_none(ensemble):
+    assembly = ensemble([(1, 0, 0, 3.0, 1.0)], method="analytical")
+    assert any("ensemble: is of filters" in note for note in assembly.notes)
 
 
 def test_members_with_holes_are_named(ensemble):
