@@ -50,7 +50,10 @@ class Control(Protocol):
     targets: tuple[Port, ...]
 
     def to_fields(self, x: Tensor) -> Fields:
-        """Return the fields that `x`, shape ``(..., n)``, stands for: ``{target: (..., *extra, cell)}``."""
+        """Return the fields that `x`, shape ``(..., n)``, stands for: ``{target: (..., *extra, cell)}``.
+
+        Each x of a batch gets the bits that it gets alone.
+        """
 
     def linearize(self, x: Tensor) -> LinearOperator:
         """Return the derivative of `to_fields` at `x`, shape ``(n,)``.

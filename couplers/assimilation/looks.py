@@ -15,7 +15,10 @@ class Look(Protocol):
     """From one field, at one time, to the m observations of a window; what it does not see is zero."""
 
     def __call__(self, field: Tensor) -> Tensor:
-        """Return its part of y, shape ``(*batch, m)``, of a field ``(*batch, *extra, cell)``."""
+        """Return its part of y, shape ``(*batch, m)``, of a field ``(*batch, *extra, cell)``.
+
+        Each of a batch gets the bits that it gets alone.
+        """
 
     def linearize(self, field: Tensor) -> LinearOperator:
         """Return the derivative at `field`, shape ``(*extra, cell)``, from its space to ``Replicated(m)``."""
@@ -35,7 +38,13 @@ class LinearLook:
 
     def __call__(self, field: Tensor) -> Tensor:
         """Return ``H c``; collective where the field is distributed."""
-        return self.operator.forward(flattened(field, self.operator.domain))
+        vectors = flattened(field, self.operator.domain)
+        if vectors.ndim == 1 or self.operator.columnwise:
+            return self.operator.forward(vectors)
+        # one by one: a product of several is summed in an order of its own
+        rows = [self.operator.forward(row) for row in vectors.reshape(-1, vectors.shape[-1])]
+        m = self.operator.range.size
+        return (torch.stack(rows) if rows else vectors.new_zeros(0, m)).reshape(*vectors.shape[:-1], m)
 
     def linearize(self, field: Tensor) -> LinearOperator:
         """Return H, which is the same for every field."""

@@ -86,6 +86,8 @@ class SamplingOperator(LinearOperator):
         When H does not belong to the layout's grid.
     """
 
+    columnwise = True
+
     def __init__(self, rows: sparse.csr_array, layout: Layout, extra: tuple[int, ...] = ()) -> None:
         size = prod(extra) * layout.n_global
         if rows.shape[1] != size:

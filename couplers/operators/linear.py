@@ -26,6 +26,8 @@ class LinearOperator(ABC):
     domain: Space
     range: Space
     device: torch.device = CPU
+    columnwise: bool = False
+    """Whether `forward` gives each vector of a batch the bits that it has alone."""
 
     @abstractmethod
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -186,7 +186,7 @@ class Bounded:
     def derivative(self, prior: Tensor, x: Tensor) -> Tensor:
         """Return ``(b - a) s (1 - s)``, s the logistic function."""
         z = self._logit(prior) + x
-        return (self.upper - self.lower) * torch.sigmoid(z) * torch.sigmoid(-z)
+        return (self.upper - self.lower) * _logistic(z) * _logistic(-z)
 
     def inward(self, field: Tensor) -> Tensor:
         """Return the logit.
@@ -202,7 +202,7 @@ class Bounded:
 
     def outward_field(self, z: Tensor) -> Tensor:
         """Return ``a + (b - a) logistic(z)``."""
-        return self.lower + (self.upper - self.lower) * torch.sigmoid(z)
+        return self.lower + (self.upper - self.lower) * _logistic(z)
 
     def _logit(self, field: Tensor) -> Tensor:
         return torch.log((field - self.lower) / (self.upper - field))
@@ -224,6 +224,11 @@ def refuse_gaps(prior: Array, active: Flags, where: str) -> None:
     hint = "fill gaps, and estimate sinks as a field of their own"
     bad = ~np.isfinite(prior) & active
     _refuse(bad if len(bad) > 1 else bad[0], prior if len(bad) > 1 else prior[0], where, "not finite", hint)
+
+
+def _logistic(z: Tensor) -> Tensor:
+    # torch's own gives the last bit of a number by where it stands among others
+    return 1.0 / (1.0 + torch.exp(-z))
 
 
 def _refuse(bad: Flags, prior: Array, where: str, what: str, hint: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from tradewind.coupled.tape import Event, Moment
@@ -90,8 +89,6 @@ def simulated(
 ) -> Tensor:
     """Return ``y = Σ look(field) + offset`` of every member, shape ``(member, m)``.
 
-    Each member is looked at by itself, so that it has the same bits in any company.
-
     Parameters
     ----------
     fields
@@ -102,28 +99,17 @@ def simulated(
     SpecError
         A look that does not give as many observations as the offset has.
     """
-    if not looks or not members:
-        return offset.expand(members, len(offset))
-    return torch.stack([_of_member(looks, fields, offset, k) for k in range(members)])
-
-
-def _of_member(
-    looks: Mapping[Event, Look], fields: Mapping[Event, Tensor], offset: Tensor, member: int
-) -> Tensor:
     total: Tensor | None = None
-    for event, look in looks.items():
-        part = look(fields[event][member])
-        if part.shape != offset.shape:
-            what = f"the look at {event[1]} gives {tuple(part.shape)}, the offset has {tuple(offset.shape)}"
-            raise SpecError(what, where=event[0])
+    for (port, time), look in looks.items() if members else ():
+        part = look(fields[port, time])
+        if part.shape != (members, len(offset)):
+            what = f"the look at {time} gives {tuple(part.shape[1:])}, the offset has {tuple(offset.shape)}"
+            raise SpecError(what, where=port)
         total = part if total is None else total + part
-    return offset if total is None else total + offset
+    return offset.expand(members, len(offset)) if total is None else total + offset
 
 
 def fields_of(control: Control, rows: Tensor) -> dict[str, Tensor]:
-    """Return the fields of every row of ``(member, n)``: by target, shape ``(member, *extra, cell)``.
-
-    Each by itself, so that it has the same bits in any company.
-    """
-    found = [control.to_fields(row) for row in rows]
-    return {target: torch.stack([fields[target] for fields in found]) for target in control.targets}
+    """Return the fields of every row of ``(member, n)``: by target, shape ``(member, *extra, cell)``."""
+    found = control.to_fields(rows)
+    return {target: found[target] for target in control.targets}
