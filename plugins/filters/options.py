@@ -121,6 +121,13 @@ class FiniteSizeOptions(FilterOptions):
         description="How sure one is of the members' spread, as if N were that many times larger.",
     )
 
+    @field_validator("inflation")
+    @classmethod
+    def _finds_its_own(cls, inflation: Inflation) -> Inflation:
+        if inflation.adaptive is not None:
+            raise ValueError("adaptive: this filter finds its own")
+        return inflation
+
 
 class Vertical(Options):
     """Localisation in the vertical; weights in the horizontal and in the vertical are multiplied."""

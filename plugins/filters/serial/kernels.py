@@ -156,6 +156,9 @@ def update(x: Array, part: Part, near: Near, height: Height, change: Change, out
 @compiled
 def _analyse(members: Array, chosen: Index, weights: Array, change: Change) -> None:
     n, mean, how = len(members), np.zeros(1), change.how
+    widths = change.factor == 1.0 and how.factor == 1.0 and change.spread.factor == 1.0
+    if len(chosen) == 0 and widths and len(how.rotation) == 0:
+        return
     total, before = 0.0, 0.0
     for i in range(n):
         total += members[i]

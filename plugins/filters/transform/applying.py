@@ -77,6 +77,8 @@ def apply(x: Array, part: Part, weights: Array, which: Index, spread: Spread, ou
 @compiled
 def _cell(tile: Array, c: int, w: Array, analysed: Array, spread: Spread) -> None:
     n = len(w)
+    if spread.factor == 1.0 and _leaves(w):
+        return
     mean = 0.0
     for i in range(n):
         mean += tile[i, c]
@@ -91,6 +93,16 @@ def _cell(tile: Array, c: int, w: Array, analysed: Array, spread: Spread) -> Non
     mean += widened(analysed, before, spread)
     for j in range(n):
         tile[j, c] = mean + analysed[j]
+
+
+@compiled
+def _leaves(w: Array) -> bool:
+    """Return whether weights leave every member as it is, to the bit."""
+    for i in range(len(w)):
+        for j in range(len(w)):
+            if w[i, j] != (1.0 if i == j else 0.0):
+                return False
+    return True
 
 
 @compiled

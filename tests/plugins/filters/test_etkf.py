@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from tradewind.couplers.assimilation import Ensemble, Observations
 from tradewind.couplers.assimilation.covariance import DenseCovariance, DiagonalCovariance
 from tradewind.errors import DataError, SpecError
+from tradewind.plugins.filters.options import ETKFOptions
 from tradewind.plugins.filters.transform.applying import transform
 from tradewind.plugins.filters.transform.etkf import ETKF
-from tradewind.plugins.filters.options import ETKFOptions
 
 
 def tensor(*values) -> torch.Tensor:

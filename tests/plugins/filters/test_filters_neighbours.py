@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,7 +19,7 @@ def found(points, observations, near_, groups=None):
     boxes = boxed(placed(*observations, near_), straight_radius(near_))
     groups = np.arange(len(points[0]) + 1) if groups is None else groups
     starts, index, weights = near(placed(*points, near_), groups, boxes, rule(near_))
-    pairs = zip(starts[:-1], starts[1:], strict=True)
+    pairs = pairwise(starts)
     return [(index[a:b], weights[a:b]) for a, b in pairs]
 
 

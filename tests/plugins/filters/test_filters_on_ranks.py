@@ -35,7 +35,7 @@ def three(mpiexec, tmp_path) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("what", ["blocks", "strewn", "work"])
 def test_three_ranks_have_the_bits_of_one(serial, three, what):
     names = [name for name in serial if name.startswith(what)]
-    assert len(names) == (1 if what == "work" else 45)
+    assert len(names) == (1 if what == "work" else 49)
     assert [name for name in names if serial[name].tobytes() != three[name].tobytes()] == []
 
 

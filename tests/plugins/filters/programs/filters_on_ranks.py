@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from tradewind.plugins.filters import options
 from tradewind.plugins.filters.denkf import DEnKF
 from tradewind.plugins.filters.enkf import EnKF
 from tradewind.plugins.filters.local.letkf import LESTKF, LETKF
+from tradewind.plugins.filters.particle import ParticleFilter
+from tradewind.plugins.filters.particle_options import Jitter, ParticleOptions
 from tradewind.plugins.filters.serial.eakf import EAKF
 from tradewind.plugins.filters.transform.etkf import ESTKF, ETKF
 from tradewind.plugins.filters.transform.finite_size import EnKFN
@@ -38,6 +41,7 @@ FILTERS = {
     "enkf-local": EnKF(options.EnKFOptions(localization=NEAR)),
     "eakf": EAKF(options.EAKFOptions(**ADAPTIVE)),
     "eakf-local": EAKF(options.EAKFOptions(localization=NEAR, **TUNED)),
+    "particle": ParticleFilter(ParticleOptions(jitter=Jitter.MUSSO)),
 }
 
 
@@ -77,8 +81,7 @@ def analysed(method, layout, comm, shared_out):
     """Return everything that two analyses leave, gathered."""
     observations, numbers = observed(comm, shared_out)
     first = method.analyse(ensemble(layout, numbers), observations)
-    found = method.analyse(Ensemble(first.fields, first.simulated, first.layouts, first.levels, 1, first.memory),
-                           observations)  # fmt: skip
+    found = method.analyse(replace(first, number=1, details={}), observations)
     simulated = found.simulated.numpy()
     if shared_out:
         simulated = np.concatenate(comm.allgather_array(np.ascontiguousarray(simulated.T))).T
