@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ def figures(progress: Progress) -> dict[str, Any]:
     if folder is None:
         hint = "set TRADEWIND_SHARED to the folder that holds `reference`"
         raise DataError("no reference data", where="bench assimilation", hint=hint)
-    parts = (
+    parts: tuple[Callable[[], dict[str, Any]], ...] = (
         lambda: pdaf_figures(folder), lambda: oops.figures(folder), equivalences,
         lambda: dapper.figures(folder), swap.figures, scaling.figures,
     )  # fmt: skip
