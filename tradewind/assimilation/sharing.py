@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -36,12 +37,12 @@ class Shares:
 
     waves: tuple[tuple[tuple[int, ...], ...], ...]
 
-    @property
+    @cached_property
     def counts(self) -> tuple[int, ...]:
         """How many members each rank holds."""
         return tuple(sum(len(wave) for wave in waves) for waves in self.waves)
 
-    @property
+    @cached_property
     def members(self) -> tuple[int, ...]:
         """All that are left, by their numbers from 0."""
         return tuple(member for waves in self.waves for wave in waves for member in wave)
