@@ -43,7 +43,8 @@ def test_its_random_vectors_are_those_of_the_parts_with_other_seeds():
 
 
 def test_it_equals_what_joins_the_same_spaces_in_the_same_order():
-    assert both() == both() and hash(both()) == hash(both())
+    assert both() == both()
+    assert hash(both()) == hash(both())
     assert both() != Joined([Replicated(4), Distributed(points(3), (2,))])
     assert both() != Replicated(10)
 
