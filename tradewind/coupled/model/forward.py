@@ -19,8 +19,9 @@ from tradewind.coupled.derivatives.operators import BLOCK, ByAdjoint, PartsOpera
 from tradewind.coupled.derivatives.paths import on_the_way
 from tradewind.coupled.model.looking import begun, fields_of, looked_at, looks_of, simulated, watch
 from tradewind.coupled.model.names import Companies, Names
+from tradewind.coupled.model.stand_in import Calls, StandIn
 from tradewind.coupled.model.standing import StandingStill
-from tradewind.coupled.model.surrogates import Calls, StandIn, StandIns
+from tradewind.coupled.model.surrogates import StandIns
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Event, Participant
 from tradewind.couplers.assimilation import Control, Look, ObservationOperator

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -15,16 +15,11 @@ from tradewind.coupled.derivatives.operators import RunTangent, Weighted
 from tradewind.coupled.derivatives.paths import between, leads, reached
 from tradewind.coupled.model.looking import fields_of, looks_of
 from tradewind.coupled.model.names import Names
+from tradewind.coupled.model.stand_in import StandIn, exported
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Event, Participant, Port
 from tradewind.couplers.assimilation import ObservationOperator
-from tradewind.couplers.assimilation.linearization import (
-    Count,
-    CountedOperator,
-    Uncertain,
-    WindowModel,
-    spans,
-)
+from tradewind.couplers.assimilation.linearization import CountedOperator, WindowModel, spans
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.operators import LinearOperator
 from tradewind.errors import SpecError
@@ -36,60 +31,6 @@ if TYPE_CHECKING:
 
 UNKNOWN_LOOKS = "its surrogate knows one export at a window's end, and something else is looked at"
 OTHER_LOOKS = "observe one export at the ends of windows, or set run_as to guarded or reference"
-
-
-@dataclass
-class Calls:
-    """Who was asked to linearize, and how much."""
-
-    counts: dict[tuple[str, str], Count] = field(default_factory=dict)
-
-    def of(self, component: str, plugin: str) -> Count:
-        """Return the count of `plugin` for `component`."""
-        return self.counts.setdefault((component, plugin), Count())
-
-
-@dataclass(frozen=True)
-class StandIn:
-    """A surrogate's linearization of one component over one window, and what feeds that component.
-
-    Attributes
-    ----------
-    operator
-        From the mean import to the observed export.
-    upstream
-        The derivative of the mean import by the controlled fields.
-    mean
-        The mean import itself, of all sources, shape ``(cell,)``.
-    silent
-        What is exported where nothing is imported, because of what the component begins with; shape
-        ``(cell,)``. None: nothing.
-    """
-
-    operator: LinearOperator
-    upstream: LinearOperator
-    mean: Tensor
-    silent: Tensor | None = None
-
-    @property
-    def chain(self) -> LinearOperator:
-        """From a change of the controlled fields to that of the observed export."""
-        return self.operator @ self.upstream
-
-    @property
-    def exported(self) -> Tensor:
-        """The observed export, shape ``(cell,)``."""
-        return _exported(self.operator, self.mean, self.silent)
-
-    @property
-    def variance(self) -> Tensor | None:
-        """The variance of the surrogate's own error in the export, shape ``(cell,)``; None: not known."""
-        return self.operator.variance(self.mean) if isinstance(self.operator, Uncertain) else None
-
-
-def _exported(operator: LinearOperator, mean: Tensor, silent: Tensor | None) -> Tensor:
-    answer = operator.forward(mean)
-    return answer if silent is None else answer + silent
 
 
 @dataclass
@@ -141,7 +82,7 @@ class StandIns:
         last = self._asked(window)
         if last.operator is None:
             return None
-        return _exported(last.operator, self._means(rows, window), last.silent)
+        return exported(last.operator, self._means(rows, window), last.silent)
 
     # ------------------------------------------------------------------ the surrogate
     def _asked(self, window: Interval) -> _Last:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tradewind.coupled.derivatives import checkpoints
-from tradewind.coupled.derivatives.checkpoints import Checkpoints, Keep, sparing
+from tradewind.coupled.derivatives.checkpoints import Checkpoints, Keep, Watch, sparing
 from tradewind.coupled.derivatives.function import gradient_function
 from tradewind.coupled.derivatives.replay import gradients, tangents
 from tradewind.couplers.coupling.component import Mode, Step
@@ -364,3 +364,20 @@ def test_the_torch_function_refuses_times_at_which_no_step_ends(make_chain, toys
     function = gradient_function(make_chain(), [FLUX], [("tank.levle", toys.at(2))], toys.at(2))
     with pytest.raises(SpecError, match="no component exports such a variable"):
         function(one)
+
+
+def test_a_tape_that_only_watches_holds_nothing_else(make_chain, toys):
+    run = make_chain()
+    event = ("tank.level", toys.at(2))
+    with run.recording(Watch) as tape:
+        tape.watch("tank", event)
+        run.put("source.flux", toys.draw(1, 4))
+        run.advance(toys.at(3))
+    assert (len(tape), list(tape), list(reversed(tape))) == (0, [], [])
+    with run.recording() as kept:
+        kept.watch("tank", event)
+        run.rewind(run.start())
+        run.put("source.flux", toys.draw(1, 4))
+        run.advance(toys.at(2))
+    assert torch.equal(tape.seen[event], kept.seen[event])
+    assert torch.equal(tape.seen[event], run.get("tank.level"))
