@@ -139,7 +139,7 @@ def test_a_taper_scales_the_regression(ring):
 
 
 def test_perturbed_observations_tend_to_the_kalman_filter(ring):
-    members = 4000
+    members = 150
     given = ring(members=members)
     mean, spread = given.kalman()
     found = EnKF().analyse(given.ensemble, given.observations).fields["x"]
