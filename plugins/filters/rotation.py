@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[np.float64]
 
 
-@compiled
 def zero_sums(members: int) -> Array:
     """Return Ω, shape ``(N, N - 1)``: orthonormal columns whose elements add up to 0.
 
@@ -23,13 +22,11 @@ def zero_sums(members: int) -> Array:
     """
     root = 1.0 / np.sqrt(members)
     out = np.full((members, members - 1), -1.0 / members / (root + 1.0))
-    for k in range(members - 1):
-        out[k, k] += 1.0
-        out[members - 1, k] = -root
+    out[np.diag_indices(members - 1)] += 1.0
+    out[-1] = -root
     return out
 
 
-@compiled
 def rotation(members: int, seed: int, number: int) -> Array:
     """Return a random orthogonal matrix, shape ``(N, N)``, that maps (1, ..., 1) to itself.
 
@@ -44,12 +41,18 @@ def rotation(members: int, seed: int, number: int) -> Array:
     to (1, ..., 1) and to each other one by one (Gram and Schmidt, twice): uniform in the space of zero sums.
     Sakov and Oke (2008, doi 10.1175/2007MWR2021.1, section 5).
     """
-    one, other = _basis(members, _mixed(seed, number)), zero_sums(members)
+    return _rotation(zero_sums(members), np.uint64(seed), np.uint64(number))
+
+
+@compiled
+def _rotation(fixed: Array, seed: np.uint64, number: np.uint64) -> Array:
+    members = len(fixed)
+    rows = _basis(members, _scrambled(_scrambled(seed) + number))
     out = np.full((members, members), 1.0 / members)
     for k in range(members - 1):
         for i in range(members):
             for j in range(members):
-                out[i, j] += one[k, i] * other[j, k]
+                out[i, j] += rows[k, i] * fixed[j, k]
     return out
 
 
@@ -75,11 +78,6 @@ def _basis(members: int, key: np.uint64) -> Array:
             for i in range(members):
                 rows[k, i] /= length
     return rows
-
-
-@compiled
-def _mixed(seed: int, number: int) -> np.uint64:
-    return _scrambled(_scrambled(np.uint64(seed)) + np.uint64(number))
 
 
 @compiled

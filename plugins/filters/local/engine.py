@@ -19,13 +19,13 @@ from tradewind.plugins.filters.local.gathering import Rows, Traffic, gathered
 from tradewind.plugins.filters.local.geometry import Geometry, heights
 from tradewind.plugins.filters.local.groups import Group, grouped
 from tradewind.plugins.filters.local.heights import Heights
-from tradewind.plugins.filters.local.kernels import Given, analyses
+from tradewind.plugins.filters.local.kernels import Given, analyses, projected
 from tradewind.plugins.filters.local.reach import Reach
 from tradewind.plugins.filters.options import AtObservations, Localization, LocalOptions
 from tradewind.plugins.filters.perturbations import perturbations
 from tradewind.plugins.filters.transform import analysis
 from tradewind.plugins.filters.transform.applying import Part, apply, like, members_first, transform
-from tradewind.plugins.filters.transform.weights import How, Kind, matmul
+from tradewind.plugins.filters.transform.weights import How, Kind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -117,7 +117,7 @@ class LocalAnalysis:
         return Case(Given(rows.columns, rank, covariance), up, how, traffic)
 
     def _columns(self, found: Seen, observations: Observations, how: How, number: int) -> Array:
-        anomalies = matmul(found.anomalies, how.basis) if len(how.basis) else found.anomalies
+        anomalies = projected(found.anomalies, how.basis) if len(how.basis) else found.anomalies
         columns = [anomalies, found.innovations[:, None]]
         if how.kind == Kind.PERTURBED:
             columns.append(perturbations(found, observations, self.options.seed, number))

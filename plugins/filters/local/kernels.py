@@ -10,7 +10,7 @@ from tradewind.couplers.compiled import compiled
 from tradewind.plugins.filters.inflation import Learning, learnt
 from tradewind.plugins.filters.local.neighbours import Near
 from tradewind.plugins.filters.local.tapers import taper
-from tradewind.plugins.filters.transform.weights import How, rest, weigh
+from tradewind.plugins.filters.transform.weights import How, matmul, rest, weigh
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,6 +84,12 @@ def analyses(near: Near, given: Given, height: Height, factors: Array, how: How,
         out[point] = weigh(g, b, e, prior, how)
         factors[point] = learnt(factors[point], sums, learning)
     return out
+
+
+@compiled
+def projected(anomalies: Array, basis: Array) -> Array:
+    """Return anomalies ``(m, N)`` in a basis ``(N, r)``: ``(m, r)``, each sum in order."""
+    return matmul(anomalies, basis)
 
 
 @compiled

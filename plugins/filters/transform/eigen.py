@@ -22,16 +22,18 @@ MOST = 60
 
 
 @compiled
-def symmetric(matrix: Array) -> tuple[Array, Array]:
-    """Return the eigenvalues ``(n,)``, unordered, and the vectors as rows ``(n, n)`` of a symmetric matrix.
+def symmetric(matrix: Array, values: Array) -> None:
+    """Find eigenvalues and vectors of a symmetric matrix.
 
     Parameters
     ----------
     matrix
-        Shape ``(n, n)``, C order; its lower triangle is read, and it is overwritten with the vectors.
+        Shape ``(n, n)``, C order; its lower triangle is read. Overwritten with the vectors, as rows.
+    values
+        Filled with the eigenvalues, in no order, shape ``(n,)``.
     """
     n = len(matrix)
-    values, beside = np.empty(n), np.empty(n)
+    beside = np.empty(n)
     for i in range(n):
         for j in range(i + 1, n):
             matrix[i, j] = matrix[j, i]
@@ -41,7 +43,6 @@ def symmetric(matrix: Array) -> tuple[Array, Array]:
         beside[i - 1] = beside[i]
     beside[n - 1] = 0.0
     _iterate(matrix, values, beside)
-    return values, matrix
 
 
 @compiled

@@ -90,7 +90,8 @@ def weigh(g: Array, b: Array, e: Array, prior: float, how: How) -> Array:
     """
     for i in range(len(b)):
         g[i, i] += prior
-    values, rows = symmetric(g)
+    rows, values = g, np.empty(len(b))
+    symmetric(g, values)
     w = _from_eigen(rows, (rows_dot(rows, b) / values))
     if how.kind == 0:
         t = _product(rows, np.sqrt(how.spare / values))

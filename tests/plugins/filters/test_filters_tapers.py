@@ -43,8 +43,9 @@ def test_it_falls_and_stays_in_bounds(a, b, support):
 
 
 def test_about_a_normal_curve_of_the_same_length():
-    # DAPPER: support 3.64 r is about exp(-1/2) at r
-    assert gaspari_cohn(1.0, 3.64) == pytest.approx(np.exp(-0.5), abs=0.01)
+    # Lorenc (2003): a half-width of sqrt(10/3) = 1.82 lengths; equal curvature at 0, so close further on
+    assert gaspari_cohn(0.1, 3.64) == pytest.approx(np.exp(-0.005), abs=5e-4)
+    assert gaspari_cohn(1.0, 3.64) == pytest.approx(np.exp(-0.5), abs=0.03)
 
 
 def test_boxcar_and_exponential():
