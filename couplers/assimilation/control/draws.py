@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -46,14 +45,11 @@ def normal(n: int, seed: int, member: int) -> Tensor:
 
 
 def recentred(drawn: Tensor) -> Tensor:
-    """Return perturbations ``(member, n)`` less their mean, with the spread that N - 1 of them keep.
+    """Return perturbations ``(member, n)`` less their mean.
 
-    Subtracting the mean takes the N-th part of the variance, which is given back by ``sqrt(N / (N - 1))``.
+    The variance that is expected of them, with N - 1 in its denominator, is what it was.
     """
-    count = len(drawn)
-    if count < 2:
-        return torch.zeros_like(drawn)
-    return (drawn - drawn.mean(dim=0)) * math.sqrt(count / (count - 1.0))
+    return drawn - drawn.mean(dim=0)
 
 
 def sigma_of(control: Control, members: Tensor) -> dict[str, Tensor]:

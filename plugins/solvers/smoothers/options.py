@@ -26,7 +26,7 @@ class Draws(StrEnum):
     RANDOM
         Independently.
     CENTRED
-        Independently; then their mean is taken away, and the rest widened by sqrt(N / (N - 1)).
+        Independently; then their mean is taken away.
     EXACT
         Mean, covariance and independence of each other hold exactly in the sample (second-order exact
         sampling, Pham, 2001, doi 10.1175/1520-0493(2001)129<1194:SMFSDA>2.0.CO;2): for small problems,

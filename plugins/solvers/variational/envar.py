@@ -94,7 +94,7 @@ class _Members:
     def __init__(self, model: ForwardModel, control: Control, options: EnVarOptions) -> None:
         self.model, self.control, self.options = model, control, options
         self.deviations = deviations(control, options)
-        self.taper = localisation_root(control, options.localisation)
+        self.taper = localisation_root(control, options.localization)
         self.factor = math.sqrt(options.ensemble / (len(self.deviations) - 1))
         self.root = MembersRoot(self.factor * self.deviations, self.taper)
 
@@ -113,7 +113,7 @@ class _Members:
 
     def _seen(self, window: Interval, observations: ObservationsByWindow) -> Tensor:
         """Return P T, shape ``(m, q)``."""
-        seen, options = observations[window], self.options.localisation
+        seen, options = observations[window], self.options.localization
         if options is None:
             return torch.ones(len(seen), 1, dtype=torch.float64)
         missing = {"longitude", "latitude"} - set(seen.coordinates)

@@ -148,7 +148,7 @@ class EnVarOptions(VariationalOptions):
     ensemble: NonNegativeFloat = Field(
         default=0.5, allow_inf_nan=False, description="Weight of the members' covariance."
     )
-    localisation: LocalisationOptions | None = Field(
+    localization: LocalisationOptions | None = Field(
         default=None, description="How far the members' covariance reaches; by default everywhere."
     )
     derivative: Derivative = Field(
@@ -165,7 +165,7 @@ class EnVarOptions(VariationalOptions):
         if self.derivative is Derivative.ENSEMBLE and (self.static or self.minimiser is Minimiser.LBFGS):
             what = "derivative: ensemble knows only the members' directions"
             raise ValueError(f"{what}: set static: 0, and another minimiser than lbfgs")
-        if self.localisation is not None and self.localisation.taper is not Taper.GASPARI_COHN:
+        if self.localization is not None and self.localization.taper is not Taper.GASPARI_COHN:
             raise ValueError(
                 "a covariance is localised by gaspari-cohn: a boxcar would not leave it positive"
             )

@@ -48,7 +48,7 @@ CASES = {
     "LETKF": Case(
         "letkf",
         7,
-        "{inflation: {analysis: 1.04}, rotation: random, points_per_analysis: 2, "
+        "{inflation: {analysis: 1.04}, rotation: random, points_per_analysis: 2, at_observations: forecast, "
         f"localization: {{radius: {DEGREES:g}, distance: degrees, least: 0.001}}}}",
     ),
     "Sqrt": Case("etkf", 24, "{inflation: {analysis: 1.013}, rotation: random}"),

@@ -67,7 +67,7 @@ def test_many_members_are_worth_the_covariance_that_they_were_drawn_from(linear)
 def test_it_is_the_analytical_posterior_of_the_hybrid_covariance(linear, local, tmp_path):
     x = draw(5, 6, seed=3)
     xr.Dataset({"x": (("member", "element"), x.numpy())}).to_netcdf(tmp_path / "members.nc")
-    found = solve(linear, static=0.3, ensemble=0.9, file=tmp_path / "members.nc", localisation=local)
+    found = solve(linear, static=0.3, ensemble=0.9, file=tmp_path / "members.nc", localization=local)
     spanned = torch.cov(x.T)
     if local is not None:
         gap = 10.0 * abs(np.arange(6)[:, None] - np.arange(6))
@@ -104,7 +104,7 @@ def test_observations_of_one_place_change_only_what_is_near(linear):
     linear.model.jacobians[window] = torch.eye(6, dtype=torch.float64)[:1]
     linear.model.offsets[window] = torch.zeros(1, dtype=torch.float64)
     seen = {window: linear.seen[window].take(torch.tensor([0]))}
-    options = EnVarOptions(static=0.0, ensemble=1.0, localisation=NEAR, derivative="ensemble", members=8)
+    options = EnVarOptions(static=0.0, ensemble=1.0, localization=NEAR, derivative="ensemble", members=8)
     found = EnVar(options).solve(linear.model, linear.control, seen)
     change = (found.mean - linear.control.prior).abs()
     assert change[0] > 1e-3
@@ -131,7 +131,7 @@ def test_weights_of_members_by_hand():
 
 
 def test_the_localisation_s_root(linear):
-    root = localisation_root(linear.control, EnVarOptions(localisation=NEAR).localisation)
+    root = localisation_root(linear.control, EnVarOptions(localization=NEAR).localization)
     gap = 10.0 * abs(np.arange(6)[:, None] - np.arange(6))
     torch.testing.assert_close(root @ root.T, torch.from_numpy(gaspari_cohn(gap / 40.0)), rtol=0, atol=1e-12)
     assert localisation_root(linear.control, None).tolist() == [[1.0]] * 6
@@ -143,14 +143,14 @@ def test_elements_without_a_place_cannot_be_localised(linear):
 
     linear.control = VectorControl(linear.control.prior, linear.control.covariance)
     with pytest.raises(SpecError, match="have no place"):
-        solve(linear, localisation=NEAR)
+        solve(linear, localization=NEAR)
 
 
 def test_observations_without_places_cannot_be_localised(linear):
     for seen in linear.seen.values():
         seen.coordinates.clear()
     with pytest.raises(DataError, match="observations have no latitude and no longitude"):
-        solve(linear, static=0.0, ensemble=1.0, localisation=NEAR, derivative="ensemble")
+        solve(linear, static=0.0, ensemble=1.0, localization=NEAR, derivative="ensemble")
 
 
 def test_members_that_blow_up_are_named(case, curved_kind):
