@@ -186,7 +186,7 @@ def test_a_file_that_is_not_there_is_refused(linear, tmp_path):
         ({"static": 0.0, "ensemble": 0.0}, "both 0"),
         ({"derivative": "ensemble"}, "set static: 0"),
         ({"derivative": "ensemble", "static": 0.0, "minimiser": "lbfgs"}, "another minimiser"),
-        ({"localisation": NEAR | {"taper": "boxcar"}}, "gaspari-cohn"),
+        ({"localization": NEAR | {"taper": "boxcar"}}, "gaspari-cohn"),
         ({"members": 1}, "members"),
     ],
 )
