@@ -310,7 +310,11 @@ def assimilation(found: Figures) -> str:
 def scores(found: Figures) -> str:
     """Return the table of DAPPER's twin: scores of both sides."""
     rows = []
-    for key, text in (("letkf", "LETKF, N = 7"), ("sqrt", "ETKF, N = 24"), ("enkf", "EnKF, N = 40")):
+    filters = (
+        ("letkf", "LETKF, N = 7"), ("sqrt", "ETKF, N = 24, inflation learnt"),
+        ("sqrt_plain", "ETKF, N = 24, inflation 1.013 alone"), ("enkf", "EnKF, N = 40"),
+    )  # fmt: skip
+    for key, text in filters:
         cells = (number(found, f"dapper_{what}_{key}", ".4f") for what in ("rmse", "spread"))
         theirs = number(found, f"dapper_rmse_{key}_theirs", ".4f")
         rows.append((text, *cells, theirs, number(found, f"dapper_z_{key}", "+.2f")))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from statistics import mean, median
 from tempfile import TemporaryDirectory
@@ -33,9 +35,13 @@ class Theirs(NamedTuple):
 SCORES = {
     "LETKF": Theirs((0.217, 0.224, 0.219), 0.004),
     "Sqrt": Theirs((0.183, 0.184, 0.199), 0.008),
+    "Sqrt-plain": Theirs((0.183, 0.184, 0.199), 0.008),
     "EnKF": Theirs((0.222, 0.217, 0.218), 0.002),
 }
-"""As measured and told in the text beside the twin, which is what ours are to be no worse than."""
+"""As measured and told in the text beside the twin, which is what ours are to be no worse than.
+
+`Sqrt` here also learns its inflation, see `twin.CASES`; `Sqrt-plain` is told beside it.
+"""
 
 
 def figures(reference: Path) -> dict[str, Any]:
@@ -49,7 +55,7 @@ def figures(reference: Path) -> dict[str, Any]:
 def _scored(file: Path, name: str) -> dict[str, Any]:
     scores = twin.scores(file, name, SEEDS)
     ours, theirs = mean(s.rmse for s in scores), SCORES[name]
-    key = name.lower()
+    key = name.lower().replace("-", "_")
     return {
         f"dapper_rmse_{key}": ours,
         f"dapper_rmse_{key}_seeds": [s.rmse for s in scores],
@@ -125,10 +131,11 @@ def _theirs(file: Path) -> Callable[[], float]:
         When it is not installed.
     """
     try:
-        import dapper
-        import dapper.da_methods as methods
-        import dapper.tools.progressbar as bar
-        from dapper.mods.Lorenz96.sakov2008 import HMM
+        with redirect_stdout(StringIO()):  # it prints, and our figures are printed
+            import dapper
+            import dapper.da_methods as methods
+            import dapper.tools.progressbar as bar
+            from dapper.mods.Lorenz96.sakov2008 import HMM
     except ImportError as error:
         hint = 'pip install -c constraints.txt "tradewind[dapper]"'
         raise DataError(f"DAPPER is not here: {error}", where="benchmark", hint=hint) from error
@@ -140,7 +147,8 @@ def _theirs(file: Path) -> Callable[[], float]:
         dapper.set_seed(SEEDS[0])
         method = methods.LETKF(N=7, infl=1.04, rot=True, loc_rad=4)
         begin = perf_counter()
-        method.assimilate(HMM, truth[: CYCLES + 1], observed[:CYCLES], liveplots=False)
+        with redirect_stdout(StringIO()):
+            method.assimilate(HMM, truth[: CYCLES + 1], observed[:CYCLES], liveplots=False)
         return (perf_counter() - begin) / CYCLES
 
     return run

@@ -44,6 +44,8 @@ class Case:
 LOC_RAD = 4.0
 DEGREES = 3.64 * LOC_RAD * 360.0 / POINTS
 """Where the taper of `loc_rad: 4` reaches zero."""
+# with N = 24 and this inflation the square-root filter loses the truth for some seeds, here and in DAPPER;
+# learning from innovations hardly moves the inflation but then
 CASES = {
     "LETKF": Case(
         "letkf",
@@ -51,7 +53,8 @@ CASES = {
         "{inflation: {analysis: 1.04}, rotation: random, points_per_analysis: 2, at_observations: forecast, "
         f"localization: {{radius: {DEGREES:g}, distance: degrees, least: 0.001}}}}",
     ),
-    "Sqrt": Case("etkf", 24, "{inflation: {analysis: 1.013}, rotation: random}"),
+    "Sqrt": Case("etkf", 24, "{inflation: {analysis: 1.013, adaptive: {}}, rotation: random}"),
+    "Sqrt-plain": Case("etkf", 24, "{inflation: {analysis: 1.013}, rotation: random}"),
     "EnKF": Case("enkf", 40, "{inflation: {analysis: 1.06}}"),
 }
 CONFIG = """\
