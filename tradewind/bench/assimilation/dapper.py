@@ -141,7 +141,8 @@ def _theirs(file: Path) -> Callable[[], float]:
         raise DataError(f"DAPPER is not here: {error}", where="benchmark", hint=hint) from error
     bar.disable_progbar = True
     truth, observed = _whole(file)
-    HMM.tseq.Ko = CYCLES - 1
+    with redirect_stdout(StringIO()):
+        HMM.tseq.Ko = CYCLES - 1
 
     def run() -> float:
         dapper.set_seed(SEEDS[0])
