@@ -135,8 +135,8 @@ class PluginManager:
         """Return what is registered (in `role`), sorted by role and name."""
         return tuple(d for d in self._registry if role is None or d.role is role)
 
-    def descriptor(self, role: Role, name: str) -> Descriptor:
-        """Return what is registered as `name` in `role`.
+    def descriptor(self, role: Role, name: str, *others: Role) -> Descriptor:
+        """Return what is registered as `name` in `role`, or else in one of the `others`.
 
         Raises
         ------
@@ -144,7 +144,7 @@ class PluginManager:
             When nothing is; names the nearest and the plugins that are loaded.
         """
         try:
-            return self._registry.find(role, name)
+            return self._registry.find(name, role, *others)
         except PluginError as error:
             loaded = ", ".join(p.plugin for p in self._loaded)
             hint = f"{error.hint}; loaded plugins: {loaded}; others must be listed under `plugins:`"

@@ -206,18 +206,19 @@ class Registry:
         """Return the names registered in `role`, sorted."""
         return tuple(d.name for d in self if d.role is role)
 
-    def find(self, role: Role, name: str) -> Descriptor:
-        """Return the descriptor of `name` in `role`.
+    def find(self, name: str, *roles: Role) -> Descriptor:
+        """Return the descriptor of `name` in the first of `roles` that knows it.
 
         Raises
         ------
         PluginError
-            When there is none; names the nearest.
+            When none does; names the nearest.
         """
-        found = self._known.get((role, name))
-        if found is None:
-            raise PluginError(f"no {role} is called {name!r}", hint=did_you_mean(name, self.names(role)))
-        return found
+        for role in roles:
+            if (role, name) in self._known:
+                return self._known[role, name]
+        names = [known for role in roles for known in self.names(role)]
+        raise PluginError(f"no {' or '.join(roles)} is called {name!r}", hint=did_you_mean(name, names))
 
 
 @dataclass(frozen=True)

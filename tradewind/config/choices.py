@@ -73,16 +73,12 @@ def validate_choices(data: Mapping[str, Any], manager: PluginManager, folder: Pa
         if choice.name is None:
             continue
         try:
-            descriptor = _find(choice, choice.name, manager)
+            first, *others = choice.roles
+            descriptor = manager.descriptor(first, choice.name, *others)
             yield from _mismatch(choice, descriptor)
             yield from _validate(choice, descriptor, folder)
         except PluginError as error:
             yield Fault((*choice.at, choice.name_key), str(error))
-
-
-def _find(choice: Choice, name: str, manager: PluginManager) -> Descriptor:
-    known = [d for role in choice.roles for d in manager.available(role) if d.name == name]
-    return known[0] if known else manager.descriptor(choice.roles[0], name)
 
 
 def _mismatch(choice: Choice, descriptor: Descriptor) -> Iterator[Fault]:

@@ -155,6 +155,8 @@ def test_a_filter_is_a_method_too(folder: Path) -> None:
         ("surrogate: fake-net", "surrogate: fake-nett", "'fake-nett' (did you mean 'fake-net'?"),
         ("operator: fake-column", "operator: fake-colum", "did you mean 'fake-column'?"),
         ("method: fake-solver", "method: fake-solvr", "did you mean 'fake-solver'?"),
+        ("method: fake-solver", "method: fake-filtr",
+         "no solver or filter is called 'fake-filtr' (did you mean 'fake-filter'?"),
     ],
 )  # fmt: skip
 def test_faults_of_options_have_lines(folder: Path, old: str, new: str, expected: str) -> None:
