@@ -272,8 +272,9 @@ for name in "ab":
 with ThreadPoolExecutor(2) as pool, stopping():
     program = Program(("/bin/sh", "-c", "sleep 60 & sleep 60"), {"TRADEWIND_TEST": sys.argv[1]})
     futures = [pool.submit(program.run, folder / name, running) for name in "ab"]
-    print("ready", flush=True)
     try:
+        # within: the signal may come as soon as this is read
+        print("ready", flush=True)
         wait(futures)
     finally:
         running.end()
