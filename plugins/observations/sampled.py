@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -53,7 +54,7 @@ class Group:
     offset: torch.Tensor
 
 
-class Sampled:
+class Sampled(ABC):
     """An observation operator whose H is made of rows, each applied to the ends of some steps.
 
     Whatever cannot be used is dropped and counted, by reason, in `notes`. Windows whose observations see
@@ -117,9 +118,9 @@ class Sampled:
         """What else is read from the file: names there, by those in `Soundings.more`."""
         return {}
 
+    @abstractmethod
     def sample(self, sieve: Sieve) -> Rows:
         """Return what each observation sees; may leave some out first."""
-        raise NotImplementedError
 
     def constant(self) -> Array:
         """Return what is added to every observation besides its background, shape ``(m,)``."""

@@ -10,23 +10,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tradewind.assembly.estimation.screening import limits_of
 from tradewind.assimilation.failing import mirrored
-from tradewind.assimilation.recording import Rejected, mean_and_spread, sigmas
+from tradewind.assimilation.recording import Rejected, mean_and_spread
 from tradewind.assimilation.sharing import Shares, observation_bounds
 from tradewind.assimilation.transposing import Transposition
 from tradewind.couplers.assimilation import Observations
-from tradewind.couplers.assimilation.observing import ObservationNetwork
+from tradewind.couplers.assimilation.departures import USED
+from tradewind.couplers.assimilation.observing.screening import FAR, Limit, too_far
 from tradewind.couplers.ranks.parallel import Communicator
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tradewind.assembly import Assembly
-    from tradewind.config.sections.observing import RejectSection
 
     Flags: TypeAlias = NDArray[np.bool_]
 
-REASON = "background check"
 BLOCK = 1024
 
 
@@ -37,22 +37,17 @@ class Screen:
     Attributes
     ----------
     limits
-        By stream; one without a name where there is only one.
+        For all, or by stream.
     """
 
-    limits: Mapping[str, RejectSection | None]
+    limits: Limit | Mapping[str, Limit | None]
     comm: Communicator
 
     @classmethod
     def of(cls, assembly: Assembly) -> Screen | None:
         """Return what the config asks for; None where it rejects nothing."""
-        sections = assembly.config.observations
-        if not any(section.reject for section in sections):
-            return None
-        several = isinstance(assembly.observe, ObservationNetwork)
-        names = list(assembly.observe.streams) if isinstance(assembly.observe, ObservationNetwork) else [""]
-        rejects = [section.reject for section in sections]
-        return cls(dict(zip(names, rejects, strict=True)) if several else {"": rejects[0]}, assembly.comm)
+        limits = limits_of(assembly)
+        return None if limits is None else cls(limits, assembly.comm)
 
     def screened(
         self, seen: Observations, shown: Tensor, shares: Shares, rows: tuple[int, ...]
@@ -79,21 +74,10 @@ class Screen:
             return seen, shown, None
         whole = mirrored(move.everywhere(shown), rows)
         used = torch.from_numpy(~bad)
-        rejected = Rejected(seen, whole, np.where(bad, REASON, ""))
+        rejected = Rejected(seen, whole, np.where(bad, FAR, USED))
         return seen.take(used), shown[:, used], rejected
 
     def _far(self, seen: Observations, mine: slice, members: NDArray[np.float64]) -> Flags:
         """Return which of this rank's part of the observations are too far off."""
         mean, spread = (part[0] for part in mean_and_spread(members[None]))
-        far = np.zeros(mean.shape, dtype=bool)
-        off, sigma = np.abs(seen.y.numpy()[mine] - mean), sigmas(seen)[mine]
-        for stream, limit in self.limits.items():
-            if limit is not None:
-                own = spread if limit.background_error is None else limit.background_error
-                beyond = off > limit.departure * np.sqrt(sigma**2 + own**2)
-                far |= beyond & self._of(stream, seen, mine)
-        return far
-
-    def _of(self, stream: str, seen: Observations, mine: slice) -> Flags | bool:
-        names = seen.coordinates.get("stream")
-        return True if not stream or names is None else np.asarray(names)[mine] == stream
+        return too_far(seen.take(torch.arange(mine.start, mine.stop)), mean, spread, self.limits)

@@ -82,16 +82,33 @@ def screen(
     y, mean = observations.y.numpy(), members.mean(dim=0).numpy()
     spread = members.std(dim=0, correction=1).numpy() if members.shape[0] > 1 and len(y) else 0.0 * mean
     reasons = np.full(mean.shape, USED, dtype="<U16")
-    sigma = np.zeros(mean.shape)
-    if observations.covariance is not None:
-        sigma = observations.covariance.diagonal().sqrt().numpy()
-    for limit, mine in _by_stream(observations, limits):
-        own = spread if limit.background_error is None else limit.background_error
-        far = np.abs(y - mean) > limit.departure * np.sqrt(sigma**2 + own**2)
-        reasons[far & mine] = FAR
+    reasons[too_far(observations, mean, spread, limits)] = FAR
     reasons[np.isnan(mean)] = UNKNOWN
     reasons[np.isnan(y)] = MISSING
     return Screening(reasons)
+
+
+def too_far(
+    observations: Observations,
+    mean: NDArray[np.float64],
+    spread: NDArray[np.float64],
+    limits: Limit | Mapping[str, Limit | None],
+) -> NDArray[np.bool_]:
+    """Return which observations are beyond their limit, shape ``(m,)``; NaN is not.
+
+    Parameters
+    ----------
+    mean, spread
+        Of what members show, shape ``(m,)``.
+    """
+    off, sigma = np.abs(observations.y.numpy() - mean), np.zeros(mean.shape)
+    if observations.covariance is not None:
+        sigma = observations.covariance.diagonal().sqrt().numpy()
+    far = np.zeros(mean.shape, dtype=bool)
+    for limit, mine in _by_stream(observations, limits):
+        own = spread if limit.background_error is None else limit.background_error
+        far |= mine & (off > limit.departure * np.sqrt(sigma**2 + own**2))
+    return far
 
 
 def _by_stream(

@@ -48,7 +48,7 @@ def screened(assembly: Assembly, model: CoupledModel) -> tuple[CoupledModel, dic
     DataError
         When all are rejected.
     """
-    limits = _limits(assembly)
+    limits = limits_of(assembly)
     if limits is None:
         return model, {}
     simulated = _simulated(model)
@@ -64,7 +64,8 @@ def screened(assembly: Assembly, model: CoupledModel) -> tuple[CoupledModel, dic
     return replace(model, observe=observe), rejected
 
 
-def _limits(assembly: Assembly) -> Limit | Mapping[str, Limit | None] | None:
+def limits_of(assembly: Assembly) -> Limit | Mapping[str, Limit | None] | None:
+    """Return what the config's background checks allow, by stream where there are several; None: anything."""
     rejects = [section.reject for section in assembly.config.observations]
     limits = [None if r is None else Limit(r.departure, r.background_error) for r in rejects]
     if not any(limits):

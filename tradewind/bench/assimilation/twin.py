@@ -44,7 +44,7 @@ class Case:
 LOC_RAD = 4.0
 DEGREES = 3.64 * LOC_RAD * 360.0 / POINTS
 """Where the taper of `loc_rad: 4` reaches zero."""
-# with N = 24 and this inflation the square-root filter loses the truth for some seeds, here and in DAPPER;
+# with N = 24 and this inflation the square-root filter loses the truth for some seeds;
 # learning from innovations hardly moves the inflation but then
 CASES = {
     "LETKF": Case(
