@@ -16,6 +16,7 @@ BENCHMARKS = {
     "permian": "tradewind.bench.inversion.permian:figures",
     "assimilation": "tradewind.bench.assimilation.assimilation:figures",
     "exchange": "tradewind.bench.exchange.exchange:figures",
+    "fortran": "tradewind.bench.fortran.fortran:figures",
     "regrid": "tradewind.bench.regridding.regrid:figures",
     "misfits": "tradewind.bench.regridding.misfits:figures",
     "misuse": "tradewind.bench.regridding.misuse:figures",

@@ -1,0 +1,1 @@
+"""Figures of Fortran hosts: misuse, arrays, derivatives, drivers, speed, memory."""
