@@ -1,0 +1,1 @@
+"""Tables of the pages, made from the benchmarks' figures, by what they are about."""
