@@ -1,0 +1,54 @@
+# What the libraries are made of: every C file of engine/; the stub goes without Python.
+set(TRADEWIND_ROOT "${CMAKE_CURRENT_SOURCE_DIR}")
+file(GLOB TRADEWIND_SOURCES CONFIGURE_DEPENDS "${TRADEWIND_ROOT}/engine/*.c")
+# the shim is a library of its own, and a compiler without descriptors goes without them
+list(FILTER TRADEWIND_SOURCES EXCLUDE REGEX "/engine/(shim|mpi_shim)[^/]*[.]c$")
+set(TRADEWIND_STUB_SOURCES "${TRADEWIND_SOURCES}")
+list(FILTER TRADEWIND_STUB_SOURCES EXCLUDE REGEX "/engine/python[^/]*[.]c$")
+
+# tradewind_mpi(): sets TRADEWIND_HAVE_MPI.
+function(tradewind_mpi)
+  set(found FALSE)
+  if(NOT TRADEWIND_MPI STREQUAL "OFF")
+    if(TRADEWIND_MPI STREQUAL "ON")
+      find_package(MPI REQUIRED COMPONENTS C)
+    else()
+      find_package(MPI COMPONENTS C)
+    endif()
+    set(found ${MPI_C_FOUND})
+  endif()
+  set(TRADEWIND_HAVE_MPI ${found} PARENT_SCOPE)
+endfunction()
+
+# The module is the same for both libraries, so it is compiled once.
+function(tradewind_fortran_module)
+  add_library(tradewind_module OBJECT "${TRADEWIND_ROOT}/tradewind.f90")
+  target_link_libraries(tradewind_module PRIVATE tradewind_flags)
+endfunction()
+
+# tradewind_library(NAME SOURCES): a shared library of the module and these C files.
+function(tradewind_library name sources)
+  add_library(${name} SHARED $<TARGET_OBJECTS:tradewind_module> ${sources})
+  add_dependencies(${name} tradewind_module)
+  target_include_directories(${name} PUBLIC
+    $<BUILD_INTERFACE:${TRADEWIND_ROOT}> $<BUILD_INTERFACE:${CMAKE_Fortran_MODULE_DIRECTORY}>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_compile_definitions(${name} PRIVATE
+    _GNU_SOURCE TRADEWIND_VERSION="${PROJECT_VERSION}" TRADEWIND_BUILD_PYTHON="${TRADEWIND_PYTHON}")
+  target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:tradewind_flags> ${CMAKE_DL_LIBS} Threads::Threads m)
+  if(TRADEWIND_HAVE_MPI)
+    target_compile_definitions(${name} PRIVATE TRADEWIND_HAVE_MPI)
+    target_link_libraries(${name} PRIVATE MPI::MPI_C)
+  endif()
+  set_target_properties(${name} PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION 0)
+endfunction()
+
+# tradewind_optional(OPTION FOLDER): a part with a library of its own, where it is there and wanted.
+function(tradewind_optional option folder)
+  if(${option} STREQUAL "OFF" OR NOT EXISTS "${TRADEWIND_ROOT}/${folder}/CMakeLists.txt")
+    return()
+  endif()
+  add_subdirectory(${folder})
+endfunction()
+
+find_package(Threads REQUIRED)
