@@ -64,7 +64,7 @@ def tangents(
     _check_times(run, wanted, tape)
     if not given:
         raise SpecError("no tangent was given", where="tangents", hint="name what was put, and when")
-    sweep = _Forward(run, given, _by_step(run, wanted))
+    sweep = Forward(run, given, _by_step(run, wanted))
     for event in tape:
         sweep.take(event)
     like = next(iter(given.values()))
@@ -96,7 +96,7 @@ def gradients(run: CoupledRun, tape: Tape, cotangents: Mapping[Event, Tensor]) -
     _check_times(run, cotangents, tape)
     _check(run, cotangents, cotangents, run.ports.outputs)
     put = {run.ports.input(port).component for port, _ in tape.puts}
-    sweep = _Reverse(run, cotangents, _by_step(run, cotangents), reached(run.exchanges, put))
+    sweep = Reverse(run, cotangents, _by_step(run, cotangents), reached(run.exchanges, put))
     for event in reversed(tape):
         sweep.take(event)
     return sweep.found
@@ -143,7 +143,7 @@ class _Sweep:
 
 
 @dataclass
-class _Forward(_Sweep):
+class Forward(_Sweep):
     """Tangents on their way forward along the tape."""
 
     run: CoupledRun
@@ -181,9 +181,9 @@ class _Forward(_Sweep):
         exported = {name: tangent for (role, name), tangent in came.items() if role == "export"}
         for take in planned.takes:
             self._take(take, cycle, exported.get(take.channel.exchange.source.variable.name), taken)
-        self._find(taken, {"import": delivered, "export": exported})
+        self.find(taken, {"import": delivered, "export": exported})
 
-    def _find(self, taken: Taken, moving: Mapping[str, Mapping[str, Tensor]]) -> None:
+    def find(self, taken: Taken, moving: Mapping[str, Mapping[str, Tensor]]) -> None:
         """Keep what is wanted of the step."""
         for event in self.wanted.get((taken.participant.name, taken.interval.stop), ()):
             place = self.run.ports.output(event[0])
@@ -247,7 +247,7 @@ class _Forward(_Sweep):
 
 
 @dataclass
-class _Reverse(_Sweep):
+class Reverse(_Sweep):
     """Cotangents on their way back along the tape."""
 
     run: CoupledRun
