@@ -1,5 +1,5 @@
 /* replay.c: the engine without Python. It gives back what a real session once returned (a recording), or what the
- * host itself has put (a declaration), and holds the host to the same rules of names, shapes, kinds, units and order. */
+ * host itself has put (a declaration), and holds the host to the same rules: names, shapes, kinds, units, order. */
 #include "replay.h"
 
 #include <stdlib.h>
@@ -21,7 +21,8 @@ static int component_of(void *state, const char *name, void **part, tradewind_st
 static void release(void *part) { (void)part; }
 
 /* Recorded: what came then. Declared: nothing but the order can be followed. */
-static int event_of(rp_session *session, rp_part *part, const char *call, double a, double b, tradewind_status *status) {
+static int event_of(rp_session *session, rp_part *part, const char *call, double a, double b,
+                    tradewind_status *status) {
   if (session->recorded) return rp_event_enter(session, part, call, a, b, status);
   return tw_fail(status, TRADEWIND_UNSUPPORTED, part ? part->name : "", "",
                  "%s: fields that are only declared have no %s: record a session with Python", session->folder, call);
@@ -43,8 +44,8 @@ static int advance_declared(rp_session *session, double until, tradewind_status 
   if (!session->has_clock)
     return tw_fail(status, TRADEWIND_ORDER, "", "", "%s: declares no clock that could be advanced", session->folder);
   if (!(until >= session->now && until <= session->stop))
-    return tw_fail(status, TRADEWIND_ORDER, "", "", "until %.17g lies outside %.17g to %.17g seconds", until, session->now,
-                   session->stop);
+    return tw_fail(status, TRADEWIND_ORDER, "", "", "until %.17g lies outside %.17g to %.17g seconds", until,
+                   session->now, session->stop);
   session->now = until;
   session->calls += 1;
   rp_puts_forgotten(session);
@@ -54,8 +55,9 @@ static int advance_declared(rp_session *session, double until, tradewind_status 
 static int advance(void *state, double until, tradewind_status *status) {
   rp_session *session = state;
   int code = all_bound_in(session, status);
-  if (!code) code = session->recorded ? rp_event_enter(session, NULL, "advance", until, 0.0, status)
-                                      : advance_declared(session, until, status);
+  if (!code)
+    code = session->recorded ? rp_event_enter(session, NULL, "advance", until, 0.0, status)
+                             : advance_declared(session, until, status);
   return code ? code : all_bound_out(session, status);
 }
 
@@ -91,7 +93,9 @@ static int advance_adjoint(void *state, tradewind_status *status) {
   return event_of(state, NULL, "advance_adjoint", 0.0, 0.0, status);
 }
 
-static int analyse(void *state, tradewind_status *status) { return event_of(state, NULL, "analyse", 0.0, 0.0, status); }
+static int analyse(void *state, tradewind_status *status) {
+  return event_of(state, NULL, "analyse", 0.0, 0.0, status);
+}
 
 static int solve(void *state, tradewind_status *status) { return event_of(state, NULL, "solve", 0.0, 0.0, status); }
 
@@ -101,15 +105,16 @@ static int check_grid(rp_part *part, int64_t n, uint64_t hash, tradewind_status 
     return tw_fail(status, TRADEWIND_GRID, part->name, "", "was recorded without a grid of the host");
   if (part->columns == n && part->grid_hash == hash) return TRADEWIND_OK;
   return tw_fail(status, TRADEWIND_GRID, part->name, "",
-                 "these %lld cells of rank %d are not the %lld that were recorded: another decomposition needs another recording",
+                 "these %lld cells of rank %d are not the %lld that were recorded: another decomposition needs "
+                 "another recording",
                  (long long)n, (int)part->session->rank, (long long)part->columns);
 }
 
 static int check_numbers(const rp_part *part, int64_t n, const int64_t *index, tradewind_status *status) {
   for (int64_t i = 0; i < n; i++)
     if (index[i] < 1)
-      return tw_fail(status, TRADEWIND_GRID, part->name, "", "cell %lld has number %lld (they count from 1)", (long long)i + 1,
-                     (long long)index[i]);
+      return tw_fail(status, TRADEWIND_GRID, part->name, "", "cell %lld has number %lld (they count from 1)",
+                     (long long)i + 1, (long long)index[i]);
   return TRADEWIND_OK;
 }
 
@@ -118,7 +123,8 @@ static int set_grid(void *state, int64_t n, const int64_t *index, const double *
   rp_part *part = state;
   rp_shape shape = {.rank = 1, .extent = {n}};
   (void)lon, (void)lat, (void)mask;
-  if (part->described) return tw_fail(status, TRADEWIND_ORDER, part->name, "", "set_grid comes before describe and run");
+  if (part->described)
+    return tw_fail(status, TRADEWIND_ORDER, part->name, "", "set_grid comes before describe and run");
   if (n < 0) return tw_fail(status, TRADEWIND_GRID, part->name, "", "%lld cells", (long long)n);
   int code = check_numbers(part, n, index, status);
   tradewind_array numbers = rp_view((void *)(uintptr_t)index, TRADEWIND_INT64, &shape);
@@ -132,7 +138,8 @@ static int set_grid(void *state, int64_t n, const int64_t *index, const double *
 static int describe(void *state, tradewind_status *status) {
   rp_part *part = state;
   if (part->session->recorded && part->has_grid && !part->grid_given)
-    return tw_fail(status, TRADEWIND_ORDER, part->name, "", "set_grid comes first: it was recorded on a grid of the host");
+    return tw_fail(status, TRADEWIND_ORDER, part->name, "",
+                   "set_grid comes first: it was recorded on a grid of the host");
   part->described = 1;
   return TRADEWIND_OK;
 }
@@ -164,7 +171,9 @@ static int run(void *state, double time, double dt, tradewind_status *status) {
   rp_part *part = state;
   int code = describe(part, status);
   if (!code) code = rp_bound_in(part, status);
-  if (!code) code = part->session->recorded ? rp_event_enter(part->session, part, "run", time, dt, status) : run_declared(part, status);
+  if (!code)
+    code = part->session->recorded ? rp_event_enter(part->session, part, "run", time, dt, status)
+                                   : run_declared(part, status);
   if (code) return code;
   part->has_run = 1;
   return rp_bound_out(part, status);

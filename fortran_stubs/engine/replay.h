@@ -15,10 +15,10 @@
 
 #include "engine.h"
 
-#define RP_TOKENS 16      /* most tokens of a line */
-#define RP_SHAPES 4       /* other shapes that a field was given in, at most */
-#define RP_WHATS 3        /* of tw_what */
-#define RP_OPEN (-1)      /* a first extent that is settled by the host */
+#define RP_TOKENS 16 /* most tokens of a line */
+#define RP_SHAPES 4  /* other shapes that a field was given in, at most */
+#define RP_WHATS 3   /* of tw_what */
+#define RP_OPEN (-1) /* a first extent that is settled by the host */
 
 /* A text in memory, cut into lines. */
 typedef struct {
@@ -79,7 +79,7 @@ typedef struct {
   rp_binding *bound;
   size_t bound_count;
   int32_t has_grid, grid_given, described, has_run;
-  int64_t columns;  /* of the grid */
+  int64_t columns; /* of the grid */
   uint64_t grid_hash;
   tradewind_component handle;
   tradewind_step back[RP_WHATS]; /* step, tangent, adjoint of the host */
@@ -161,7 +161,7 @@ int rp_same_shape(const rp_shape *a, const rp_shape *b);
 tradewind_array rp_view(void *data, int32_t kind, const rp_shape *shape); /* contiguous */
 tradewind_array rp_columns(const tradewind_array *whole, int64_t first, int64_t count);
 void rp_copy(const tradewind_array *to, const tradewind_array *from); /* as many elements, in Fortran's order */
-int64_t rp_not_finite(const tradewind_array *array);                 /* number of the first such element, or 0 */
+int64_t rp_not_finite(const tradewind_array *array);                  /* number of the first such element, or 0 */
 uint64_t rp_hash(const tradewind_array *array, int64_t first, int64_t columns);
 void rp_fill(const tradewind_array *array, double value);
 
@@ -171,26 +171,27 @@ void rp_close(void *state);
 int rp_read_journal(rp_session *session, tradewind_status *status);
 int rp_read_declared(rp_session *session, const char *path, tradewind_status *status);
 rp_part *rp_part_of(rp_session *session, const char *name);
-int32_t rp_part_number(const rp_session *session, const char *name);  /* -1: none */
+int32_t rp_part_number(const rp_session *session, const char *name); /* -1: none */
 int32_t rp_field_number(const rp_part *part, const char *name);      /* -1: none */
-rp_part *rp_new_part(rp_session *session, const char *name);          /* NULL: no memory */
+rp_part *rp_new_part(rp_session *session, const char *name);         /* NULL: no memory */
 rp_kept *rp_new_field(rp_part *part, const char *name);              /* NULL: no memory, or no name */
 
 /* replay_events.c: the order of calls. */
-int rp_event_enter(rp_session *session, rp_part *part, const char *call, double a, double b, tradewind_status *status);
+int rp_event_enter(rp_session *session, rp_part *part, const char *call, double a, double b,
+                   tradewind_status *status);
 const rp_event *rp_event_now(const rp_session *session);
 
 /* replay_fields.c: put, get, bind. */
 int rp_put(void *part, tw_what what, const char *name, const tradewind_array *array, const tradewind_how *how,
-                  tradewind_status *status);
+           tradewind_status *status);
 int rp_get(void *part, tw_what what, const char *name, const tradewind_array *array, const tradewind_how *how,
-                  tradewind_status *status);
+           tradewind_status *status);
 int rp_bind(void *part, const char *name, const tradewind_array *array, const tradewind_how *how,
-                   tradewind_status *status);
+            tradewind_status *status);
 int rp_bound_in(rp_part *part, tradewind_status *status);  /* read what is bound before a run */
 int rp_bound_out(rp_part *part, tradewind_status *status); /* write what is bound after it */
 int rp_all_given(rp_part *part, tradewind_status *status); /* every import has been put */
-void rp_puts_forgotten(rp_session *session);                /* a new event: counts of puts start again */
+void rp_puts_forgotten(rp_session *session);               /* a new event: counts of puts start again */
 /* What is kept of a field: copies in and out, in blocks of columns. */
 int rp_slot_in(rp_part *part, rp_kept *field, tw_what what, const tradewind_array *array, int64_t first,
                tradewind_status *status);

@@ -35,14 +35,15 @@ static int wrong_shape(const rp_part *part, const rp_kept *field, const rp_shape
   char wanted[128], given[128];
   rp_shape_text(want, wanted, sizeof wanted);
   rp_shape_text(got, given, sizeof given);
-  return tw_fail(status, TRADEWIND_SHAPE, part->name, field->declared.name, "expected shape %s, got %s", wanted, given);
+  return tw_fail(status, TRADEWIND_SHAPE, part->name, field->declared.name, "expected shape %s, got %s", wanted,
+                 given);
 }
 
 static int wrong_block(const rp_part *part, const rp_kept *field, int64_t first, int64_t count, int64_t columns,
                        tradewind_status *status) {
   return tw_fail(status, TRADEWIND_SHAPE, part->name, field->declared.name,
-                 "columns %" PRId64 " to %" PRId64 " were given of %" PRId64 " (first counts from 1)", first, first + count - 1,
-                 columns);
+                 "columns %" PRId64 " to %" PRId64 " were given of %" PRId64 " (first counts from 1)", first,
+                 first + count - 1, columns);
 }
 
 static int check_block(const rp_part *part, const rp_kept *field, const rp_shape *want, const rp_shape *got,
@@ -83,7 +84,7 @@ int rp_check_units(const rp_part *part, const rp_kept *field, const tradewind_ho
   if (!how || !how->units || strcmp(how->units, field->declared.units) == 0) return 0;
   int known = accepted(field, how->units);
   if (known >= 0 && (!field->converted[known] || how->convert)) return field->converted[known];
-  tw_fail(status, TRADEWIND_UNITS, part->name, field->declared.name, "expected %s, got %s%s", field->declared.units, how->units,
-          how->convert ? " (nothing is converted without Python but what was recorded)" : "");
+  tw_fail(status, TRADEWIND_UNITS, part->name, field->declared.name, "expected %s, got %s%s", field->declared.units,
+          how->units, how->convert ? " (nothing is converted without Python but what was recorded)" : "");
   return -1;
 }

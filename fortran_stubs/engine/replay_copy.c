@@ -5,9 +5,7 @@
 
 #include "replay.h"
 
-size_t rp_kind_size(int32_t kind) {
-  return kind == TRADEWIND_REAL32 || kind == TRADEWIND_INT32 ? 4 : 8;
-}
+size_t rp_kind_size(int32_t kind) { return kind == TRADEWIND_REAL32 || kind == TRADEWIND_INT32 ? 4 : 8; }
 
 const char *rp_kind_word(int32_t kind) {
   static const char *const words[] = {"an unknown kind", "real32", "real64", "int32", "int64"};

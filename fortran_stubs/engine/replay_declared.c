@@ -83,7 +83,8 @@ int rp_read_declared(rp_session *session, const char *path, tradewind_status *st
   if (code) return code;
   while (rp_next_line(&session->text, &line, ' ')) {
     const char *wrong = session->text.line == 1 ? read_header(&line) : read_line(session, &line);
-    if (wrong) return tw_fail(status, TRADEWIND_CONFIG, "", "", "%s: line %" PRId64 ": %s", path, session->text.line, wrong);
+    if (wrong)
+      return tw_fail(status, TRADEWIND_CONFIG, "", "", "%s: line %" PRId64 ": %s", path, session->text.line, wrong);
   }
   if (session->part_count) return TRADEWIND_OK;
   return tw_fail(status, TRADEWIND_CONFIG, "", "", "%s: declares no field", path);

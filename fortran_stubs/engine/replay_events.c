@@ -10,7 +10,8 @@ const rp_event *rp_event_now(const rp_session *session) { return &session->event
 static const char *name_of(const rp_part *part) { return part ? part->name : ""; }
 
 static void in_words(const rp_event *event, char *text, size_t size) {
-  snprintf(text, size, "%s(%s%s%.17g, %.17g)", event->call, name_of(event->part), event->part ? ", " : "", event->a, event->b);
+  snprintf(text, size, "%s(%s%s%.17g, %.17g)", event->call, name_of(event->part), event->part ? ", " : "", event->a,
+           event->b);
 }
 
 /* Bits are compared, so that a time which is not a number is told as well. */
@@ -19,14 +20,15 @@ static int same_event(const rp_event *event, const rp_part *part, const char *ca
          memcmp(&event->b, &b, sizeof b) == 0;
 }
 
-static int out_of_order(rp_session *session, const rp_event *next, rp_part *part, const char *call, double a, double b,
-                        tradewind_status *status) {
+static int out_of_order(rp_session *session, const rp_event *next, rp_part *part, const char *call, double a,
+                        double b, tradewind_status *status) {
   char here[320], there[320] = "its end";
   rp_event asked = {.call = call, .part = part, .a = a, .b = b};
   in_words(&asked, here, sizeof here);
   if (next) in_words(next, there, sizeof there);
-  return tw_fail(status, TRADEWIND_ORDER, name_of(part), "", "%s: after call %zu, %s was asked for, and the recording goes on with %s",
-                 session->folder, session->at, here, there);
+  return tw_fail(status, TRADEWIND_ORDER, name_of(part), "",
+                 "%s: after call %zu, %s was asked for, and the recording goes on with %s", session->folder,
+                 session->at, here, there);
 }
 
 /* The collective call that comes next, beyond the host's own steps within it; NULL at the end. */
@@ -42,8 +44,8 @@ static int put_as_recorded(rp_session *session, const rp_putting *put, tradewind
   const rp_slot *slot = &part->fields[put->field].slot[put->what];
   if (slot->given < put->count)
     return tw_fail(status, TRADEWIND_FIELD, part->name, part->fields[put->field].declared.name,
-                   "%" PRId64 " of %" PRId64 " values have been put since call %zu: it has not been given yet", slot->given,
-                   put->count, session->at);
+                   "%" PRId64 " of %" PRId64 " values have been put since call %zu: it has not been given yet",
+                   slot->given, put->count, session->at);
   session->differing += slot->given != put->count || (!slot->foreign && slot->hash != put->hash);
   return TRADEWIND_OK;
 }
@@ -78,7 +80,8 @@ static int call_back(rp_session *session, tradewind_status *status) {
   tradewind_step step = back_of(event);
   if (code) return code;
   if (!step)
-    return tw_fail(status, TRADEWIND_ORDER, name_of(event->part), "", "the recording calls the host's %s, and none is registered", event->call);
+    return tw_fail(status, TRADEWIND_ORDER, name_of(event->part), "",
+                   "the recording calls the host's %s, and none is registered", event->call);
   int answer = step(event->part->context, event->part->handle, event->a, event->b);
   if (answer == 0) return TRADEWIND_OK;
   return tw_fail(status, TRADEWIND_MODEL, name_of(event->part), "", "the host's %s returned %d", event->call, answer);
@@ -91,7 +94,8 @@ static int told(const rp_event *event, tradewind_status *status) {
   return event->code;
 }
 
-int rp_event_enter(rp_session *session, rp_part *part, const char *call, double a, double b, tradewind_status *status) {
+int rp_event_enter(rp_session *session, rp_part *part, const char *call, double a, double b,
+                   tradewind_status *status) {
   const rp_event *next = next_call(session);
   int code = TRADEWIND_OK;
   if (!next || !same_event(next, part, call, a, b)) return out_of_order(session, next, part, call, a, b, status);

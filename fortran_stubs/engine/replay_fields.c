@@ -24,7 +24,8 @@ static int room(rp_part *part, rp_kept *field, rp_slot *slot, const rp_shape *sh
     slot->marked = calloc(columns_of(shape) + 1, 1);
   }
   if (!slot->data || !slot->marked)
-    return tw_fail(status, TRADEWIND_MEMORY, part->name, field->declared.name, "no memory for %" PRId64 " values", count);
+    return tw_fail(status, TRADEWIND_MEMORY, part->name, field->declared.name, "no memory for %" PRId64 " values",
+                   count);
   slot->shape = *shape;
   return TRADEWIND_OK;
 }
@@ -51,14 +52,16 @@ int rp_slot_in(rp_part *part, rp_kept *field, tw_what what, const tradewind_arra
 static int is_input(const rp_kept *field) { return field->declared.role != TRADEWIND_EXPORT; }
 
 /* The library has looked for NaN in what is put; what is bound is looked at when it is read. */
-static int check_finite(const rp_part *part, const rp_kept *field, const tradewind_array *array, tradewind_status *status) {
+static int check_finite(const rp_part *part, const rp_kept *field, const tradewind_array *array,
+                        tradewind_status *status) {
   int64_t number = rp_not_finite(array);
   if (!number) return TRADEWIND_OK;
-  return tw_fail(status, TRADEWIND_DATA, part->name, field->declared.name, "value %" PRId64 " is NaN or infinite", number);
+  return tw_fail(status, TRADEWIND_DATA, part->name, field->declared.name, "value %" PRId64 " is NaN or infinite",
+                 number);
 }
 
 int rp_put(void *state, tw_what what, const char *name, const tradewind_array *array, const tradewind_how *how,
-                  tradewind_status *status) {
+           tradewind_status *status) {
   rp_part *part = state;
   int32_t number = 0, code = rp_find_field(part, name, &number, status);
   if (code) return code;
@@ -77,7 +80,8 @@ static int not_there(const rp_part *part, const rp_kept *field, tradewind_status
     return tw_fail(status, TRADEWIND_FIELD, part->name, field->declared.name,
                    "%s: the recording holds no value of this after call %zu (%s): it was not asked for then",
                    part->session->folder, part->session->at, rp_event_now(part->session)->call);
-  return tw_fail(status, TRADEWIND_FIELD, part->name, field->declared.name, "it has not been given, and has no initial value");
+  return tw_fail(status, TRADEWIND_FIELD, part->name, field->declared.name,
+                 "it has not been given, and has no initial value");
 }
 
 /* Whether the columns of an array have been put, all of them. */
@@ -91,13 +95,14 @@ static int give_slot(rp_part *part, rp_kept *field, tw_what what, const tradewin
                      tradewind_status *status) {
   rp_slot *slot = &field->slot[what];
   if (!are_marked(slot, array, first))
-    return tw_fail(status, TRADEWIND_FIELD, part->name, field->declared.name, "not all of these columns have been given");
+    return tw_fail(status, TRADEWIND_FIELD, part->name, field->declared.name,
+                   "not all of these columns have been given");
   tradewind_array whole = rp_view(slot->data, field->declared.kind, &slot->shape);
   return rp_give(part, field, &whole, array, first, status);
 }
 
-static int give_kept(rp_part *part, rp_kept *field, tw_what what, const tradewind_array *array, const tradewind_how *how,
-                     tradewind_status *status) {
+static int give_kept(rp_part *part, rp_kept *field, tw_what what, const tradewind_array *array,
+                     const tradewind_how *how, tradewind_status *status) {
   int other = rp_check_units(part, field, how, status);
   if (other < 0) return status->code;
   if (other != field->slot[what].foreign)
@@ -124,7 +129,7 @@ static int give(rp_part *part, int32_t number, tw_what what, const tradewind_arr
 }
 
 int rp_get(void *state, tw_what what, const char *name, const tradewind_array *array, const tradewind_how *how,
-                  tradewind_status *status) {
+           tradewind_status *status) {
   rp_part *part = state;
   int32_t number = 0, code = rp_find_field(part, name, &number, status);
   if (!code) code = rp_check_array(part, &part->fields[number], array, how, status);
@@ -174,7 +179,8 @@ int rp_bound_in(rp_part *part, tradewind_status *status) {
 }
 
 static int write_bound(rp_part *part, const rp_binding *bound, tradewind_status *status) {
-  tradewind_how how = {.units = bound->units[0] ? bound->units : NULL, .first = bound->first, .cast = 1, .convert = 1};
+  tradewind_how how = {
+      .units = bound->units[0] ? bound->units : NULL, .first = bound->first, .cast = 1, .convert = 1};
   return give(part, bound->field, TW_VALUE, &bound->array, &how, status);
 }
 
@@ -194,7 +200,8 @@ int rp_all_given(rp_part *part, tradewind_status *status) {
     const rp_kept *field = &part->fields[i];
     int wanted = field->declared.role == TRADEWIND_IMPORT && !field->has_initial;
     if (wanted && !all_marked(&field->slot[TW_VALUE]))
-      return tw_fail(status, TRADEWIND_FIELD, part->name, field->declared.name, "it has not been given (or not all of its columns)");
+      return tw_fail(status, TRADEWIND_FIELD, part->name, field->declared.name,
+                     "it has not been given (or not all of its columns)");
   }
   return TRADEWIND_OK;
 }

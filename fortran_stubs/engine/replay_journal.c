@@ -45,7 +45,8 @@ static int read_field(rp_session *session, const rp_line *line) {
   if (!part || rp_field_number(part, line->token[2]) >= 0) return 0;
   rp_kept *field = rp_new_field(part, line->token[2]);
   if (!field || !rp_copy_name(field->declared.units, TRADEWIND_NAME_LENGTH, line->token[3])) return 0;
-  if (!rp_parse_role(line->token[4], &field->declared.role) || !rp_parse_kind(line->token[5], &field->declared.kind)) return 0;
+  if (!rp_parse_role(line->token[4], &field->declared.role) || !rp_parse_kind(line->token[5], &field->declared.kind))
+    return 0;
   if (!rp_parse_shape(line->token[6], &shape)) return 0;
   field->declared.rank = shape.rank;
   memcpy(field->declared.extent, shape.extent, sizeof shape.extent);
@@ -152,9 +153,10 @@ static int read_value(rp_session *session, const rp_line *line) {
   value->part = rp_part_number(session, line->token[1]);
   value->field = part ? rp_field_number(part, line->token[3]) : -1;
   value->units = line->token[4];
-  return value->field >= 0 && read_what(line->token[2], &value->what) && rp_parse_kind(line->token[5], &value->kind) &&
-         rp_parse_shape(line->token[6], &value->shape) && rp_parse_whole(line->token[7], &value->offset) &&
-         rp_parse_bits(line->token[8], &value->hash) && fits(session, value);
+  return value->field >= 0 && read_what(line->token[2], &value->what) &&
+         rp_parse_kind(line->token[5], &value->kind) && rp_parse_shape(line->token[6], &value->shape) &&
+         rp_parse_whole(line->token[7], &value->offset) && rp_parse_bits(line->token[8], &value->hash) &&
+         fits(session, value);
 }
 
 static const struct {
@@ -162,9 +164,9 @@ static const struct {
   int32_t tokens;
   reader read;
 } readers[] = {
-    {"policy", 2, read_policy},       {"clock", 4, read_clock},   {"date", 3, read_date},  {"component", 2, read_component},
-    {"grid", 4, read_grid},           {"field", 7, read_field},   {"also", 4, read_also},  {"accepts", 5, read_accepts},
-    {"put", 6, read_put},             {"back", 5, read_back},     {"call", 12, read_call}, {"value", 9, read_value},
+    {"policy", 2, read_policy}, {"clock", 4, read_clock}, {"date", 3, read_date},  {"component", 2, read_component},
+    {"grid", 4, read_grid},     {"field", 7, read_field}, {"also", 4, read_also},  {"accepts", 5, read_accepts},
+    {"put", 6, read_put},       {"back", 5, read_back},   {"call", 12, read_call}, {"value", 9, read_value},
 };
 
 static int read_line(rp_session *session, const rp_line *line) {
@@ -196,8 +198,9 @@ static int read_header(rp_session *session, const rp_line *line, tradewind_statu
     return tw_fail(status, TRADEWIND_DATA, "", "", "%s: is not a recording of this version, rank and byte order",
                    session->folder);
   if (ranks == session->size) return new_opening(session, status);
-  return tw_fail(status, TRADEWIND_MPI, "", "", "%s: was recorded on %" PRId64 " ranks, and these are %d: replay needs as many",
-                 session->folder, ranks, (int)session->size);
+  return tw_fail(status, TRADEWIND_MPI, "", "",
+                 "%s: was recorded on %" PRId64 " ranks, and these are %d: replay needs as many", session->folder,
+                 ranks, (int)session->size);
 }
 
 int rp_read_journal(rp_session *session, tradewind_status *status) {

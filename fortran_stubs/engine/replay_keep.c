@@ -10,7 +10,8 @@
 
 /* Ranks write side by side: rank 0 to the path itself. */
 static int path_of_rank(const rp_session *session, const char *path, char *own, size_t size) {
-  int written = session->rank ? snprintf(own, size, "%s.rank-%05d", path, (int)session->rank) : snprintf(own, size, "%s", path);
+  int written =
+      session->rank ? snprintf(own, size, "%s.rank-%05d", path, (int)session->rank) : snprintf(own, size, "%s", path);
   return written >= 0 && (size_t)written < size;
 }
 
@@ -142,10 +143,12 @@ int rp_restore(void *state, const char *path, tradewind_status *status) {
   FILE *file = opened(session, path, "rb");
   if (!file) return tw_fail(status, TRADEWIND_CHECKPOINT, "", "", "%s: %s", path, strerror(errno));
   size_t next = session->at + 1;
-  int goes_on = session->recorded && next < session->event_count && strcmp(session->events[next].call, "restore") == 0;
+  int goes_on =
+      session->recorded && next < session->event_count && strcmp(session->events[next].call, "restore") == 0;
   int good = read_checkpoint(file, session);
   fclose(file);
-  if (!good) return tw_fail(status, TRADEWIND_CHECKPOINT, "", "", "%s: is damaged, or not a checkpoint of this session", path);
+  if (!good)
+    return tw_fail(status, TRADEWIND_CHECKPOINT, "", "", "%s: is damaged, or not a checkpoint of this session", path);
   rp_puts_forgotten(session);
   if (!goes_on) return TRADEWIND_OK;
   session->at = next - 1;

@@ -55,8 +55,8 @@ static int read_folder(rp_session *session, tradewind_status *status) {
   char path[sizeof session->folder + 32];
   snprintf(path, sizeof path, "%s/rank-%05d.txt", session->folder, (int)session->rank);
   if (!is_file(path) && session->rank > 0)
-    return tw_fail(status, TRADEWIND_MPI, "", "", "%s: holds no rank %d: it was made with fewer ranks", session->folder,
-                   (int)session->rank);
+    return tw_fail(status, TRADEWIND_MPI, "", "", "%s: holds no rank %d: it was made with fewer ranks",
+                   session->folder, (int)session->rank);
   int code = rp_read_text(path, &session->text, status);
   if (code) return code;
   snprintf(path, sizeof path, "%s/rank-%05d.bin", session->folder, (int)session->rank);
@@ -69,10 +69,11 @@ static int read_folder(rp_session *session, tradewind_status *status) {
 
 static int read_found(rp_session *session, const char *config, tradewind_status *status) {
   if (!found(config, session->folder, sizeof session->folder))
-    return tw_fail(status, TRADEWIND_CONFIG, "", "",
-                   "%s: there is neither a recording (a folder, or %s.record) nor a declaration of fields (%s.fields); "
-                   "TRADEWIND_REPLAY may name one",
-                   config, config, config);
+    return tw_fail(
+        status, TRADEWIND_CONFIG, "", "",
+        "%s: there is neither a recording (a folder, or %s.record) nor a declaration of fields (%s.fields); "
+        "TRADEWIND_REPLAY may name one",
+        config, config, config);
   if (is_folder(session->folder)) return read_folder(session, status);
   return rp_read_declared(session, session->folder, status);
 }

@@ -40,9 +40,7 @@ static char *cut(char *from, char apart) {
   return end ? end : from + strlen(from);
 }
 
-static char *skip(char *from, char apart) {
-  return apart == ' ' ? from + strspn(from, " \t") : from;
-}
+static char *skip(char *from, char apart) { return apart == ' ' ? from + strspn(from, " \t") : from; }
 
 static void split(char *from, rp_line *line, char apart) {
   line->count = 0;

@@ -13,7 +13,8 @@ static const char *declared_units(const rp_kept *field, const char *units) {
 }
 
 static int is_of(const rp_value *value, int32_t part, int32_t field, tw_what what, const char *units) {
-  return value->part == part && value->field == field && value->what == (int32_t)what && strcmp(value->units, units) == 0;
+  return value->part == part && value->field == field && value->what == (int32_t)what &&
+         strcmp(value->units, units) == 0;
 }
 
 const rp_value *rp_recorded(const rp_part *part, int32_t field, tw_what what, const char *units) {
@@ -40,7 +41,8 @@ int rp_give(const rp_part *part, const rp_kept *field, const tradewind_array *wh
 }
 
 static int read_numbers(const rp_session *session, const rp_value *value, unsigned char *data, size_t bytes) {
-  return fseek(session->numbers, (long)value->offset, SEEK_SET) == 0 && fread(data, 1, bytes, session->numbers) == bytes;
+  return fseek(session->numbers, (long)value->offset, SEEK_SET) == 0 &&
+         fread(data, 1, bytes, session->numbers) == bytes;
 }
 
 static int give_read(rp_part *part, const rp_value *value, const tradewind_array *whole, const tradewind_array *array,
