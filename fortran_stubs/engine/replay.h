@@ -61,10 +61,9 @@ typedef struct {
   int32_t has_initial;
 } rp_kept;
 
-/* Memory of the host that is read and written at every run: a field, or a block of its columns. */
+/* Memory of the host that is read and written at every run. */
 typedef struct {
   int32_t field, foreign;
-  int64_t first;
   char units[TRADEWIND_NAME_LENGTH]; /* empty: as declared */
   tradewind_array array;
 } rp_binding;
@@ -135,6 +134,7 @@ typedef struct rp_session {
   size_t put_count;
   rp_date *dates;
   size_t date_count;
+  int32_t inside;                 /* a step of the host is being called: what it puts are exports */
   int64_t calls, gets, differing; /* for the report */
 } rp_session;
 
@@ -171,10 +171,10 @@ void rp_close(void *state);
 int rp_read_journal(rp_session *session, tradewind_status *status);
 int rp_read_declared(rp_session *session, const char *path, tradewind_status *status);
 rp_part *rp_part_of(rp_session *session, const char *name);
-int32_t rp_part_number(const rp_session *session, const char *name); /* -1: none */
-int32_t rp_field_number(const rp_part *part, const char *name);      /* -1: none */
-rp_part *rp_new_part(rp_session *session, const char *name);         /* NULL: no memory */
-rp_kept *rp_new_field(rp_part *part, const char *name);              /* NULL: no memory, or no name */
+int32_t rp_part_number(const rp_session *session, const char *name);          /* -1: none */
+int32_t rp_field_number(const rp_part *part, int32_t role, const char *name); /* -1: none */
+rp_part *rp_new_part(rp_session *session, const char *name);                  /* NULL: no memory */
+rp_kept *rp_new_field(rp_part *part, const char *name);                       /* NULL: no memory, or no name */
 
 /* replay_events.c: the order of calls. */
 int rp_event_enter(rp_session *session, rp_part *part, const char *call, double a, double b,
@@ -210,7 +210,9 @@ int rp_check_array(rp_part *part, rp_kept *field, const tradewind_array *array, 
                    tradewind_status *status);
 /* 0: these are the field's units; 1: others, which the real session converted; -1: neither (the status says so). */
 int rp_check_units(const rp_part *part, const rp_kept *field, const tradewind_how *how, tradewind_status *status);
-int rp_find_field(rp_part *part, const char *name, int32_t *field, tradewind_status *status);
+typedef enum { RP_PUT, RP_GET, RP_BIND } rp_way;
+int rp_find_field(rp_part *part, rp_way way, tw_what what, const char *name, int32_t *field,
+                  tradewind_status *status);
 rp_shape rp_full_shape(const rp_part *part, const rp_kept *field, const tradewind_array *array);
 
 /* replay_keep.c: checkpoints and reports. */

@@ -11,12 +11,29 @@ static void known_names(const rp_part *part, char *text, size_t size) {
     at += (size_t)snprintf(text + at, size - at, "%s%s", i ? ", " : "", part->fields[i].declared.name);
 }
 
-int rp_find_field(rp_part *part, const char *name, int32_t *field, tradewind_status *status) {
+/* Roles that a name is looked for in, one after the other. A step of the host stands on the other side: it gets
+ * what the component is given, and puts what it answers. */
+static const int32_t *roles_of(const rp_session *session, rp_way way, tw_what what) {
+  static const int32_t inputs[] = {TRADEWIND_IMPORT, TRADEWIND_PARAMETER, TRADEWIND_STATE, 0};
+  static const int32_t outputs[] = {TRADEWIND_EXPORT, TRADEWIND_STATE, 0};
+  static const int32_t known[] = {TRADEWIND_EXPORT, TRADEWIND_STATE, TRADEWIND_IMPORT, TRADEWIND_PARAMETER, 0};
+  static const int32_t given[] = {TRADEWIND_IMPORT, TRADEWIND_PARAMETER, TRADEWIND_STATE, TRADEWIND_EXPORT, 0};
+  if (way == RP_BIND || (way == RP_PUT && !session->recorded)) return given;
+  if (way == RP_GET && what == TW_VALUE && !session->inside) return known;
+  return ((way == RP_PUT) == (what != TW_ADJOINT)) != (session->inside != 0) ? inputs : outputs;
+}
+
+int rp_find_field(rp_part *part, rp_way way, tw_what what, const char *name, int32_t *field,
+                  tradewind_status *status) {
   char known[1024] = "none";
-  *field = rp_field_number(part, name);
-  if (*field >= 0) return TRADEWIND_OK;
+  for (const int32_t *role = roles_of(part->session, way, what); *role; role++)
+    if ((*field = rp_field_number(part, *role, name)) >= 0) return TRADEWIND_OK;
   known_names(part, known, sizeof known);
-  return tw_fail(status, TRADEWIND_FIELD, part->name, name, "no field '%s' (known: %s)", name, known);
+  return tw_fail(status, TRADEWIND_FIELD, part->name, name, "no field of this name that can be %s here (known: %s)",
+                 way == RP_GET   ? "got"
+                 : way == RP_PUT ? "put"
+                                 : "bound",
+                 known);
 }
 
 /* Columns that nobody has declared are those of the grid, of what was put, or at last of this array. */

@@ -50,7 +50,7 @@ static const char *read_field(rp_session *session, const rp_line *line, int32_t 
   if (line->count < 5 || line->count > 6) return "a field is: role name units kind extents [initial value]";
   if (!session->part_count && !rp_new_part(session, "network")) return "no memory";
   rp_part *part = session->parts[session->part_count - 1];
-  if (rp_field_number(part, line->token[1]) >= 0) return "this field has been declared before";
+  if (rp_field_number(part, role, line->token[1]) >= 0) return "this field has been declared before";
   rp_kept *field = rp_new_field(part, line->token[1]);
   if (!field || !rp_copy_name(field->declared.units, TRADEWIND_NAME_LENGTH, line->token[2]))
     return "the field's name or units are empty or too long";

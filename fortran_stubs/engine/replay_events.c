@@ -82,7 +82,9 @@ static int call_back(rp_session *session, tradewind_status *status) {
   if (!step)
     return tw_fail(status, TRADEWIND_ORDER, name_of(event->part), "",
                    "the recording calls the host's %s, and none is registered", event->call);
+  session->inside = 1;
   int answer = step(event->part->context, event->part->handle, event->a, event->b);
+  session->inside = 0;
   if (answer == 0) return TRADEWIND_OK;
   return tw_fail(status, TRADEWIND_MODEL, name_of(event->part), "", "the host's %s returned %d", event->call, answer);
 }

@@ -49,6 +49,10 @@ int rp_slot_in(rp_part *part, rp_kept *field, tw_what what, const tradewind_arra
   return TRADEWIND_OK;
 }
 
+static int is_output(const rp_kept *field) {
+  return field->declared.role == TRADEWIND_EXPORT || field->declared.role == TRADEWIND_STATE;
+}
+
 static int is_input(const rp_kept *field) { return field->declared.role != TRADEWIND_EXPORT; }
 
 /* The library has looked for NaN in what is put; what is bound is looked at when it is read. */
@@ -63,7 +67,7 @@ static int check_finite(const rp_part *part, const rp_kept *field, const tradewi
 int rp_put(void *state, tw_what what, const char *name, const tradewind_array *array, const tradewind_how *how,
            tradewind_status *status) {
   rp_part *part = state;
-  int32_t number = 0, code = rp_find_field(part, name, &number, status);
+  int32_t number = 0, code = rp_find_field(part, RP_PUT, what, name, &number, status);
   if (code) return code;
   rp_kept *field = &part->fields[number];
   code = rp_check_array(part, field, array, how, status);
@@ -118,7 +122,7 @@ static int give(rp_part *part, int32_t number, tw_what what, const tradewind_arr
   rp_kept *field = &part->fields[number];
   int kept = field->slot[what].data || (field->has_initial && what == TW_VALUE);
   const rp_value *value = NULL;
-  if (part->session->recorded && !field->slot[what].given) {
+  if (part->session->recorded && (part->session->inside || !field->slot[what].given)) {
     value = rp_recorded(part, number, what, how ? how->units : NULL);
     kept = kept && is_input(field);
   }
@@ -131,17 +135,17 @@ static int give(rp_part *part, int32_t number, tw_what what, const tradewind_arr
 int rp_get(void *state, tw_what what, const char *name, const tradewind_array *array, const tradewind_how *how,
            tradewind_status *status) {
   rp_part *part = state;
-  int32_t number = 0, code = rp_find_field(part, name, &number, status);
+  int32_t number = 0, code = rp_find_field(part, RP_GET, what, name, &number, status);
   if (!code) code = rp_check_array(part, &part->fields[number], array, how, status);
   if (code) return code;
   part->session->gets += 1;
   return give(part, number, what, array, how, status);
 }
 
-/* The binding of a field, or of a block of it: the one before is replaced. */
-static rp_binding *binding_of(rp_part *part, int32_t field, int64_t first) {
+/* The binding of a field: the one before is replaced. */
+static rp_binding *binding_of(rp_part *part, int32_t field) {
   for (size_t i = 0; i < part->bound_count; i++)
-    if (part->bound[i].field == field && part->bound[i].first == first) return &part->bound[i];
+    if (part->bound[i].field == field) return &part->bound[i];
   rp_binding *grown = rp_grown(part->bound, part->bound_count, sizeof *grown);
   if (!grown) return NULL;
   part->bound = grown;
@@ -151,13 +155,16 @@ static rp_binding *binding_of(rp_part *part, int32_t field, int64_t first) {
 int rp_bind(void *state, const char *name, const tradewind_array *array, const tradewind_how *how,
             tradewind_status *status) {
   rp_part *part = state;
-  int32_t number = 0, code = rp_find_field(part, name, &number, status);
+  int32_t number = 0, code = rp_find_field(part, RP_BIND, TW_VALUE, name, &number, status);
   if (!code) code = rp_check_array(part, &part->fields[number], array, how, status);
   int foreign = code ? 0 : rp_check_units(part, &part->fields[number], how, status);
   if (code || foreign < 0) return status->code;
-  rp_binding *bound = binding_of(part, number, how ? how->first : 0);
+  if (how && how->first)
+    return tw_fail(status, TRADEWIND_SHAPE, part->name, name,
+                   "blocks of columns cannot be bound: bind the whole field");
+  rp_binding *bound = binding_of(part, number);
   if (!bound) return tw_fail(status, TRADEWIND_MEMORY, part->name, name, "no memory to remember what is bound");
-  *bound = (rp_binding){.field = number, .foreign = foreign, .first = how ? how->first : 0, .array = *array};
+  *bound = (rp_binding){.field = number, .foreign = foreign, .array = *array};
   /* units that do not fit have been refused above */
   if (how && how->units) (void)rp_copy_name(bound->units, sizeof bound->units, how->units);
   return TRADEWIND_OK;
@@ -166,7 +173,7 @@ int rp_bind(void *state, const char *name, const tradewind_array *array, const t
 static int read_bound(rp_part *part, const rp_binding *bound, tradewind_status *status) {
   rp_kept *field = &part->fields[bound->field];
   int code = check_finite(part, field, &bound->array, status);
-  if (!code) code = rp_slot_in(part, field, TW_VALUE, &bound->array, bound->first, status);
+  if (!code) code = rp_slot_in(part, field, TW_VALUE, &bound->array, 0, status);
   if (!code) field->slot[TW_VALUE].foreign = bound->foreign;
   return code;
 }
@@ -179,15 +186,14 @@ int rp_bound_in(rp_part *part, tradewind_status *status) {
 }
 
 static int write_bound(rp_part *part, const rp_binding *bound, tradewind_status *status) {
-  tradewind_how how = {
-      .units = bound->units[0] ? bound->units : NULL, .first = bound->first, .cast = 1, .convert = 1};
+  tradewind_how how = {.units = bound->units[0] ? bound->units : NULL, .cast = 1, .convert = 1};
   return give(part, bound->field, TW_VALUE, &bound->array, &how, status);
 }
 
 int rp_bound_out(rp_part *part, tradewind_status *status) {
   int code = TRADEWIND_OK;
   for (size_t i = 0; i < part->bound_count && !code; i++)
-    if (!is_input(&part->fields[part->bound[i].field])) code = write_bound(part, &part->bound[i], status);
+    if (is_output(&part->fields[part->bound[i].field])) code = write_bound(part, &part->bound[i], status);
   return code;
 }
 

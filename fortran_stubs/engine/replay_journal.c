@@ -39,24 +39,41 @@ static int read_grid(rp_session *session, const rp_line *line) {
   return rp_parse_whole(line->token[2], &part->columns) && rp_parse_bits(line->token[3], &part->grid_hash);
 }
 
-static int read_field(rp_session *session, const rp_line *line) {
-  rp_part *part = rp_part_of(session, line->token[1]);
+static int read_declared(rp_kept *field, const rp_line *line, int32_t role) {
   rp_shape shape;
-  if (!part || rp_field_number(part, line->token[2]) >= 0) return 0;
-  rp_kept *field = rp_new_field(part, line->token[2]);
-  if (!field || !rp_copy_name(field->declared.units, TRADEWIND_NAME_LENGTH, line->token[3])) return 0;
-  if (!rp_parse_role(line->token[4], &field->declared.role) || !rp_parse_kind(line->token[5], &field->declared.kind))
-    return 0;
-  if (!rp_parse_shape(line->token[6], &shape)) return 0;
+  if (!rp_copy_name(field->declared.units, TRADEWIND_NAME_LENGTH, line->token[3])) return 0;
+  if (!rp_parse_kind(line->token[5], &field->declared.kind) || !rp_parse_shape(line->token[6], &shape)) return 0;
+  field->declared.role = role;
   field->declared.rank = shape.rank;
   memcpy(field->declared.extent, shape.extent, sizeof shape.extent);
   return 1;
 }
 
+static int read_field(rp_session *session, const rp_line *line) {
+  rp_part *part = rp_part_of(session, line->token[1]);
+  int32_t role;
+  if (!part || !rp_parse_role(line->token[4], &role)) return 0;
+  if (rp_field_number(part, role, line->token[2]) >= 0) return 0;
+  rp_kept *field = rp_new_field(part, line->token[2]);
+  return field && read_declared(field, line, role);
+}
+
+/* The number of a field from "role/name"; -1: there is none. */
+static int32_t field_named(const rp_part *part, const char *token) {
+  char word[16];
+  const char *slash = strchr(token, '/');
+  size_t length = slash ? (size_t)(slash - token) : sizeof word;
+  int32_t role;
+  if (!part || length >= sizeof word) return -1;
+  memcpy(word, token, length);
+  word[length] = '\0';
+  return rp_parse_role(word, &role) ? rp_field_number(part, role, slash + 1) : -1;
+}
+
 /* The field that a line names in two of its tokens; 0 where there is none. */
 static rp_kept *named(rp_session *session, const char *component, const char *name) {
   rp_part *part = rp_part_of(session, component);
-  int32_t number = part ? rp_field_number(part, name) : -1;
+  int32_t number = field_named(part, name);
   return number < 0 ? NULL : &part->fields[number];
 }
 
@@ -88,7 +105,7 @@ static int read_put(rp_session *session, const rp_line *line) {
   rp_putting *put = &grown[session->put_count++];
   rp_part *part = rp_part_of(session, line->token[1]);
   put->part = rp_part_number(session, line->token[1]);
-  put->field = part ? rp_field_number(part, line->token[3]) : -1;
+  put->field = field_named(part, line->token[3]);
   return put->field >= 0 && read_what(line->token[2], &put->what) && rp_parse_whole(line->token[4], &put->count) &&
          rp_parse_bits(line->token[5], &put->hash);
 }
@@ -151,7 +168,7 @@ static int read_value(rp_session *session, const rp_line *line) {
   rp_value *value = &grown[session->value_count++];
   rp_part *part = rp_part_of(session, line->token[1]);
   value->part = rp_part_number(session, line->token[1]);
-  value->field = part ? rp_field_number(part, line->token[3]) : -1;
+  value->field = field_named(part, line->token[3]);
   value->units = line->token[4];
   return value->field >= 0 && read_what(line->token[2], &value->what) &&
          rp_parse_kind(line->token[5], &value->kind) && rp_parse_shape(line->token[6], &value->shape) &&

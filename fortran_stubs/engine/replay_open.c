@@ -122,9 +122,9 @@ rp_part *rp_part_of(rp_session *session, const char *name) {
   return number < 0 ? NULL : session->parts[number];
 }
 
-int32_t rp_field_number(const rp_part *part, const char *name) {
+int32_t rp_field_number(const rp_part *part, int32_t role, const char *name) {
   for (int32_t i = 0; i < part->count; i++)
-    if (strcmp(part->fields[i].declared.name, name) == 0) return i;
+    if (part->fields[i].declared.role == role && strcmp(part->fields[i].declared.name, name) == 0) return i;
   return -1;
 }
 
