@@ -83,7 +83,7 @@ module tradewind
     private
     integer(c_int64_t) :: handle = 0
   contains
-!@ init
+!@ bound_init
     procedure :: init => session_init
 !@ end
     procedure :: component => session_component

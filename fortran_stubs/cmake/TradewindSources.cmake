@@ -1,8 +1,26 @@
 # What the libraries are made of: every C file of engine/; the stub goes without Python.
 set(TRADEWIND_ROOT "${CMAKE_CURRENT_SOURCE_DIR}")
 file(GLOB TRADEWIND_SOURCES CONFIGURE_DEPENDS "${TRADEWIND_ROOT}/engine/*.c")
-# the shim is a library of its own, and a compiler without descriptors goes without them
+# the shim is a library of its own
 list(FILTER TRADEWIND_SOURCES EXCLUDE REGEX "/engine/(shim|mpi_shim)[^/]*[.]c$")
+
+# tradewind_assumed_rank(): sets TRADEWIND_HAVE_ASSUMED_RANK; without it there is nothing to describe arrays with.
+function(tradewind_assumed_rank)
+  include(CheckFortranSourceCompiles)
+  if(TRADEWIND_ASSUMED_RANK STREQUAL "AUTO")
+    file(READ "${TRADEWIND_ROOT}/cmake/assumed_rank.f90" source)
+    check_fortran_source_compiles("${source}" TRADEWIND_HAVE_ASSUMED_RANK SRC_EXT f90)
+  else()
+    set(TRADEWIND_HAVE_ASSUMED_RANK ${TRADEWIND_ASSUMED_RANK})
+  endif()
+  set(TRADEWIND_HAVE_ASSUMED_RANK ${TRADEWIND_HAVE_ASSUMED_RANK} PARENT_SCOPE)
+endfunction()
+
+tradewind_assumed_rank()
+if(NOT TRADEWIND_HAVE_ASSUMED_RANK)
+  message(STATUS "arrays: generics over kinds and ranks, since this compiler has no assumed rank")
+  list(FILTER TRADEWIND_SOURCES EXCLUDE REGEX "/engine/descriptors[.]c$")
+endif()
 set(TRADEWIND_STUB_SOURCES "${TRADEWIND_SOURCES}")
 list(FILTER TRADEWIND_STUB_SOURCES EXCLUDE REGEX "/engine/python[^/]*[.]c$")
 
@@ -22,7 +40,13 @@ endfunction()
 
 # The module is the same for both libraries, so it is compiled once.
 function(tradewind_fortran_module)
-  add_library(tradewind_module OBJECT "${TRADEWIND_ROOT}/tradewind.f90")
+  set(source "${TRADEWIND_ROOT}/tradewind.f90")
+  if(NOT TRADEWIND_HAVE_ASSUMED_RANK)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
+    tradewind_fallback("${source}" "${CMAKE_CURRENT_BINARY_DIR}/tradewind.f90")
+    set(source "${CMAKE_CURRENT_BINARY_DIR}/tradewind.f90")
+  endif()
+  add_library(tradewind_module OBJECT "${source}")
   target_link_libraries(tradewind_module PRIVATE tradewind_flags)
 endfunction()
 
