@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
@@ -9,14 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from tradewind.coupled.tape import Participant
-from tradewind.couplers.coupling.component import Interval, Step, StepCall
+from tradewind.coupled.run import CoupledRun
+from tradewind.coupled.tape import Participant, Taken
+from tradewind.couplers.coupling.component import Interval, Mode, Step, StepCall
+from tradewind.couplers.coupling.exchange import End, Exchange
 from tradewind.couplers.coupling.fields import Spec, State, Variable
+from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.couplers.grids import Grid
+from tradewind.couplers.operators import Distributed, IdentityOperator
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import Serial
-from tradewind.hosting.derivatives import AsTheyAre, Derivatives
-from tradewind.hosting.recording import Recording
+from tradewind.hosting.derivatives import Derivatives, What
 
 START = datetime(2000, 1, 1)
 HOUR = timedelta(hours=1)
@@ -52,45 +56,89 @@ class Pond:
     def finalize(self) -> None: ...
 
 
-def participant_of(component, comm=None, owned=None) -> Participant:
+def participant_of(component, comm=None, owned=None, name="pond") -> Participant:
     spec = component.describe()
     layout = Layout(component.grid, comm, owned)
-    layouts = {v.name: layout for v in (*spec.imports, *spec.exports, *spec.state) if v.grid is not None}
+    variables = (*spec.imports, *spec.exports, *spec.state, *spec.parameters)
+    layouts = {v.name: layout for v in variables if v.grid is not None}
 
     def answer(call: StepCall) -> Step:
-        return Step(*component.step(call.state, call.imports, call.parameters, call.interval), None, "pond")
+        return Step(*component.step(call.state, call.imports, call.parameters, call.interval), None, name)
 
-    return Participant("pond", component, spec, answer, layouts, {}, "pond")
+    return Participant(name, component, spec, answer, layouts, {}, name)
 
 
 class Handle:
-    """Runs a pond as a host's handle does."""
+    """Runs a pond as a host's handle does, and keeps its runs."""
 
-    def __init__(self, component=None, members=1, comm=None, owned=None) -> None:
-        self.comm, self.members = comm or Serial(), members
+    def __init__(self, component=None, members=1, comm=None, owned=None, keeps=False) -> None:
+        self.comm, self.keeps = comm or Serial(), keeps
         self.participant = participant_of(component or Pond(), comm, owned)
-        self.recording = Recording()
-        self.derivatives = Derivatives(
-            self.participant, members, self.recording, AsTheyAre(self.participant), self.comm
-        )
-        self.state = self.participant.component.initialize(
-            self.participant.spec, self.participant.layouts, members
-        )
-        self.hour = 0
+        self.derivatives = Derivatives(self.participant, self.comm)
+        p = self.participant
+        self.state = p.component.initialize(p.spec, p.layouts, members)
+        self.kept, self.found = [], {}
 
-    def run(self, inflow, rate, put=(("import", "inflow"), ("parameter", "rate")), bound=()):
-        interval = Interval(START + self.hour * HOUR, START + (self.hour + 1) * HOUR)
-        call = StepCall("pond", self.state, {"inflow": inflow}, {"rate": rate}, interval)
-        step = self.participant.answer(call)
-        self.recording.add(call, step, put, bound)
-        self.state, self.hour = step.state, self.hour + 1
+    def run(self, inflow, rate, put=(("import", "inflow"), ("parameter", "rate")), stands=True):
+        hours = len(self.kept)
+        interval = Interval(START + hours * HOUR, START + (hours + 1) * HOUR)
+        taken = Taken(
+            self.participant, interval, self.state, {"inflow": inflow}, {"rate": rate}, None, "pond"
+        )
+        step = self.participant.answer(taken.call(taken.given(), Mode.FORWARD))
+        run = SimpleNamespace(
+            taken=taken, exports=step.exports, state=step.state, stands=stands, put=frozenset(put)
+        )
+        self.kept = [*self.kept, run] if self.keeps else [run]
+        self.state = step.state
         return step.exports["level"]
+
+    def tangent(self, put):
+        self.found[What.TANGENT] = self.derivatives.tangent(self.kept, put)
+
+    def adjoint(self, put):
+        self.found[What.ADJOINT] = self.derivatives.adjoint(self.kept, put)
+
+    def dot_test(self):
+        return self.derivatives.dot_test(self.kept)
+
+
+class Source:
+    """Exports its parameter."""
+
+    def __init__(self, grid: Grid = GRID) -> None:
+        self.grid = grid
+
+    def describe(self) -> Spec:
+        flux = Variable("flux", "kg", self.grid)
+        return Spec(exports=(flux,), parameters=(flux,), linear=True)
+
+    def initialize(self, spec, layouts, members):
+        return State()
+
+    def step(self, state, imports, parameters, interval):
+        return {"flux": parameters["flux"]}, state
+
+    def finalize(self) -> None: ...
+
+
+def fed(hours: int = 4) -> CoupledRun:
+    """Return the run of a source that feeds a pond."""
+    source, pond = participant_of(Source(), name="source"), participant_of(Pond())
+    pond = replace(pond, parameters={"rate": number(0.1)})
+    source = replace(source, parameters={"flux": field(1.0, 1.0, 1.0, 1.0)})
+    left = End("source", source.spec.exports[0], source.layouts["flux"])
+    right = End("pond", pond.spec.imports[0], pond.layouts["inflow"])
+    exchange = Exchange(left, right, IdentityOperator(Distributed(left.layout)))
+    return CoupledRun(Clock(START, START + hours * HOUR, HOUR), [source, pond], [exchange])
 
 
 @pytest.fixture
 def ponds():
     """The pond, its handle, and how numbers become fields."""
-    return SimpleNamespace(Pond=Pond, Handle=Handle, GRID=GRID, field=field, number=number)
+    return SimpleNamespace(
+        Pond=Pond, Handle=Handle, fed=fed, field=field, number=number, START=START, HOUR=HOUR
+    )
 
 
 def field(*values: float) -> torch.Tensor:
