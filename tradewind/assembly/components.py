@@ -38,7 +38,7 @@ def _member(assembly: Assembly, name: str, section: ComponentSection, faults: Fa
     if hasattr(component, "share"):
         component.share(assembly.comm)
     spec: Spec = component.describe()
-    member = Member(section, component, spec, _layouts(spec))
+    member = Member(section, component, spec, layouts_of(spec))
     with faults.at("components", name, "options"):
         if hasattr(component, "defaults"):
             member.defaults = component.defaults(member.layouts)
@@ -75,14 +75,15 @@ def _refuse_inner_step(assembly: Assembly, section: ComponentSection, spec: Spec
         raise ConfigError(f"{section.plugin}'s internal step of {inner} does not divide {step}", hint=hint)
 
 
-def _layouts(spec: Spec) -> dict[str, Layout]:
-    """Give every grid one layout: variables on the same grid share it."""
-    by_grid: dict[str, Layout] = {}
+def layouts_of(spec: Spec, *known: Layout) -> dict[str, Layout]:
+    """Give every grid one layout: variables on the same grid share it; those of `known` grids have theirs."""
+    by_grid = {layout.grid.fingerprint: layout for layout in known}
     found: dict[str, Layout] = {}
     for variable in (*spec.imports, *spec.exports, *spec.state, *spec.parameters):
         if variable.grid is not None:
-            layout = by_grid.setdefault(variable.grid.fingerprint, Layout(variable.grid))
-            found[variable.name] = layout
+            if variable.grid.fingerprint not in by_grid:
+                by_grid[variable.grid.fingerprint] = Layout(variable.grid)
+            found[variable.name] = by_grid[variable.grid.fingerprint]
     return found
 
 

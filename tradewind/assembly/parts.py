@@ -78,7 +78,7 @@ class Assembly:
 
     def run(self, members: int = 1) -> CoupledRun:
         """Return the coupled run at its start."""
-        participants = [self._participant(name, member) for name, member in self.ordered.items()]
+        participants = [self.participant(name, member) for name, member in self.ordered.items()]
         return CoupledRun(self.clock, participants, self.exchanges, members)
 
     def model(self) -> CoupledModel:
@@ -132,7 +132,7 @@ class Assembly:
         for member in self.members.values():
             member.component.finalize()
 
-    def _participant(self, name: str, member: Member) -> Participant:
+    def participant(self, name: str, member: Member) -> Participant:
         return Participant(
             name, member.component, member.spec, self.callers[name], member.layouts, member.defaults,
             member.section.plugin, member.section.step,

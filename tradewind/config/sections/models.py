@@ -127,6 +127,25 @@ class OutputSection(Section):
     )
 
 
+class OnError(StrEnum):
+    """What becomes of a host's call that fails, when it gave no status."""
+
+    ABORT = "abort"
+    RETURN = "return"
+
+
+class HostSection(Section):
+    """How the run serves a host model that has opened it."""
+
+    on_error: OnError = Field(
+        default=OnError.ABORT,
+        description="What becomes of a failed call without a status: MPI_Abort, or its code is returned.",
+    )
+    record: RelativePath | None = Field(
+        default=None, description="Folder that keeps what the host puts and gets; default: nothing is kept."
+    )
+
+
 class RunConfig(Section):
     """A run config, complete and consistent in itself; `source` says where each setting stands."""
 
@@ -139,6 +158,7 @@ class RunConfig(Section):
     solve: SolveSection | None = None
     ensemble: EnsembleSection | None = None
     output: OutputSection = OutputSection()
+    host: HostSection = HostSection()
     _source: ConfigSource = PrivateAttr(default_factory=ConfigSource)
 
     def model_post_init(self, context: Any) -> None:

@@ -44,7 +44,7 @@ class Made(NamedTuple):
         )  # fmt: skip
 
 
-class _Answer(NamedTuple):
+class Answer(NamedTuple):
     """What a component answered, checked."""
 
     exports: dict[str, Tensor]
@@ -53,7 +53,7 @@ class _Answer(NamedTuple):
     by: str
 
 
-class _Wiring:
+class Wiring:
     """Names and shapes of what goes into a component's step and comes out of it, looked up once."""
 
     def __init__(self, p: Participant, members: int) -> None:
@@ -71,7 +71,7 @@ class _Wiring:
         imports = {name: for_members(_known(known, port), self.members) for name, port in self.imports}
         return imports, {n: for_members(_known(known, port), self.members) for n, port in self.parameters}
 
-    def answer(self, call: StepCall) -> _Answer:
+    def answer(self, call: StepCall) -> Answer:
         """Call the component; return its answer if it is what was declared."""
         p = self.participant
         step = self._first(call) if self.first else p.answer(call)
@@ -81,7 +81,7 @@ class _Wiring:
             check_declared(p, "state", step.state.fields, p.spec.state, self.members)
             raise SpecError("answered with other fields than it declares", where=f"component {p.name!r}")
         branch = None if step.valid is None else ~step.valid
-        return _Answer(exports, State(fields, step.state.extras), branch, step.answered_by)
+        return Answer(exports, State(fields, step.state.extras), branch, step.answered_by)
 
     def _first(self, call: StepCall) -> Step:
         """Make the component's first step, and refuse one that changes what it is given."""
@@ -119,7 +119,7 @@ class Stepper:
         self.traffic, self.comm = traffic, comm
         self.plan, self.members = traffic.plan, traffic.members
         everybody = {planned.call.component: planned.participant for planned in self.plan.steps}
-        self._wirings = {name: _Wiring(p, self.members) for name, p in everybody.items()}
+        self._wirings = {name: Wiring(p, self.members) for name, p in everybody.items()}
         self._count, self._next = len(self.plan), 0
 
     def once(self, moment: Moment) -> Made:
@@ -166,7 +166,7 @@ class Stepper:
         after = _after(moment, wiring, known, answer, buffers)
         return Made(after, given.entries, wiring.participant, call, branch, by, given.weighted, chosen)
 
-    def _answer(self, wiring: _Wiring, call: StepCall) -> _Answer:
+    def _answer(self, wiring: Wiring, call: StepCall) -> Answer:
         if wiring.participant.halos:
             call = wiring.with_halos(call)
         if self.comm.size == 1:
@@ -176,7 +176,7 @@ class Stepper:
 
 
 def _after(
-    moment: Moment, wiring: _Wiring, known: Mapping[Port, Tensor], answer: _Answer, buffers: Sequence[Buffer]
+    moment: Moment, wiring: Wiring, known: Mapping[Port, Tensor], answer: Answer, buffers: Sequence[Buffer]
 ) -> Moment:
     name, exports = wiring.participant.name, {**moment.exports, **known}
     for variable, value in answer.exports.items():

@@ -1,0 +1,1 @@
+"""Sessions of host models: what the C library calls, with arrays of the host's own memory."""

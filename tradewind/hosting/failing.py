@@ -1,0 +1,132 @@
+"""What a call of a host comes to: a code, and what there is to tell."""
+
+from __future__ import annotations
+
+import traceback
+from enum import IntEnum
+from typing import TypeAlias
+
+from tradewind import errors
+from tradewind.errors import TradewindError
+
+Told: TypeAlias = tuple[int, str, str, str, str]
+"""Code, component, field, message, traceback."""
+ECHO = -1
+"""Code of a rank that only repeats what another rank has told."""
+
+
+class Code(IntEnum):
+    """The codes of ``tradewind.h``."""
+
+    OK = 0
+    CONFIG = 1
+    PLUGIN = 2
+    FIELD = 3
+    SHAPE = 4
+    KIND = 5
+    UNITS = 6
+    GRID = 7
+    DATA = 8
+    CHECKPOINT = 9
+    DOMAIN = 10
+    LEDGER = 11
+    MODEL = 12
+    NOT_DIFFERENTIABLE = 13
+    ORDER = 14
+    CLOSED = 15
+    PYTHON = 16
+    MEMORY = 17
+    FILE = 18
+    MPI = 19
+    UNSUPPORTED = 20
+    INTERNAL = 21
+
+
+class CallError(TradewindError):
+    """A call of a host that cannot be followed.
+
+    Parameters
+    ----------
+    code
+        What the host is told.
+    what
+        What is wrong, in one sentence.
+    component, field
+        Whom it concerns, where that is one.
+    hint
+        What to do about it.
+    """
+
+    def __init__(
+        self, code: Code, what: str, *, component: str = "", field: str = "", hint: str = ""
+    ) -> None:
+        self.code, self.component, self.field = code, component, field
+        super().__init__(what, where=".".join(part for part in (component, field) if part), hint=hint)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuilt, (self.code, self.what, self.component, self.field, self.hint)
+
+
+def _rebuilt(code: Code, what: str, component: str, field: str, hint: str) -> CallError:
+    return CallError(code, what, component=component, field=field, hint=hint)
+
+
+# the first that an error is an instance of
+CODES: tuple[tuple[type[BaseException], Code | int], ...] = (
+    (errors.RankError, ECHO),
+    (errors.ConfigError, Code.CONFIG),
+    (errors.PluginError, Code.PLUGIN),
+    (errors.SpecError, Code.SHAPE),
+    (errors.UnitsError, Code.UNITS),
+    (errors.GridError, Code.GRID),
+    (errors.DataError, Code.DATA),
+    (errors.CheckpointError, Code.CHECKPOINT),
+    (errors.DomainError, Code.DOMAIN),
+    (errors.LedgerError, Code.LEDGER),
+    (errors.ModelError, Code.MODEL),
+    (errors.NotDifferentiableError, Code.NOT_DIFFERENTIABLE),
+    (TradewindError, Code.CONFIG),
+    (MemoryError, Code.MEMORY),
+    (ImportError, Code.PYTHON),
+    (OSError, Code.FILE),
+)
+
+
+def told(error: BaseException) -> Told:
+    """Return what a host is told of an error: code, component, field, message and traceback.
+
+    The code of a rank that only repeats another's failure is -1. What is not an error of ours and was raised
+    while a component stepped is that component's failure; anything else is a mistake of ours.
+    """
+    trace = "".join(traceback.format_exception(error))
+    code = int(error.code) if isinstance(error, CallError) else _code_of(error)
+    component, field = _whom(error)
+    return code, component, field, _message(error), trace
+
+
+def _code_of(error: BaseException) -> int:
+    file = _file_error(error)
+    if file is not None:
+        return Code.FILE
+    if getattr(error, "in_component", ""):
+        return next((int(code) for kind, code in CODES[:-3] if isinstance(error, kind)), Code.MODEL)
+    return next((int(code) for kind, code in CODES if isinstance(error, kind)), Code.INTERNAL)
+
+
+def _file_error(error: BaseException) -> OSError | None:
+    """Return the failure to write a file that an error of ours was raised from."""
+    cause = error.__cause__
+    writing = isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError)
+    return cause if writing and isinstance(error, errors.DataError) and isinstance(cause, OSError) else None
+
+
+def _whom(error: BaseException) -> tuple[str, str]:
+    component = getattr(error, "component", "") or getattr(error, "in_component", "")
+    return str(component), str(getattr(error, "field", ""))
+
+
+def _message(error: BaseException) -> str:
+    faults = error.faults if isinstance(error, errors.ConfigError) else ()
+    if len(faults) > 1:
+        return "\n".join([f"{len(faults)} faults in the config", *(f"  {fault}" for fault in faults)])
+    return str(error) if isinstance(error, TradewindError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,300 @@
+"""A run config, opened by a host: its components, and the coupled run where that keeps the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from tradewind.assembly import assemble
+from tradewind.couplers.coupling.time.calendars import parse_time
+from tradewind.couplers.ranks.parallel import agree
+from tradewind.errors import did_you_mean
+from tradewind.hosting.component import HostedComponent
+from tradewind.hosting.derivatives import What
+from tradewind.hosting.failing import CallError, Code
+from tradewind.hosting.threads import threads
+from tradewind.simulation.answers import Answers
+
+if TYPE_CHECKING:
+    from tradewind.assembly import Assembly
+    from tradewind.coupled.run import CoupledRun
+    from tradewind.coupled.tape import Participant
+    from tradewind.couplers.coupling.component import Interval
+    from tradewind.couplers.coupling.fields import State
+    from tradewind.couplers.coupling.time.calendars import Time
+    from tradewind.couplers.coupling.time.clock import Clock
+    from tradewind.couplers.ranks.parallel import Communicator
+    from tradewind.hosting.advances import Advances
+    from tradewind.hosting.recorder import Recorder
+
+TANGENT, ADJOINT = What.TANGENT, What.ADJOINT
+
+
+class Session:
+    """What a run config describes, between a host's init and finalize.
+
+    Nothing of it is kept in a module: sessions may stand side by side. It installs no signal handlers, and
+    never exits.
+
+    Parameters
+    ----------
+    config
+        Path of the run config.
+    comm
+        The ranks that call together.
+
+    Attributes
+    ----------
+    assembly
+        Everything that the config asks for.
+    parts
+        Components that the host has asked for, by name.
+    keeps
+        Whether what is run and advanced is kept for derivatives.
+    recorder
+        Keeps what is put and got in files; None where that was not asked for.
+
+    Raises
+    ------
+    ConfigError
+        With every fault of the config.
+    """
+
+    def __init__(self, config: str, comm: Communicator) -> None:
+        ranks = None if comm.size == 1 else comm
+        self.comm = comm
+        self.assembly: Assembly = assemble(config, (), ranks)
+        self.parts: dict[str, HostedComponent] = {}
+        self.keeps = self.closed = False
+        self.recorder: Recorder | None = None
+        self._participants: dict[str, Participant] = {}
+        self._window: Interval | None = None
+        torch.set_num_threads(threads(self.assembly.config.run.threads))
+
+    # ------------------------------------------------------------------ what it is made of
+    @property
+    def abort_on_error(self) -> bool:
+        """Whether a call without a status ends the run when it fails."""
+        return self.assembly.config.host.on_error == "abort"
+
+    @property
+    def clock(self) -> Clock:
+        """Start, stop and coupling interval."""
+        return self.assembly.clock
+
+    @cached_property
+    def members(self) -> int:
+        """Length of the first axis of every field: those of the ensemble, else one."""
+        config = self.assembly.config
+        return config.ensemble.members if self.assembly.filter is not None and config.ensemble else 1
+
+    def component(self, name: str) -> HostedComponent:
+        """Return a component; the same one for the same name.
+
+        Raises
+        ------
+        CallError
+            When the config has none of that name.
+        """
+        if name not in self.assembly.members:
+            hint = did_you_mean(name, self.assembly.members)
+            raise CallError(Code.FIELD, "there is no such component", component=name, hint=hint)
+        return self.parts.setdefault(name, HostedComponent(self, name))
+
+    def participant(self, name: str) -> Participant:
+        """Return a component as it takes part in runs."""
+        if self.started:
+            return next(p for p in self.coupled.participants if p.name == name)
+        member = self.assembly.members[name]
+        found = self._participants.get(name)
+        if found is None or found.layouts is not member.layouts:
+            found = self._participants[name] = self.assembly.participant(name, member)
+        return found
+
+    def initial(self, name: str) -> State:
+        """Return the state that a component begins with."""
+        if self.started:
+            return self.coupled.moment.states[name]
+        p = self.participant(name)
+        return p.component.initialize(p.spec, p.layouts, self.members)
+
+    def refuse_gridless(self, name: str) -> None:
+        """Refuse a component that takes the host's grid, before there is one.
+
+        Raises
+        ------
+        CallError
+            With the call that is missing.
+        """
+        component = self.assembly.members[name].component
+        if getattr(component, "gridless", False):
+            what, hint = "it has no grid of its own", "call set_grid before put, describe and run"
+            raise CallError(Code.ORDER, what, component=name, hint=hint)
+
+    # ------------------------------------------------------------------ the coupled run
+    @property
+    def started(self) -> bool:
+        """Whether there is a coupled run."""
+        return "answers" in self.__dict__ or "coupled" in self.__dict__
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What brings the run to the start of a window."""
+        return Answers(self.assembly, ())
+
+    @cached_property
+    def coupled(self) -> CoupledRun:
+        """The coupled run, at its start."""
+        for name in self.assembly.members:
+            self.refuse_gridless(name)
+        return self.answers.whole if self.members == 1 else self.assembly.run(self.members)
+
+    @cached_property
+    def advances(self) -> Advances:
+        """What is kept of the coupled run for derivatives."""
+        from tradewind.hosting.advances import Advances
+
+        return Advances(self.coupled)
+
+    def advance(self, until: float) -> None:
+        """Step all components, in order, up to `until` seconds after the start; collective.
+
+        Independent windows of the config begin anew, as they do in ``tradewind run``; what was put holds.
+
+        Raises
+        ------
+        ConfigError
+            When that lies in the past, or no step ends then.
+        """
+        target, run = self._time(until), self.coupled
+        for stop in self._stretches(run, target):
+            self._enter(run)
+            run.advance(stop)
+        self.advances.advanced()
+        self.take_over()
+
+    def _stretches(self, run: CoupledRun, target: Time) -> Iterator[Time]:
+        """Yield where to advance to: the ends of the windows before, and the target."""
+        inner = [w.stop for w in self.windows if run.time < w.stop < target]
+        yield from (*inner, target)
+
+    @property
+    def windows(self) -> tuple[Interval, ...]:
+        """Stretches that begin anew; none but the whole run where an ensemble is carried through them."""
+        return self.assembly.windows if self.members == 1 else ()
+
+    def _enter(self, run: CoupledRun) -> None:
+        """Begin the window in which the run stands, if that has not been done; hand over what was put."""
+        window = next((w for w in self.windows if w.start <= run.time < w.stop), None)
+        anew = window is not None and window != self._window
+        if window is not None and anew:
+            self._window = window
+            if run.time == window.start:
+                self.answers.start(run, window)
+                self.advances.restarted()
+        for part in self.parts.values():
+            part.hand_over(run, anew)
+
+    def take_over(self) -> None:
+        """Let all components show what the coupled run has made."""
+        for part in self.parts.values():
+            part.take_over(self.coupled)
+
+    # ------------------------------------------------------------------ time
+    def times(self) -> tuple[float, float, float]:
+        """Return where the coupled run stands, its stop and its step, in seconds since the start."""
+        now = self.coupled.time if self.started else self.clock.start
+        return self._seconds(now), self._seconds(self.clock.stop), self.clock.step.total_seconds()
+
+    def seconds(self, date: str) -> float:
+        """Return a date in seconds since the start.
+
+        Raises
+        ------
+        ConfigError
+            When it is not a date of the run's calendar.
+        """
+        return self._seconds(parse_time(date, self.clock.calendar))
+
+    def _seconds(self, time: Time) -> float:
+        return (time - self.clock.start).total_seconds()
+
+    def _time(self, seconds: float) -> Time:
+        try:
+            return self.clock.start + timedelta(seconds=seconds)
+        except (ValueError, OverflowError) as error:
+            raise CallError(Code.DATA, f"{seconds:g} s is not a time of the run") from error
+
+    # ------------------------------------------------------------------ derivatives
+    def record(self, on: bool) -> None:
+        """Keep what is put, run and advanced from here on, for derivatives; or end that."""
+        self.keeps = on
+        for part in self.parts.values():
+            part.kept.clear()
+        if self.started or on:
+            self.advances.record(on)
+
+    def advance_tangent(self) -> None:
+        """Propagate what was put as tangents through the next advance that is kept; collective."""
+        self.advances.tangent(self._ports(TANGENT))
+        self._hand_out(TANGENT)
+
+    def advance_adjoint(self) -> None:
+        """Propagate what was put as adjoints back through the advance before; collective."""
+        self.advances.adjoint(self._ports(ADJOINT))
+        self._hand_out(ADJOINT)
+
+    def _ports(self, what: What) -> dict[str, Tensor]:
+        parts = [(part, part.taken_in(what)) for part in self.parts.values() if part.described]
+        return {f"{part.name}.{key[1]}": value for part, given in parts for key, value in given.items()}
+
+    def _hand_out(self, what: What) -> None:
+        for part in self.parts.values():
+            if part.described:
+                keys = {slot.key: slot.port for slot in part.places.gettable(what)}
+                came = {key: self.advances.came(what, port) for key, port in keys.items()}
+                part.hand_out(what, {key: value for key, value in came.items() if value is not None})
+
+    # ------------------------------------------------------------------ estimation and files
+    def analyse(self) -> None:
+        """Analyse the members as they stand, by the config's filter; collective."""
+        from tradewind.hosting.analysing import analyse
+
+        analyse(self)
+
+    def solve(self) -> None:
+        """Solve the config's inversion; collective."""
+        from tradewind.hosting.solving import solve
+
+        solve(self)
+
+    def checkpoint(self, path: str) -> None:
+        """Write what the session remembers; collective."""
+        from tradewind.hosting.keeping import checkpoint
+
+        checkpoint(self, path)
+
+    def restore(self, path: str) -> None:
+        """Go on from what was written; collective."""
+        from tradewind.hosting.keeping import restore
+
+        restore(self, path)
+
+    def report(self, path: str) -> None:
+        """Write what the session has done; collective."""
+        from tradewind.hosting.reporting import report
+
+        report(self, path)
+
+    def close(self) -> None:
+        """Release what the components hold; collective, and once."""
+        if not self.closed:
+            self.closed = True
+            with agree(self.comm, "closing the session"):
+                self.assembly.finalize()
+            self.parts.clear()
