@@ -102,7 +102,7 @@ class Stepping:
             return Through(
                 wave.select([]), shown_nothing(self.observe, window), [Failed(wave.ids[0], told(error))]
             )
-        return surviving(Wave(wave.ids, moment, wave.x), shown, self._lost(moment, shown))
+        return surviving(Wave(wave.ids, moment, wave.x), shown, self.lost(moment, shown))
 
     def _stepped(self, wave: Wave, window: Interval) -> tuple[Moment, Tensor]:
         if wave.moment is None:
@@ -111,9 +111,7 @@ class Stepping:
         looks, offset = self.observe.looks(window), self.observe.offset(window)
         run.rewind(wave.moment)
         run.ledger.clear()
-        for part, own in zip(self.parts, self._split(wave.x), strict=True):
-            for port, value in fields_of(part.at(window), own).items():
-                run.put(port, value)
+        self.put(run, wave.x, window)
         shown = offset.expand(members, offset.shape[0])
         for time, ports in _by_time(looks).items():
             run.advance(time)
@@ -123,10 +121,22 @@ class Stepping:
             run.advance(window.stop)
         return run.moment, shown
 
+    def put(self, run: CoupledRun, x: Tensor, window: Interval) -> None:
+        """Put what the members' elements stand for, where a run stands at a window's start.
+
+        Parameters
+        ----------
+        x
+            Shape ``(member, n)``.
+        """
+        for part, own in zip(self.parts, self._split(x), strict=True):
+            for port, value in fields_of(part.at(window), own).items():
+                run.put(port, value)
+
     def _split(self, x: Tensor) -> Sequence[Tensor]:
         return torch.split(x, [part.prior.shape[0] for part in self.parts], dim=-1) if self.parts else ()
 
-    def _lost(self, moment: Moment, shown: Tensor) -> dict[int, str]:
+    def lost(self, moment: Moment, shown: Tensor) -> dict[int, str]:
         """Return which members hold values that are not finite, or beyond their limits, and which."""
         lost: dict[int, str] = {}
         for port, value in states_of(moment):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -127,13 +127,28 @@ class EnsembleLoop:
             begin = perf_counter()
             through = [self._through(wave, window) for wave in self.waves]
             self.seconds.add("forecast", begin)
-            outcome = settled(through, self.shares, self.section.failure, window, self.comm)
-            self.waves, self.shares = outcome.waves, outcome.shares
-            self.notes += outcome.notes
-            members = self.shares.members
-            rows = tuple(members.index(member) for member in outcome.mirrored)
-            shown = outcome.shown[0] if len(outcome.shown) == 1 else self._joined(outcome.shown, window)
-            self._analyse(window, shown, rows)
+            self.close(through, window)
+
+    def close(self, through: Sequence[Through], window: Interval) -> None:
+        """Analyse members that stand at a window's end; every rank enters, without gradients.
+
+        Parameters
+        ----------
+        through
+            What came of this rank's waves.
+
+        Raises
+        ------
+        ModelError
+            When members have failed, and the loop is to stop or cannot go on.
+        """
+        outcome = settled(through, self.shares, self.section.failure, window, self.comm)
+        self.waves, self.shares = outcome.waves, outcome.shares
+        self.notes += outcome.notes
+        members = self.shares.members
+        rows = tuple(members.index(member) for member in outcome.mirrored)
+        shown = outcome.shown[0] if len(outcome.shown) == 1 else self._joined(outcome.shown, window)
+        self._analyse(window, shown, rows)
         self.number += 1
 
     def _through(self, wave: Wave, window: Interval) -> Through:
