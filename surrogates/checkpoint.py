@@ -8,9 +8,6 @@ tensors.
 from __future__ import annotations
 
 import json
-import os
-import struct
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,17 +15,21 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from tradewind.errors import CheckpointError
+from tradewind.surrogates.storage import (
+    ENTRY,
+    RETRAIN,
+    check_finite,
+    check_keys,
+    first_fault,
+    read_entry,
+    read_tensors,
+    replace_file,
+)
 
 if TYPE_CHECKING:
-    import torch
-
     from tradewind.surrogates.networks import WindowNetwork
 
 FORMAT = 1
-ENTRY = "tradewind"
-LENGTH_BYTES = 8
-LONGEST_HEADER = 16 * 2**20
-RETRAIN = "train it again, or ask for another copy of the file"
 
 
 class Quantity(BaseModel):
@@ -135,34 +136,10 @@ def save_checkpoint(path: Path, network: WindowNetwork, header: CheckpointHeader
     path = Path(path)
     _check_describes(network, header, path)
     tensors = {name: values.detach().contiguous() for name, values in network.state_dict().items()}
-    _check_finite(tensors, path)
+    check_finite(tensors, path)
     # JSON has no NaN, so a score that is not a number stops here rather than in somebody's parser
     text = json.dumps(header.model_dump(mode="json"), allow_nan=False)
     replace_file(path, save(tensors, metadata={ENTRY: text}))
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write `content` beside `path`, then put it in its place in one step.
-
-    Raises
-    ------
-    CheckpointError
-        When the folder cannot be written.
-    """
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise CheckpointError(f"cannot be written: {error.strerror}", where=str(path)) from error
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except OSError as error:
-        raise CheckpointError(f"cannot be written: {error.strerror}", where=str(path)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_header(path: Path) -> CheckpointHeader:
@@ -174,13 +151,7 @@ def read_header(path: Path) -> CheckpointHeader:
         When the file is missing, truncated, of another kind or of another version.
     """
     path = Path(path)
-    table, end = _read_table(path)
-    metadata = table.get("__metadata__")
-    entry = metadata.get(ENTRY) if isinstance(metadata, dict) else None
-    if not isinstance(entry, str):
-        raise CheckpointError("is no checkpoint of tradewind", where=str(path), hint=f"no {ENTRY!r} header")
-    _check_length(path, end + _tensor_bytes(path, table))
-    return _parse(entry, path)
+    return _parse(read_entry(path), path)
 
 
 def load_checkpoint(
@@ -201,56 +172,12 @@ def load_checkpoint(
     path = Path(path)
     header = read_header(path)
     network = _build(header, path, known)
-    tensors = _read_tensors(path)
-    _check_keys(network, tensors, path)
-    _check_finite(tensors, path)
+    tensors = read_tensors(path)
+    check_keys(network, tensors, path)
+    check_finite(tensors, path)
     network.load_state_dict(tensors)
     _check_describes(network, header, path)
     return network.eval(), header
-
-
-def _read_table(path: Path) -> tuple[dict[str, Any], int]:
-    """Return the JSON table a safetensors file begins with (8 bytes of length, then text), and its end."""
-    try:
-        with path.open("rb") as file:
-            length = _table_length(file.read(LENGTH_BYTES), path)
-            text = file.read(length)
-    except OSError as error:
-        raise CheckpointError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    if len(text) < length:
-        raise CheckpointError("is truncated within its header", where=str(path), hint=RETRAIN)
-    try:
-        table = json.loads(text)
-    except ValueError as error:
-        raise CheckpointError("is no safetensors file", where=str(path), hint=RETRAIN) from error
-    if not isinstance(table, dict):
-        raise CheckpointError("is no safetensors file", where=str(path), hint=RETRAIN)
-    return table, LENGTH_BYTES + length
-
-
-def _table_length(first: bytes, path: Path) -> int:
-    if len(first) < LENGTH_BYTES:
-        raise CheckpointError("is truncated within its header", where=str(path), hint=RETRAIN)
-    (length,) = struct.unpack("<Q", first)
-    if length > LONGEST_HEADER:
-        raise CheckpointError("is no safetensors file", where=str(path), hint=RETRAIN)
-    return int(length)
-
-
-def _tensor_bytes(path: Path, table: Mapping[str, Any]) -> int:
-    try:
-        ends = [entry["data_offsets"][1] for name, entry in table.items() if name != "__metadata__"]
-        return max(map(int, ends), default=0)
-    except (TypeError, KeyError, IndexError, ValueError) as error:
-        raise CheckpointError("is no safetensors file", where=str(path), hint=RETRAIN) from error
-
-
-def _check_length(path: Path, expected: int) -> None:
-    found = path.stat().st_size
-    if found != expected:
-        raise CheckpointError(
-            f"is truncated or padded: {found} bytes, expected {expected}", where=str(path), hint=RETRAIN
-        )
 
 
 def _parse(entry: str, path: Path) -> CheckpointHeader:
@@ -263,14 +190,9 @@ def _parse(entry: str, path: Path) -> CheckpointHeader:
             )
         return CheckpointHeader.model_validate(values)
     except ValidationError as error:
-        raise CheckpointError(f"has a faulty header: {_first_fault(error)}", where=str(path)) from error
+        raise CheckpointError(f"has a faulty header: {first_fault(error)}", where=str(path)) from error
     except json.JSONDecodeError as error:
         raise CheckpointError(f"has a faulty header: {error}", where=str(path)) from error
-
-
-def _first_fault(error: ValidationError) -> str:
-    fault = error.errors()[0]
-    return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
 
 
 def _build(
@@ -285,35 +207,6 @@ def _build(
         return build_network(header.network, header.options, scales, known or NETWORKS)
     except (CheckpointError, DataError, SpecError) as error:
         raise CheckpointError(str(error), where=str(path), hint=RETRAIN) from error
-
-
-def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"has damaged tensors: {error}", where=str(path), hint=RETRAIN) from error
-
-
-def _check_keys(network: WindowNetwork, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
-    wanted, found = _kinds(network.state_dict()), _kinds(tensors)
-    wrong = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
-    if wrong:
-        name = wrong[0]
-        what = f"tensor {name!r} is {found.get(name, 'absent')}, expected {wanted.get(name, 'none')}"
-        raise CheckpointError(what, where=str(path), hint="made for another network?")
-
-
-def _kinds(tensors: Mapping[str, torch.Tensor]) -> dict[str, str]:
-    return {name: f"{values.dtype} of shape {tuple(values.shape)}" for name, values in tensors.items()}
-
-
-def _check_finite(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
-    for name, values in tensors.items():
-        if not bool(values.isfinite().all()):
-            raise CheckpointError(f"tensor {name!r} holds values that are not finite", where=str(path))
 
 
 def _check_describes(network: WindowNetwork, header: CheckpointHeader, path: Path) -> None:

@@ -167,6 +167,27 @@ def train(config: Config, overrides: Overrides = None, debug: Debug = False) -> 
 
 
 @app.command()
+def freeze(
+    network: Annotated[Path, typer.Argument(metavar="NETWORK", help="The network, a .safetensors file.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="The package; by default NETWORK.pt2."),
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Compile a network into a package that runs without Python."""
+    with Session(debug=debug) as session:
+        from tradewind.surrogates.freezing.package import freeze as frozen
+
+        done = frozen(network, output or network.with_suffix(".pt2"))
+        if as_json:
+            session.write(_json(done.figures()))
+        else:
+            _show(session, done.figures())
+
+
+@app.command()
 def bench(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Which benchmark, such as permian.")],
     as_json: AsJson = False,

@@ -1,0 +1,1 @@
+"""Networks compiled ahead of time into one file that runs without Python."""
