@@ -180,8 +180,6 @@ class HostedComponent:
         if slot.bound is not None:
             slot.bound = None
             places.bind(slot)
-        if self.session.recorder is not None:
-            self.session.recorder.put(self, what, name, array, manner)
 
     def _begin_blocks(self, what: int, slot: Slot) -> None:
         """Let blocks of a state, or of a parameter with a default, change what there is."""
@@ -221,8 +219,6 @@ class HostedComponent:
         value = places.found(what, slot, self)
         array = np.asarray(view)
         slot.read(array, value, manner)
-        if self.session.recorder is not None:
-            self.session.recorder.got(self, what, name, array, manner)
 
     def known(self, key: Key) -> Tensor | None:
         """Return what stands at a place, in the host's cells; None where nothing does."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,16 @@ __all__ = ["NETWORKS", "nothing", "open", "told"]
 
 if TYPE_CHECKING:
     from tradewind.couplers.ranks.parallel import Communicator
+    from tradewind.hosting.recorder import RecordedSession
     from tradewind.hosting.session import Session
 
 NETWORKS = frozenset({".safetensors", ".pt2"})
 """Endings of files that hold a network rather than a run config."""
+RECORD = "TRADEWIND_RECORD"
+"""Environment variable that names a folder for a recording; it comes before the config's."""
 
 
-def open(config: str, comm: int | None) -> Session:
+def open(config: str, comm: int | None) -> Session | RecordedSession:
     """Open a run config, or a network's file.
 
     Parameters
@@ -34,7 +38,16 @@ def open(config: str, comm: int | None) -> Session:
     TradewindError
         Whatever is wrong with the file.
     """
-    ranks = communicator(comm)
+    session = _opened(config, communicator(comm))
+    folder = os.environ.get(RECORD) or session.recording_folder
+    if not folder:
+        return session
+    from tradewind.hosting.recorder import recorded
+
+    return recorded(session, Path(folder))
+
+
+def _opened(config: str, ranks: Communicator) -> Session:
     if Path(config).suffix in NETWORKS:
         from tradewind.hosting.network import open_network
 

@@ -21,6 +21,8 @@ from tradewind.hosting.threads import threads
 from tradewind.simulation.answers import Answers
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tradewind.assembly import Assembly
     from tradewind.coupled.run import CoupledRun
     from tradewind.coupled.tape import Participant
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from tradewind.couplers.coupling.time.clock import Clock
     from tradewind.couplers.ranks.parallel import Communicator
     from tradewind.hosting.advances import Advances
-    from tradewind.hosting.recorder import Recorder
 
 TANGENT, ADJOINT = What.TANGENT, What.ADJOINT
 
@@ -56,8 +57,6 @@ class Session:
         Components that the host has asked for, by name.
     keeps
         Whether what is run and advanced is kept for derivatives.
-    recorder
-        Keeps what is put and got in files; None where that was not asked for.
 
     Raises
     ------
@@ -71,7 +70,6 @@ class Session:
         self.assembly: Assembly = assemble(config, (), ranks)
         self.parts: dict[str, HostedComponent] = {}
         self.keeps = self.closed = False
-        self.recorder: Recorder | None = None
         self._participants: dict[str, Participant] = {}
         self._window: Interval | None = None
         torch.set_num_threads(threads(self.assembly.config.run.threads))
@@ -81,6 +79,11 @@ class Session:
     def abort_on_error(self) -> bool:
         """Whether a call without a status ends the run when it fails."""
         return self.assembly.config.host.on_error == "abort"
+
+    @property
+    def recording_folder(self) -> Path | None:
+        """Where what the host puts and gets is to be kept; None: nowhere."""
+        return self.assembly.config.host.record
 
     @property
     def clock(self) -> Clock:
