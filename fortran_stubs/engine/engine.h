@@ -57,11 +57,18 @@ typedef struct {
   int (*enroll)(void *part, tradewind_component handle, tradewind_step step, tradewind_step tangent,
                 tradewind_step adjoint, void *context, tradewind_status *status);
   int (*ping)(void *state);
+  /* What can fail on this rank alone before open(), which may communicate: NULL where there is nothing of that. */
+  int (*prepare)(const tw_opening *opening, tradewind_status *status);
 } tw_engine;
 
-/* Engines. The frozen one lies in a library of its own (it needs libtorch), found beside this one. */
+/* Engines. The frozen one lies in a library of its own (libtradewind_frozen, it needs libtorch), found beside this
+ * one, which exports tw_frozen_engine. */
+const tw_engine *tw_frozen_engine(void);
 const tw_engine *tw_python_engine(void);
 const tw_engine *tw_replay_engine(void);
+
+/* `rank` of a status that only tells that another rank failed. */
+#define TW_SECOND_HAND (-2)
 
 /* Fill a status: printf-like; returns the code. */
 int tw_fail(tradewind_status *status, int32_t code, const char *component, const char *field, const char *format, ...)

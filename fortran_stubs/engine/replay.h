@@ -16,7 +16,7 @@
 #include "engine.h"
 
 #define RP_TOKENS 16 /* most tokens of a line */
-#define RP_SHAPES 4  /* other shapes that a field was given in, at most */
+#define RP_SHAPES 8     /* other shapes that a field was given in, at most */
 #define RP_WHATS 3   /* of tw_what */
 #define RP_OPEN (-1) /* a first extent that is settled by the host */
 

@@ -1,0 +1,67 @@
+"""What the C library asks of the interpreter that it has started: streams, and the host's own MPI."""
+
+from __future__ import annotations
+
+import sys
+from io import TextIOWrapper
+from typing import Any
+
+from tradewind.hosting.failing import CallError, Code
+
+__all__ = ["company", "settle"]
+
+
+def settle() -> None:
+    """Write what is printed line by line: a host ends without ending Python, and nothing may be lost."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(line_buffering=True)
+
+
+def company(handle: int, size: int, library: str) -> None:
+    """Prove that mpi4py uses the MPI of the host; local, so that ranks can agree before they talk.
+
+    Parameters
+    ----------
+    handle
+        Fortran handle of the host's communicator.
+    size
+        Number of its ranks, as the host's MPI tells it.
+    library
+        How the host's MPI describes itself; empty where the C library knows none.
+
+    Raises
+    ------
+    CallError
+        When mpi4py is missing, brings another MPI, or does not know the communicator.
+    """
+    mpi = _mpi()
+    if not mpi.Is_initialized():
+        raise _two(mpi, library, "mpi4py's MPI has not been initialised, the host's has")
+    if _first_line(mpi.Get_library_version()) != _first_line(library):
+        raise _two(mpi, library, "two MPI libraries are in this process")
+    if (seen := mpi.Comm.f2py(handle).Get_size()) != size:
+        raise _two(mpi, library, f"the host's communicator has {size} ranks, mpi4py sees {seen}")
+
+
+def _mpi() -> Any:
+    try:
+        import mpi4py
+
+        # the host starts and ends MPI
+        mpi4py.rc.initialize = mpi4py.rc.finalize = False
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        hint = "install mpi4py there, or open the session without a communicator"
+        raise CallError(Code.MPI, f"mpi4py cannot be used: {error}", hint=hint) from error
+    return MPI
+
+
+def _two(mpi: Any, library: str, what: str) -> CallError:
+    mine, theirs = _first_line(mpi.Get_library_version()), _first_line(library)
+    hint = f"the host runs {theirs!r}, mpi4py {mine!r}: build mpi4py with the host's MPI"
+    return CallError(Code.MPI, what, hint=hint)
+
+
+def _first_line(text: str) -> str:
+    return " ".join(text.replace("\0", "").strip().splitlines()[:1])
