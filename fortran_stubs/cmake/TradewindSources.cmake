@@ -24,9 +24,17 @@ endif()
 set(TRADEWIND_STUB_SOURCES "${TRADEWIND_SOURCES}")
 list(FILTER TRADEWIND_STUB_SOURCES EXCLUDE REGEX "/engine/python[^/]*[.]c$")
 
-# tradewind_mpi(): sets TRADEWIND_HAVE_MPI.
+# tradewind_mpi(): sets TRADEWIND_HAVE_MPI. The MPI is that of the Fortran compiler: a Python environment that comes
+# with an mpicc of its own may stand first on the path, and a host cannot have two.
 function(tradewind_mpi)
   set(found FALSE)
+  if(NOT MPI_C_COMPILER)
+    find_program(TRADEWIND_MPIFORT NAMES mpifort mpif90)
+    if(TRADEWIND_MPIFORT)
+      get_filename_component(beside "${TRADEWIND_MPIFORT}" DIRECTORY)
+      find_program(MPI_C_COMPILER mpicc PATHS "${beside}" NO_DEFAULT_PATH)
+    endif()
+  endif()
   if(NOT TRADEWIND_MPI STREQUAL "OFF")
     if(TRADEWIND_MPI STREQUAL "ON")
       find_package(MPI REQUIRED COMPONENTS C)
@@ -58,7 +66,8 @@ function(tradewind_library name sources)
     $<BUILD_INTERFACE:${TRADEWIND_ROOT}> $<BUILD_INTERFACE:${CMAKE_Fortran_MODULE_DIRECTORY}>
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_compile_definitions(${name} PRIVATE
-    _GNU_SOURCE TRADEWIND_VERSION="${PROJECT_VERSION}" TRADEWIND_BUILD_PYTHON="${TRADEWIND_PYTHON}")
+    _GNU_SOURCE TRADEWIND_VERSION="${PROJECT_VERSION}"
+    $<$<BOOL:${TRADEWIND_PYTHON}>:TRADEWIND_BUILD_PYTHON="${TRADEWIND_PYTHON}">)
   target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:tradewind_flags> ${CMAKE_DL_LIBS} Threads::Threads m)
   if(TRADEWIND_HAVE_MPI)
     target_compile_definitions(${name} PRIVATE TRADEWIND_HAVE_MPI)

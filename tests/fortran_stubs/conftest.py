@@ -103,7 +103,11 @@ def build(folder: Path, prefix: Path, *options: str) -> None:
     """Configure, build and install; what has not changed since the last time is not built again."""
     _, c, launcher = mpi_of_hosts()
     mpi = [f"-DMPI_C_COMPILER={c}"] if launcher else ["-DTRADEWIND_MPI=OFF"]
-    own = [f"-DCMAKE_INSTALL_PREFIX={prefix}", "-DCMAKE_INSTALL_LIBDIR=lib", f"-DTRADEWIND_PYTHON={sys.executable}"]
+    own = [
+        f"-DCMAKE_INSTALL_PREFIX={prefix}",
+        "-DCMAKE_INSTALL_LIBDIR=lib",
+        f"-DTRADEWIND_PYTHON={sys.executable}",
+    ]
     said("cmake", "-S", SOURCES, "-B", folder, "-DTRADEWIND_STRICT=ON", *mpi, *own, *options)
     said("cmake", "--build", folder, "-j2")
     said("cmake", "--install", folder)
@@ -180,13 +184,17 @@ def compile_host(hosting: Hosting, tmp_path: Path) -> Compile:
 
 @pytest.fixture
 def launch(hosting: Hosting, tmp_path: Path) -> Launch:
-    """Return a function that runs a host in `tmp_path`, alone or under real ranks of the MPI it was linked with.
+    """Return a function that runs a host in `tmp_path`, alone or under ranks of the MPI it was linked with.
 
     ``launch(program, *arguments, ranks=0, check=True, env={}, timeout=120)``; 0 ranks: without a launcher.
     """
 
     def run(
-        *command: object, ranks: int = 0, check: bool = True, env: dict[str, str] | None = None, timeout: float = 120
+        *command: object,
+        ranks: int = 0,
+        check: bool = True,
+        env: dict[str, str] | None = None,
+        timeout: float = 120,
     ) -> subprocess.CompletedProcess[str]:
         if ranks and hosting.mpiexec is None:
             pytest.skip("ranks need an MPI with Fortran: mpifort was not found")
