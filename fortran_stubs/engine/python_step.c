@@ -17,7 +17,7 @@ static void forget(tw_object *capsule) { free(tw_python_running()->PyCapsule_Get
 /* Other threads of the host may call the session while its step runs, so none of our locks is held then. */
 static int step_out(const tw_enrolled *enrolled, tw_held *session, double time, double dt) {
   const tw_python *python = tw_python_running();
-  fenv_t ours;
+  tw_environment ours;
   const int depth = tw_unlock_all(session);
   void *thread = python->PyEval_SaveThread();
   tw_host_enter(&ours);
