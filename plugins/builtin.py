@@ -59,6 +59,12 @@ COMPONENTS = (
         "a few lines of Python of the user's own",
     ),
     Brought(
+        "host",
+        "host.component:Host",
+        "host.options:HostOptions",
+        "what a host model puts and gets, or the step that it registers",
+    ),
+    Brought(
         "lorenz-96",
         "idealised.lorenz96:Lorenz96",
         "idealised.options:Lorenz96Options",

@@ -22,7 +22,7 @@ LEVEL = "level"
 Levels: TypeAlias = int | tuple[float, ...] | None
 
 
-def declared(name: str, said: FieldOptions, grid: Grid, levels: Levels) -> Variable:
+def declared(name: str, said: FieldOptions, grid: Grid | None, levels: Levels) -> Variable:
     """Return a variable that a config declares, with so many levels, or levels at these coordinates."""
     places = levels if isinstance(levels, tuple) else ()
     count = levels if isinstance(levels, int) else len(places)

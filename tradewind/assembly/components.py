@@ -106,11 +106,15 @@ def build_callers(assembly: Assembly, faults: Faults) -> None:
             continue  # its surrogate may be missing
         with faults.at("components", name):
             member.policies = tuple(_policies(assembly, member))
-            # in shadow the surrogate belongs to the policy: it answers nothing
-            answers = member.surrogate is not None and member.section.run_as is not RunAs.SHADOW
-            surrogate = Part(str(member.section.surrogate), member.surrogate) if answers else None
-            reference = Part(member.section.plugin, member.component)
-            assembly.callers[name] = StepCaller(name, reference, surrogate, member.policies)
+            assembly.callers[name] = caller_of(name, member)
+
+
+def caller_of(name: str, member: Member) -> StepCaller:
+    """Return what calls a component."""
+    # in shadow the surrogate belongs to the policy: it answers nothing
+    answers = member.surrogate is not None and member.section.run_as is not RunAs.SHADOW
+    surrogate = Part(str(member.section.surrogate), member.surrogate) if answers else None
+    return StepCaller(name, Part(member.section.plugin, member.component), surrogate, member.policies)
 
 
 def _policies(assembly: Assembly, member: Member) -> Iterator[Part]:

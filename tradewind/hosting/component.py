@@ -13,6 +13,7 @@ from tradewind.hosting.bridge import NoBridge, refuse_other_names
 from tradewind.hosting.calling import Caller, Kept
 from tradewind.hosting.derivatives import Derivatives
 from tradewind.hosting.failing import CallError, Code
+from tradewind.hosting.frames import Frame, serve
 from tradewind.hosting.places import ADJOINT, TANGENT, VALUE, Places
 from tradewind.hosting.slots import KINDS, PLAIN, ROLES, Manner, Slot
 
@@ -70,6 +71,7 @@ class HostedComponent:
         self.state: State | None = None
         self.frame: Places | None = None
         self._places: Places | None = None
+        self._frame: Frame | None = None
         self._caller: Caller | None = None
 
     # ------------------------------------------------------------------ what it is
@@ -330,6 +332,12 @@ class HostedComponent:
 
         enroll(self, step, tangent, adjoint)
 
+    def frame_of_one(self) -> Frame:
+        """Return the places of one member, for a step of the host."""
+        if self._frame is None:
+            self._frame = Frame(self)
+        return self._frame
+
     def serve(
         self, callback: Callback, when: tuple[float, float], given: Given, wanted: Sequence[tuple[int, Key]]
     ) -> dict[int, dict[Key, Tensor]]:
@@ -349,6 +357,4 @@ class HostedComponent:
         CallError
             When the host's step returns another code than 0, or does not put all that is wanted.
         """
-        from tradewind.hosting.frames import serve
-
         return serve(self, callback, when, given, wanted)

@@ -55,18 +55,19 @@ class Places:
         self._dtypes: Mapping[str, Any] = getattr(participant.component, "dtypes", {})
         self.bound: tuple[Slot, ...] = ()
         self._results: dict[int, Mapping[Key, Tensor]] = {}
-        values = {key: self._slot(key, v) for key, v in self._variables().items()}
+        values = {key: self.slot(key, v) for key, v in self._variables().items()}
         self.declared = tuple(values.values())
         self.values = values
-        self._put = {VALUE: _by_name(values, INPUTS)}
-        self._got = {VALUE: _by_name(values, GOT[VALUE])}
+        self._put = {VALUE: by_name(values, INPUTS)}
+        self._got = {VALUE: by_name(values, GOT[VALUE])}
         self._derivatives()
 
     def _variables(self) -> dict[Key, Variable]:
         spec = self._participant.spec
         return {(role, v.name): v for role, of in DECLARED.items() for v in getattr(spec, of)}
 
-    def _slot(self, key: Key, variable: Variable) -> Slot:
+    def slot(self, key: Key, variable: Variable) -> Slot:
+        """Return a new, empty place."""
         layout = self._participant.layouts.get(variable.name)
         own = None if layout is None else layout.n_local
         columns = self.bridge.columns(variable, own)
@@ -79,7 +80,7 @@ class Places:
         for what in (TANGENT, ADJOINT):
             for table, roles in ((self._put, PUT[what]), (self._got, GOT[what])):
                 of = [(key, slot.variable) for key, slot in self.values.items() if key[0] in roles]
-                table[what] = _by_name({key: self._slot(key, variable) for key, variable in of}, roles)
+                table[what] = by_name({key: self.slot(key, variable) for key, variable in of}, roles)
 
     # ------------------------------------------------------------------ by name
     def to_put(self, what: int, name: str) -> Slot:
@@ -172,7 +173,8 @@ class Places:
         self.bound = others if slot.bound is None else (*others, slot)
 
 
-def _by_name(slots: Mapping[Key, Slot], roles: tuple[str, ...]) -> dict[str, Slot]:
+def by_name(slots: Mapping[Key, Slot], roles: tuple[str, ...]) -> dict[str, Slot]:
+    """Return slots of these roles by name; where names meet, in this order."""
     found: dict[str, Slot] = {}
     for role in roles:
         for (of, name), slot in slots.items():

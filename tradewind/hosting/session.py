@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tradewind.assembly import assemble
+from tradewind.assembly.components import caller_of, layouts_of
 from tradewind.couplers.coupling.time.calendars import parse_time
 from tradewind.couplers.ranks.parallel import agree
 from tradewind.errors import did_you_mean
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
     from tradewind.assembly import Assembly
     from tradewind.coupled.run import CoupledRun
     from tradewind.coupled.tape import Participant
-    from tradewind.couplers.coupling.component import Interval
+    from tradewind.couplers.coupling.component import Component, Interval
     from tradewind.couplers.coupling.fields import State
     from tradewind.couplers.coupling.time.calendars import Time
     from tradewind.couplers.coupling.time.clock import Clock
     from tradewind.couplers.ranks.parallel import Communicator
     from tradewind.hosting.advances import Advances
+    from tradewind.hosting.analysing import Analyses
 
 TANGENT, ADJOINT = What.TANGENT, What.ADJOINT
 
@@ -139,6 +141,24 @@ class Session:
             what, hint = "it has no grid of its own", "call set_grid before put, describe and run"
             raise CallError(Code.ORDER, what, component=name, hint=hint)
 
+    def enlist(self, name: str, component: Component) -> None:
+        """Let another component answer under a name, such as a host's own step; before anything runs.
+
+        Raises
+        ------
+        CallError
+            When the component has been described, or the coupled run has begun.
+        """
+        if self.started or (name in self.parts and self.parts[name].described):
+            hint = "register before the first put, describe, run or advance"
+            raise CallError(Code.ORDER, "has been described already", component=name, hint=hint)
+        member = self.assembly.members[name]
+        known = next(iter(member.layouts.values()), None)
+        member.component, member.spec = component, component.describe()
+        member.layouts = layouts_of(member.spec, *([] if known is None else [known]))
+        self.assembly.callers[name] = caller_of(name, member)
+        self._participants.pop(name, None)
+
     # ------------------------------------------------------------------ the coupled run
     @property
     def started(self) -> bool:
@@ -155,14 +175,23 @@ class Session:
         """The coupled run, at its start."""
         for name in self.assembly.members:
             self.refuse_gridless(name)
-        return self.answers.whole if self.members == 1 else self.assembly.run(self.members)
+        return self.answers.whole if self.analyses is None else self.analyses.run
+
+    @cached_property
+    def analyses(self) -> Analyses | None:
+        """The members that a filter analyses, and the windows that they go through; None without a filter."""
+        from tradewind.hosting.analysing import Analyses
+
+        return None if self.assembly.filter is None else Analyses(self.assembly)
 
     @cached_property
     def advances(self) -> Advances:
         """What is kept of the coupled run for derivatives."""
         from tradewind.hosting.advances import Advances
 
-        return Advances(self.coupled)
+        found = Advances(self.coupled)
+        found.record(self.keeps)
+        return found
 
     def advance(self, until: float) -> None:
         """Step all components, in order, up to `until` seconds after the start; collective.
@@ -174,11 +203,12 @@ class Session:
         ConfigError
             When that lies in the past, or no step ends then.
         """
-        target, run = self._time(until), self.coupled
+        target, run, advances = self._time(until), self.coupled, self.advances
+        step = run.advance if self.analyses is None else self.analyses.advance
         for stop in self._stretches(run, target):
             self._enter(run)
-            run.advance(stop)
-        self.advances.advanced()
+            step(stop)
+        advances.advanced()
         self.take_over()
 
     def _stretches(self, run: CoupledRun, target: Time) -> Iterator[Time]:
@@ -239,7 +269,7 @@ class Session:
         self.keeps = on
         for part in self.parts.values():
             part.kept.clear()
-        if self.started or on:
+        if "advances" in self.__dict__:
             self.advances.record(on)
 
     def advance_tangent(self) -> None:
