@@ -10,7 +10,7 @@ from tradewind.assembly.estimation import build_control, build_observations, bui
 from tradewind.assembly.exchanges import build_exchanges
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.outputs import check_outputs
-from tradewind.assembly.parts import Assembly
+from tradewind.assembly.parts import Assembly, Unfed
 from tradewind.assembly.sequence import check_sequence
 from tradewind.config import RunConfig
 from tradewind.config.faults import config_error
@@ -32,7 +32,12 @@ BUILDERS = (
 """In this order: each may look at what those before it have built, and bears with what they could not."""
 
 
-def assemble(path: Path | str, overrides: Sequence[str] = (), comm: object | None = None) -> Assembly:
+def assemble(
+    path: Path | str,
+    overrides: Sequence[str] = (),
+    comm: object | None = None,
+    unfed: Unfed = Unfed.NOBODY,
+) -> Assembly:
     """Read, check and build everything that a run config asks for; starts no model.
 
     Parameters
@@ -43,6 +48,8 @@ def assemble(path: Path | str, overrides: Sequence[str] = (), comm: object | Non
         Settings that replace those of the file.
     comm
         mpi4py communicator, among whose ranks windows are dealt; None: serial.
+    unfed
+        Who feeds imports that no exchange does; nobody: that is a fault.
 
     Raises
     ------
@@ -57,7 +64,7 @@ def assemble(path: Path | str, overrides: Sequence[str] = (), comm: object | Non
     clock = Clock(config.run.start, config.run.stop, config.run.step)
     faults = Faults(source, found)
     windows = _windows(config, clock, faults)
-    assembly = Assembly(config, manager, as_communicator(comm), clock, windows)
+    assembly = Assembly(config, manager, as_communicator(comm), clock, windows, unfed=unfed)
     with agree(assembly.comm, "assembling the run"):
         for build in BUILDERS:
             build(assembly, faults)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from tradewind.config import RunAs, RunConfig
@@ -21,6 +22,13 @@ from tradewind.errors import ConfigError, SpecError
 from tradewind.plugins.caller import Part, StepCaller
 from tradewind.plugins.manager import PluginManager
 from tradewind.plugins.registry import Role, StandsIn
+
+
+class Unfed(Enum):
+    """Who gives a value to imports that no exchange feeds."""
+
+    NOBODY = "nobody"
+    BY_HOST = "by the host"
 
 
 @dataclass
@@ -54,6 +62,8 @@ class Assembly:
     ----------
     notes
         What a user should know: backend of each regridder, observations left out.
+    unfed
+        Who feeds imports that no exchange does.
     """
 
     config: RunConfig
@@ -69,6 +79,7 @@ class Assembly:
     solver: Solver | None = None
     filter: Filter | None = None
     notes: list[str] = field(default_factory=list)
+    unfed: Unfed = Unfed.NOBODY
 
     @property
     def ordered(self) -> dict[str, Member]:
@@ -133,6 +144,7 @@ class Assembly:
             member.component.finalize()
 
     def participant(self, name: str, member: Member) -> Participant:
+        """Return a component as it takes part in runs."""
         return Participant(
             name, member.component, member.spec, self.callers[name], member.layouts, member.defaults,
             member.section.plugin, member.section.step,

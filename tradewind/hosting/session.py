@@ -12,6 +12,7 @@ from torch import Tensor
 
 from tradewind.assembly import assemble
 from tradewind.assembly.components import caller_of, layouts_of
+from tradewind.assembly.parts import Unfed
 from tradewind.couplers.coupling.time.calendars import parse_time
 from tradewind.couplers.ranks.parallel import agree
 from tradewind.errors import did_you_mean
@@ -69,7 +70,7 @@ class Session:
     def __init__(self, config: str, comm: Communicator) -> None:
         ranks = None if comm.size == 1 else comm
         self.comm = comm
-        self.assembly: Assembly = assemble(config, (), ranks)
+        self.assembly: Assembly = assemble(config, (), ranks, Unfed.BY_HOST)
         self.parts: dict[str, HostedComponent] = {}
         self.keeps = self.closed = False
         self._participants: dict[str, Participant] = {}

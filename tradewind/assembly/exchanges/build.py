@@ -20,7 +20,7 @@ from tradewind.assembly.exchanges.times import timing_of
 from tradewind.assembly.exchanges.units import check_units, conversion_of
 from tradewind.assembly.exchanges.weights import Weights
 from tradewind.assembly.faults import Faults
-from tradewind.assembly.parts import Assembly
+from tradewind.assembly.parts import Assembly, Unfed
 from tradewind.config.sections.values import Endpoint
 from tradewind.config.source import Key
 from tradewind.couplers.coupling.conserving import GloballyConserving
@@ -149,6 +149,8 @@ def _refuse_no_areas(link: Link) -> None:
 
 
 def _unfed(assembly: Assembly, faults: Faults) -> None:
+    if assembly.unfed is Unfed.BY_HOST or "host" in assembly.config.model_fields_set:
+        return
     fed = {str(section.target) for section in assembly.config.exchanges}
     for name, member in assembly.members.items():
         for variable in member.spec.imports:
