@@ -30,6 +30,11 @@ class Bridge:
     Subclasses say how fields travel.
     """
 
+    @property
+    def moves(self) -> bool:
+        """Whether values of the host stand elsewhere than those of the component, on one rank alone, too."""
+        return False
+
     def columns(self, variable: Variable, own: int | None) -> int | None:
         """Return how many cells of a variable the host has on this rank; `own`: the component here."""
         return own
@@ -63,6 +68,14 @@ class NoBridge(Bridge):
         return given
 
 
+class Awaited(Bridge):
+    """The component will take the host's grid: how many cells there are is not known yet."""
+
+    def columns(self, variable: Variable, own: int | None) -> int | None:
+        """Return 0."""
+        return 0
+
+
 class Columns(Bridge):
     """The component has taken the host's own grid: values stay on their ranks, in the order of their numbers.
 
@@ -80,6 +93,11 @@ class Columns(Bridge):
         self.layout, self.on = layout, on
         self._order = None if order is None else torch.from_numpy(order)
         self._back = None if order is None else torch.from_numpy(np.argsort(order))
+
+    @property
+    def moves(self) -> bool:
+        """Whether the host numbers its cells in another order."""
+        return self._order is not None
 
     def gathered(self, given: Values, comm: Communicator) -> Values:
         """Return `given` in the order of the global numbers."""

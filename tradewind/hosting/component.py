@@ -9,11 +9,13 @@ import numpy as np
 from torch import Tensor
 
 from tradewind.couplers.ranks.parallel import agree
-from tradewind.hosting.bridge import NoBridge, refuse_other_names
+from tradewind.hosting import geometry
+from tradewind.hosting.bridge import Awaited, NoBridge, refuse_other_names
 from tradewind.hosting.calling import Caller, Kept
 from tradewind.hosting.derivatives import Derivatives
 from tradewind.hosting.failing import CallError, Code
 from tradewind.hosting.frames import Frame, serve
+from tradewind.hosting.geometry import SIGN
 from tradewind.hosting.places import ADJOINT, TANGENT, VALUE, Places
 from tradewind.hosting.slots import KINDS, PLAIN, ROLES, Manner, Slot
 
@@ -97,6 +99,15 @@ class HostedComponent:
             self.describe()
         return self._described()
 
+    @property
+    def preview(self) -> Places:
+        """What is declared, settled or not: without the host's cells where these are still to come."""
+        if self._places is not None:
+            return self._places
+        component = self.session.assembly.members[self.name].component
+        awaits = getattr(component, "gridless", False)
+        return Places(self.participant, self.members, Awaited() if awaits else self.bridge)
+
     def _described(self) -> Places:
         if self._places is None:
             raise CallError(Code.ORDER, "has not been described", component=self.name)
@@ -146,7 +157,7 @@ class HostedComponent:
         """Return imports, exports, state and parameters as the host sees them."""
         return [
             (slot.name, slot.variable.units, ROLES[slot.key[0]], KINDS[slot.dtype], slot.extents)
-            for slot in self.places.declared
+            for slot in self.preview.declared
         ]
 
     # ------------------------------------------------------------------ values
@@ -215,6 +226,11 @@ class HostedComponent:
         CallError
             No such field, nothing there yet, or another shape, kind or units than declared.
         """
+        if SIGN in name:
+            field, _, part = name.partition(SIGN)
+            slot = self.preview.to_get(what, field)
+            geometry.read(slot, part, np.asarray(view), Manner(*how), self.comm)
+            return
         places = self.frame or self._places or self.places
         slot = places.to_get(what, name)
         manner = PLAIN if how in PLAINLY else Manner(*how)
