@@ -16,13 +16,20 @@ from tradewind.fortran.installation import Installation, default_prefix
 ABOUT = """Build the library of Fortran, C and C++ hosts, and tell compilers where it is. \
 PREFIX is TRADEWIND_PREFIX, or this Python environment, unless another is named."""
 
+MODIFIERS = ("prefix", "stub")
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the options."""
     made = argparse.ArgumentParser("python -m tradewind.fortran", description=ABOUT, allow_abbrev=False)
     made.add_argument("--prefix", type=Path, metavar="PREFIX", help="where the library is installed")
     made.add_argument("--stub", action="store_true", help="flags of the library without Python")
-    does = made.add_mutually_exclusive_group(required=True)
+    add_deeds(made)
+    return made
+
+
+def add_deeds(does: argparse.ArgumentParser) -> None:
+    """Add what can be asked for; several are answered on one line, as by pkg-config."""
     does.add_argument(
         "--build",
         type=Path,
@@ -41,7 +48,6 @@ def parser() -> argparse.ArgumentParser:
     does.add_argument(
         "--check", action="store_true", help="compile and run a small host, and say what is missing"
     )
-    return made
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked, rest = parser().parse_known_args(arguments)
     if wrong := [option for option in rest if asked.build is None or not option.startswith("-D")]:
         parser().error(f"unknown: {shlex.join(wrong)}")
+    if not any(value for name, value in vars(asked).items() if name not in MODIFIERS):
+        parser().error("nothing is asked for")
     try:
         told, code = answer(asked, rest)
     except TradewindError as error:
@@ -73,7 +81,7 @@ def answer(asked: argparse.Namespace, options: Sequence[str]) -> tuple[str, int]
 
 
 def printed(asked: argparse.Namespace, installation: Installation) -> str:
-    """Return flags or a folder of an installation."""
+    """Return flags and folders of an installation, on one line."""
     library = "tradewind_stub" if asked.stub else "tradewind"
     ways: dict[str, Callable[[], str]] = {
         "cflags": lambda: shlex.join(installation.cflags()),
@@ -81,4 +89,4 @@ def printed(asked: argparse.Namespace, installation: Installation) -> str:
         "cmake_dir": lambda: str(installation.cmake),
         "pkg_config_dir": lambda: str(installation.pkgconfig),
     }
-    return next(way() for name, way in ways.items() if getattr(asked, name))
+    return " ".join(way() for name, way in ways.items() if getattr(asked, name))
