@@ -111,13 +111,19 @@ static int spread(const tw_company *company, tradewind_status *status, int root)
   return (int)status->code;
 }
 
-int tw_agree(const tw_company *company, tradewind_status *status) {
+static int talk(const tw_company *company, tradewind_status *status) {
   int mine = standing(company, status), first = mine;
-  if (company->size > 1 && MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, company->comm) != MPI_SUCCESS)
+  if (MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, company->comm) != MPI_SUCCESS)
     return tw_fail(status, TRADEWIND_MPI, NULL, NULL, "the ranks could not agree: MPI_Allreduce failed");
   if (first == INT_MAX) return TRADEWIND_OK;
-  if (company->size > 1) return spread(company, status, first % company->size);
-  status->rank = company->rank;
+  return spread(company, status, first % company->size);
+}
+
+int tw_agree(const tw_company *company, tradewind_status *status) {
+  if (company->size > 1 && company->given && running()) return talk(company, status);
+  if (company->size > 1 && status->code == TRADEWIND_OK)
+    tw_fail(status, TRADEWIND_MPI, NULL, NULL, "MPI has been finalized before the session");
+  if (status->code != TRADEWIND_OK) status->rank = company->rank;
   return (int)status->code;
 }
 

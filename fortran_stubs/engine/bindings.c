@@ -34,6 +34,13 @@ int tw_bindings_add(tw_bindings *bindings, const char *name, const tradewind_arr
   return TRADEWIND_OK;
 }
 
+void tw_bindings_drop(tw_bindings *bindings, const char *name) {
+  int kept = 0;
+  for (int i = 0; i < bindings->count; ++i)
+    if (strcmp(bindings->items[i].name, name) != 0) bindings->items[kept++] = bindings->items[i];
+  bindings->count = kept;
+}
+
 int tw_bindings_check(const tw_bindings *bindings, tradewind_status *status) {
   for (int i = 0; i < bindings->count; ++i)
     if (tw_check_finite(&bindings->items[i].array, bindings->items[i].name, status) != TRADEWIND_OK)

@@ -18,6 +18,8 @@ typedef struct {
 /* Remember (or replace) what is bound to a field, or to a block of it. */
 int tw_bindings_add(tw_bindings *bindings, const char *name, const tradewind_array *array, int64_t first,
                     tradewind_status *status);
+/* Forget what is bound to a field. */
+void tw_bindings_drop(tw_bindings *bindings, const char *name);
 /* Whether all that will be read is finite. */
 int tw_bindings_check(const tw_bindings *bindings, tradewind_status *status);
 void tw_bindings_free(tw_bindings *bindings);

@@ -84,6 +84,8 @@ static int put(tradewind_component component, const char *call_name, tw_what wha
     if (check_handed(&call, handed) == TRADEWIND_OK) tw_check_finite(handed->array, handed->name, call.status);
     if (tw_alone(&call, engine->put != NULL))
       tw_finish(&call, engine->put(call.part->part, what, handed->name, handed->array, handed->how, call.status));
+    if (call.status->code == TRADEWIND_OK && what == TW_VALUE) /* what was put stands, the host's memory no more */
+      tw_bindings_drop(&call.part->bindings, handed->name);
   }
   return tw_end(&call);
 }
@@ -150,7 +152,9 @@ static int written(const tw_part *part, const char *name) {
 static void bind(tw_call *call, const tw_handed *handed) {
   const tw_engine *engine = call->session->engine;
   tw_finish(call, engine->bind(call->part->part, handed->name, handed->array, handed->how, call->status));
-  if (call->status->code == TRADEWIND_OK && !written(call->part, handed->name))
+  if (call->status->code != TRADEWIND_OK) return;
+  if (handed->how == NULL || handed->how->first == 0) tw_bindings_drop(&call->part->bindings, handed->name);
+  if (!written(call->part, handed->name))
     tw_bindings_add(&call->part->bindings, handed->name, handed->array, handed->how ? handed->how->first : 0,
                     call->status);
 }

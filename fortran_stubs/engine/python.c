@@ -19,6 +19,7 @@ static int prove_company(const tw_opening *opening, tradewind_status *status) {
   return tw_outcome_of(tw_call_object(tw_hosting_names()->company, 3, arguments), status);
 }
 
+/* Libraries that are loaded on the way read how many threads they may start. */
 static int prepare_locked(const tw_opening *opening, tradewind_status *status) {
   if (tw_hosting_import(status) != TRADEWIND_OK) return status->code;
   if (tw_outcome_of(tw_call_object(tw_hosting_names()->settle, 0, NULL), status) != TRADEWIND_OK) return status->code;
@@ -26,20 +27,26 @@ static int prepare_locked(const tw_opening *opening, tradewind_status *status) {
 }
 
 static int prepare(const tw_opening *opening, tradewind_status *status) {
+  tw_told told;
   if (opening->has_comm) tw_python_lend_mpi();
   const tw_python *python = tw_python_start(status);
   if (python == NULL) return status->code;
   const int lock = python->PyGILState_Ensure();
+  tw_threads_tell(&told);
   const int code = prepare_locked(opening, status);
+  tw_threads_untell(&told);
   python->PyGILState_Release(lock);
   return code;
 }
 
 static int open_locked(const tw_opening *opening, void **state, tradewind_status *status) {
+  tw_told told;
   const tw_python *python = tw_python_running();
   tw_object *arguments[] = {python->PyUnicode_DecodeFSDefault(opening->config),
                             opening->has_comm ? python->PyLong_FromLongLong(opening->comm) : tw_none()};
+  tw_threads_tell(&told);
   *state = tw_call_object(tw_hosting_names()->open, 2, arguments);
+  tw_threads_untell(&told);
   return *state != NULL ? TRADEWIND_OK : tw_tell_exception(status);
 }
 

@@ -89,6 +89,25 @@ static void copy_code(tw_object *items, tradewind_status *status) {
   if (code == -1) status->rank = TW_SECOND_HAND;
 }
 
+/* The last lines of a long traceback tell most. */
+static void copy_end(const char *text, tradewind_status *status) {
+  const size_t length = strlen(text), room = sizeof status->traceback;
+  const char *from = length < room ? text : text + length - (room - 1);
+  if (from != text) from += strcspn(from, "\n"); /* whole lines */
+  tw_text(status->traceback, room, from);
+}
+
+static void copy_trace(tw_object *items, tradewind_status *status) {
+  const tw_python *python = tw_python_running();
+  tw_object *item = python->PySequence_GetItem(items, 4);
+  tw_object *bytes = item ? python->PyUnicode_AsEncodedString(item, "utf-8", "backslashreplace") : NULL;
+  const char *text = bytes ? python->PyBytes_AsString(bytes) : NULL;
+  if (text != NULL) copy_end(text, status);
+  if (bytes != NULL) python->Py_DecRef(bytes);
+  if (item != NULL) python->Py_DecRef(item);
+  python->PyErr_Clear();
+}
+
 /* tradewind.hosting knows its errors: (code, component, field, message, traceback). */
 static int told(tw_object *error, tradewind_status *status) {
   const tw_python *python = tw_python_running();
@@ -103,7 +122,7 @@ static int told(tw_object *error, tradewind_status *status) {
   copy_item(items, 1, status->component, sizeof status->component);
   copy_item(items, 2, status->field, sizeof status->field);
   copy_item(items, 3, status->message, sizeof status->message);
-  copy_item(items, 4, status->traceback, sizeof status->traceback);
+  copy_trace(items, status);
   python->Py_DecRef(items);
   return 1;
 }

@@ -16,6 +16,7 @@ void tw_python_lend_mpi(void) {}
 #else
 #include <mpi.h>
 
+#ifdef MPICH_VERSION
 /* mpi4py's wheel asks the loader for libmpi.so.12, as the common ABI of MPICH's kin is called; distributions
  * call the same library otherwise (libmpich.so.12). A library of that name with nothing in it satisfies the
  * loader, and the functions then come from the host's MPI, which is visible to all. */
@@ -30,6 +31,7 @@ static int is_loaded(const char *name) {
   if (library != NULL) dlclose(library);
   return library != NULL;
 }
+#endif
 
 void tw_python_lend_mpi(void) {
   Dl_info host;
@@ -38,7 +40,9 @@ void tw_python_lend_mpi(void) {
   memcpy(&function, &address, sizeof function);
   if (dladdr(function, &host) == 0 || host.dli_fname == NULL) return;
   dlopen(host.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL); /* it may have been loaded for the host alone */
-  if (strstr(host.dli_fname, "mpich") != NULL && !is_loaded("libmpi.so.12")) stand_in();
+#ifdef MPICH_VERSION
+  if (!is_loaded("libmpi.so.12")) stand_in();
+#endif
 }
 
 #endif

@@ -25,17 +25,16 @@ int tw_threads(void) {
   return mine > 0 && mine < (int)sysconf(_SC_NPROCESSORS_ONLN) ? mine : 1;
 }
 
-static const char *const names[] = {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"};
-enum { NAMES = sizeof names / sizeof *names };
-static int told[NAMES];
+static const char *const names[TW_THREAD_NAMES] = {"OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"};
 
-void tw_threads_tell(void) {
+void tw_threads_tell(tw_told *told) {
   char count[16];
   snprintf(count, sizeof count, "%d", tw_threads());
-  for (int i = 0; i < NAMES; ++i) told[i] = getenv(names[i]) == NULL && setenv(names[i], count, 0) == 0;
+  for (int i = 0; i < TW_THREAD_NAMES; ++i)
+    told->set[i] = getenv(names[i]) == NULL && setenv(names[i], count, 0) == 0;
 }
 
-void tw_threads_untell(void) {
-  for (int i = 0; i < NAMES; ++i)
-    if (told[i]) unsetenv(names[i]);
+void tw_threads_untell(const tw_told *told) {
+  for (int i = 0; i < TW_THREAD_NAMES; ++i)
+    if (told->set[i]) unsetenv(names[i]);
 }

@@ -6,7 +6,11 @@
  * neighbours of a rank that is not pinned want the other cores. */
 int tw_threads(void);
 /* Let libraries that read the environment as they are loaded start that many; and put the environment back. */
-void tw_threads_tell(void);
-void tw_threads_untell(void);
+enum { TW_THREAD_NAMES = 3 };
+typedef struct {
+  int set[TW_THREAD_NAMES];
+} tw_told;
+void tw_threads_tell(tw_told *told);
+void tw_threads_untell(const tw_told *told);
 
 #endif
