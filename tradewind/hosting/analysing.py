@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -20,17 +20,19 @@ from tradewind.assimilation.sharing import deal_members
 from tradewind.assimilation.waves import Wave, together
 from tradewind.config.sections.solving import EachWindow, Failure
 from tradewind.coupled.derivatives.checkpoints import Watch
+from tradewind.coupled.model import CoupledModel
 from tradewind.coupled.model.looking import begun, fields_of, looks_of, watch
 from tradewind.couplers.ranks.parallel import Serial
 from tradewind.hosting.failing import CallError, Code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from tradewind.assembly import Assembly
     from tradewind.coupled.tape import Event, Moment
     from tradewind.couplers.coupling.component import Interval
     from tradewind.couplers.coupling.time.calendars import Time
+    from tradewind.hosting.session import Session
     from tradewind.results import AssimilationResult
 
 
@@ -57,7 +59,7 @@ class Analyses:
 
     def __init__(self, assembly: Assembly) -> None:
         # a copy: its windows become those that were analysed
-        self.assembly = replace(assembly, comm=Serial())
+        self.assembly, self.ranks = replace(assembly, comm=Serial()), assembly.comm
         self.loop = EnsembleLoop(self.assembly)
         if self.loop.section.failure is Failure.DROP:
             what = "ensemble.failure: drop cannot be followed, the host's arrays hold all members"
@@ -104,9 +106,17 @@ class Analyses:
     def _through(self, window: Interval, until: Time) -> None:
         if self.run.time == window.start:
             self._begin(window)
+        if self._stands_in(window):
+            self.run.rewind(self.run.moment._replace(time=until))
+            return
         with self._watching(window):
             self.run.advance(until)
         self._left = self.run.moment
+
+    def _stands_in(self, window: Interval) -> bool:
+        """Return whether a surrogate says what members show, so that nothing is stepped."""
+        model = getattr(self.loop.forecaster, "model", None)
+        return isinstance(model, CoupledModel) and model.stand_in(window) is not None
 
     def _begin(self, window: Interval) -> None:
         """Put what a window begins with."""
@@ -158,9 +168,14 @@ class Analyses:
 
     def _arrived(self, window: Interval) -> Through:
         """Return the members at a window's end, and what they show of its observations."""
+        if self._stands_in(window):
+            return self.loop.forecaster.forecast(self.wave, window)
         moment = None if self._anew else self.run.moment
         wave, shown = Wave(self.wave.ids, moment, self.wave.x), self._simulated(window)
-        return surviving(wave, shown, self.stepping.lost(self.run.moment, shown))
+        # ranks that have cells of their own must agree on whom they have lost
+        every = self.ranks.allgather(self.stepping.lost(self.run.moment, shown))
+        lost = {member: reason for part in reversed(every) for member, reason in part.items()}
+        return surviving(wave, shown, lost)
 
     def _simulated(self, window: Interval) -> Tensor:
         looks, offset = looks_of(self.loop.observe, window), self.loop.observe.offset(window)
@@ -202,7 +217,26 @@ class Analyses:
         self.assembly.windows = tuple(self.done)
         return self.loop.result()
 
-    @property
-    def memory(self) -> Mapping[str, Any]:
-        """What the filter hands to its next analysis."""
-        return self.loop.analyst.memory
+    def resume(self, x: Tensor) -> None:
+        """Go on with the members' elements, shape ``(member, n)``, where the run was brought to stand."""
+        self.wave = Wave(self.wave.ids, None if self._anew else self.run.moment, x)
+        self._left = self.run.moment
+
+
+def analyse(session: Session) -> None:
+    """Analyse the members of a session as they stand; collective.
+
+    Raises
+    ------
+    CallError
+        When the config names no filter, or no window ends now.
+    """
+    analyses = session.analyses
+    if analyses is None:
+        hint = "name one under solve:, see docs/filters.md"
+        raise CallError(Code.UNSUPPORTED, "the config names no filter", hint=hint)
+    for part in session.parts.values():
+        part.hand_over(session.coupled, everything=False)
+    analyses.analyse()
+    session.advances.restarted()
+    session.take_over()

@@ -247,8 +247,18 @@ class HostedComponent:
             value = None if self.state is None else self.state.fields.get(name)
         else:
             value = self.delivered.get(name) if role == "import" else None
-            value = self.participant.parameters.get(name) if role == "parameter" else value
+            value = self._parameter(name) if role == "parameter" else value
         return None if value is None else self.bridge.pick(key, self.of_members(value))
+
+    def _parameter(self, name: str) -> Tensor | None:
+        held = self.session.held(f"{self.name}.{name}")
+        return self.participant.parameters.get(name) if held is None else held
+
+    def forget(self, name: str) -> None:
+        """Forget what was put as a value under a name."""
+        for (_, known), slot in self.places.values.items() if self.described else ():
+            if known == name:
+                slot.value, slot.missing, slot.fresh = None, None, False
 
     def of_members(self, value: Tensor) -> Tensor:
         """Return a value of shape ``(member or 1, ...)`` for all members."""

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tradewind.couplers.coupling.component import Key
     from tradewind.couplers.coupling.fields import State, Variable
     from tradewind.couplers.ranks.parallel import Communicator
-    from tradewind.hosting.component import HostedComponent
 
 Named: TypeAlias = "dict[Key, Tensor]"
 SEED = 2026
@@ -277,26 +276,3 @@ def _flat(value: Tensor) -> Tensor:
 
 def _batched(fields: Mapping[Key, Tensor]) -> Named:
     return {key: value[None] for key, value in fields.items()}
-
-
-# ---------------------------------------------------------------------- of a handle
-def tangent(part: HostedComponent) -> None:
-    """Take what was put as tangents through the next run of a handle; collective."""
-    _through(part, What.TANGENT)
-
-
-def adjoint(part: HostedComponent) -> None:
-    """Take what was put as adjoints back through the run before; collective."""
-    _through(part, What.ADJOINT)
-
-
-def dot_test(part: HostedComponent) -> float:
-    """Return the dot test about the last run of a handle; collective."""
-    return part.derivatives.dot_test(part.kept)
-
-
-def _through(part: HostedComponent, what: What) -> None:
-    put = part.taken_in(what)
-    part.places.forget(what)
-    call = part.derivatives.tangent if what is What.TANGENT else part.derivatives.adjoint
-    part.hand_out(what, call(part.kept, put))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tradewind.assembly import Assembly
     from tradewind.coupled.run import CoupledRun
     from tradewind.coupled.tape import Participant
+    from tradewind.couplers.assimilation import Control
     from tradewind.couplers.coupling.component import Component, Interval
     from tradewind.couplers.coupling.fields import State
     from tradewind.couplers.coupling.time.calendars import Time
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from tradewind.couplers.ranks.parallel import Communicator
     from tradewind.hosting.advances import Advances
     from tradewind.hosting.analysing import Analyses
+    from tradewind.hosting.solving import Standing
+    from tradewind.results import InversionResult
 
 TANGENT, ADJOINT = What.TANGENT, What.ADJOINT
 
@@ -58,6 +61,10 @@ class Session:
         Everything that the config asks for.
     parts
         Components that the host has asked for, by name.
+    solved
+        What the config's solver has found; None before.
+    solved_at
+        x at which windows begin since; None before.
     keeps
         Whether what is run and advanced is kept for derivatives.
 
@@ -73,6 +80,8 @@ class Session:
         self.assembly: Assembly = assemble(config, (), ranks, Unfed.BY_HOST)
         self.parts: dict[str, HostedComponent] = {}
         self.keeps = self.closed = False
+        self.solved: InversionResult | None = None
+        self.solved_at: Tensor | None = None
         self._participants: dict[str, Participant] = {}
         self._window: Interval | None = None
         torch.set_num_threads(threads(self.assembly.config.run.threads))
@@ -233,6 +242,30 @@ class Session:
                 self.advances.restarted()
         for part in self.parts.values():
             part.hand_over(run, anew)
+
+    def stand_at(self, control: Standing) -> None:
+        """Let windows begin at another x than the prior."""
+        self.answers.control, self.solved_at = cast("Control", control), control.prior
+
+    def resume(self) -> None:
+        """Go on within the window in which the coupled run was brought to stand."""
+        now = self.coupled.time
+        self._window = next((w for w in self.windows if w.start <= now < w.stop), None)
+        self.take_over()
+
+    def begin_at(self, control: Standing) -> None:
+        """Begin the coupled run anew, at another x than the prior; collective."""
+        run = self.coupled
+        self.stand_at(control)
+        run.rewind(run.start())
+        self.advances.restarted()
+        self._window = None
+        self._enter(run)
+        self.take_over()
+
+    def held(self, port: str) -> Tensor | None:
+        """Return what the coupled run holds of an import or a parameter; None where nothing was put."""
+        return self.coupled.moment.held.get(port) if self.started else None
 
     def take_over(self) -> None:
         """Let all components show what the coupled run has made."""
