@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -53,7 +52,7 @@ class Kept(NamedTuple):
     branch: Tensor | None
     by: str
     stands: bool
-    put: frozenset[Key]
+    put: set[Key]
 
     @property
     def taken(self) -> Taken:
@@ -87,6 +86,7 @@ class Caller:
         self._states = tuple((key, slot) for key, slot in slots if key[0] == "state")
         self._remembered = tuple((key, key[1]) for key, _ in self._states)
         self._start, self._inner = part.session.clock.start, participant.spec.step_seconds
+        self._seconds, self._length = -1.0, timedelta(0)
         self._ranks, self._bridge = part.comm, part.bridge
         self._defaults = {name: part.of_members(v) for name, v in participant.parameters.items()}
         comms = [layout.comm for layout in participant.layouts.values()]
@@ -102,7 +102,7 @@ class Caller:
             When something has not been put, or the times cannot be used.
         """
         interval = self._interval(time, dt)
-        if self._ranks.size > 1:
+        if self._ranks.size > 1 or self._bridge.moves:
             self._run_together(interval)
         else:
             with torch.no_grad():
@@ -142,14 +142,25 @@ class Caller:
         return StepCall(self.part.name, state, imports, parameters, interval, comm=self._comm)
 
     def _interval(self, time: float, dt: float) -> Interval:
-        if not (math.isfinite(time) and math.isfinite(dt) and dt > 0):
-            what, hint = f"a step of {dt:g} s from {time:g} s", "give a length above zero, in seconds"
-            raise CallError(Code.DATA, what, component=self.part.name, hint=hint)
-        if self._inner is not None and timedelta(seconds=dt) % timedelta(seconds=self._inner):
+        try:
+            start = self._start + timedelta(seconds=time)
+            # hosts step by the same length again and again
+            length = self._length if dt == self._seconds else self._measured(dt)
+            return Interval(start, start + length)
+        except (ValueError, OverflowError) as error:
+            what, hint = f"a step of {dt:g} s from {time:g} s", "give seconds since the start of the run"
+            raise CallError(Code.DATA, what, component=self.part.name, hint=hint) from error
+
+    def _measured(self, dt: float) -> timedelta:
+        length = timedelta(seconds=dt)
+        if length <= timedelta(0):
+            hint = "give a length above zero, in seconds"
+            raise CallError(Code.DATA, f"a step of {dt:g} s", component=self.part.name, hint=hint)
+        if self._inner is not None and length % timedelta(seconds=self._inner):
             what = f"its internal step of {self._inner:g} s does not divide {dt:g} s"
             raise CallError(Code.CONFIG, what, component=self.part.name)
-        start = self._start + timedelta(seconds=time)
-        return Interval(start, start + timedelta(seconds=dt))
+        self._seconds, self._length = dt, length
+        return length
 
     def _commit(self, call: StepCall, answer: Answer) -> None:
         part = self.part
@@ -158,9 +169,9 @@ class Caller:
         self.settle()
 
     def _keep(self, call: StepCall, answer: Answer) -> None:
-        part, bound = self.part, self._bound()
-        put, keeps = frozenset((*part.put_since, *bound)), part.session.keeps
-        part.put_since.clear()
+        part, bound, keeps = self.part, self.places.bound_inputs, self.part.session.keeps
+        put, part.put_since = part.put_since, set()
+        put.update(bound)
         call = copied(call) if keeps and bound else call
         kept = Kept(
             self.participant, call, answer.exports, answer.state, answer.branch, answer.by,
@@ -170,9 +181,6 @@ class Caller:
             part.kept.append(kept)
         else:
             part.kept = [kept]
-
-    def _bound(self) -> tuple[Key, ...]:
-        return tuple(slot.key for slot in self.places.bound if slot.key[0] != "export")
 
     def settle(self) -> None:
         """Forget states that were put, which have been taken; fill what is bound."""

@@ -45,8 +45,8 @@ class Places:
     ----------
     declared
         Imports, exports, state and parameters, in this order.
-    bound
-        Those with memory of the host.
+    bound, bound_inputs
+        Places with memory of the host, and the keys of those that are read.
     """
 
     def __init__(self, participant: Participant, members: int, bridge: Bridge) -> None:
@@ -54,6 +54,7 @@ class Places:
         self._participant = participant
         self._dtypes: Mapping[str, Any] = getattr(participant.component, "dtypes", {})
         self.bound: tuple[Slot, ...] = ()
+        self.bound_inputs: tuple[Key, ...] = ()
         self._results: dict[int, Mapping[Key, Tensor]] = {}
         values = {key: self.slot(key, v) for key, v in self._variables().items()}
         self.declared = tuple(values.values())
@@ -171,6 +172,7 @@ class Places:
         """Take note that memory was bound, or is no longer."""
         others = tuple(other for other in self.bound if other is not slot)
         self.bound = others if slot.bound is None else (*others, slot)
+        self.bound_inputs = tuple(other.key for other in self.bound if other.key[0] != "export")
 
 
 def by_name(slots: Mapping[Key, Slot], roles: tuple[str, ...]) -> dict[str, Slot]:
