@@ -9,6 +9,8 @@ function(tradewind_assumed_rank)
   include(CheckFortranSourceCompiles)
   if(TRADEWIND_ASSUMED_RANK STREQUAL "AUTO")
     file(READ "${TRADEWIND_ROOT}/cmake/assumed_rank.f90" source)
+    # it calls C that is not there: it need only compile
+    set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
     check_fortran_source_compiles("${source}" TRADEWIND_HAVE_ASSUMED_RANK SRC_EXT f90)
   else()
     set(TRADEWIND_HAVE_ASSUMED_RANK ${TRADEWIND_ASSUMED_RANK})
