@@ -64,7 +64,8 @@ class Analyses:
         if self.loop.section.failure is Failure.DROP:
             what = "ensemble.failure: drop cannot be followed, the host's arrays hold all members"
             raise CallError(Code.UNSUPPORTED, what, hint="stop or replace")
-        self.windows, self.done = assembly.windows, list[Interval]()
+        self.windows = assembly.windows
+        self.done: list[Interval] = []
         members = self.loop.section.members
         self.loop.shares = deal_members(members, None, 1)
         self.wave = together(self.loop.waves)

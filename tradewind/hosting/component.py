@@ -135,6 +135,8 @@ class HostedComponent:
         if self.state is None:
             self.state = self.session.initial(self.name)
         self._places, self._caller = places, Caller(self, participant, places)
+        if self.session.started:
+            self.take_over(self.session.coupled)
 
     def set_grid(self, index: Any, lon: Any, lat: Any, mask: Any | None = None) -> None:
         """Take the host's cells: their numbers in the global grid, from 1, and places in degrees; collective.
@@ -242,13 +244,17 @@ class HostedComponent:
         """Return what stands at a place, in the host's cells; None where nothing does."""
         role, name = key
         if role == "export":
-            value = self.exports.get(name)
+            # as a run begins nothing was exported yet, but a state of that name is there
+            value = self.exports.get(name, self._remembered(name))
         elif role == "state":
-            value = None if self.state is None else self.state.fields.get(name)
+            value = self._remembered(name)
         else:
             value = self.delivered.get(name) if role == "import" else None
             value = self._parameter(name) if role == "parameter" else value
         return None if value is None else self.bridge.pick(key, self.of_members(value))
+
+    def _remembered(self, name: str) -> Tensor | None:
+        return None if self.state is None else self.state.fields.get(name)
 
     def _parameter(self, name: str) -> Tensor | None:
         held = self.session.held(f"{self.name}.{name}")
