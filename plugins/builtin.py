@@ -76,6 +76,12 @@ COMPONENTS = (
         "idealised.options:ShiftOptions",
         "a field that moves by whole rows and columns at every step",
     ),
+    Brought(
+        "network",
+        "network.component:NetworkComponent",
+        "network.options:NetworkOptions",
+        "a column network, with no model behind it",
+    ),
 )
 SOLVERS = (
     Brought(
@@ -257,6 +263,14 @@ def tradewind_register_surrogate(register: RegisterSurrogate) -> None:
         stands_in_for="linearization",
         component="transport",
         summary="one network evaluation per column of the transport's Jacobian",
+    )
+    register(
+        "network",
+        factory="tradewind.plugins.network.surrogate:NetworkStandIn",
+        options="tradewind.plugins.network.options:StandInOptions",
+        stands_in_for="step",
+        component="*",
+        summary="a column network in place of a step",
     )
 
 

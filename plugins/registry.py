@@ -15,6 +15,8 @@ from tradewind.errors import PluginError, TradewindError, did_you_mean
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+ANY = "*"
+"""Of a surrogate: it stands in for any kind of component whose fields it knows."""
 NO_OPTIONS = "tradewind.plugins.options:Options"
 
 
@@ -131,7 +133,8 @@ class Descriptor:
     stands_in_for
         Surrogates only: what it answers in place of its component.
     component
-        Surrogates only: the kind of component (its registered name) that it stands in for.
+        Surrogates only: the kind of component (its registered name) that it stands in for; ``*``: any, and
+        it looks for itself whether the component's fields are its own.
     order
         Policies only: those of lower order wrap those of higher.
     """

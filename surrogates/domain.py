@@ -67,7 +67,19 @@ class Domain:
         if not len(windows):
             raise DataError("cannot fit a domain to an empty training set", where="domain")
         seen = summarise(windows)
-        seen = torch.cat([seen, _mirrored(seen)])
+        return cls.around(torch.cat([seen, _mirrored(seen)]), margin)
+
+    @classmethod
+    def around(cls, seen: torch.Tensor, margin: float = MARGIN) -> Domain:
+        """Fit to what was seen in training, float64, shape ``(sample, entry)``.
+
+        Raises
+        ------
+        DataError
+            When nothing was.
+        """
+        if not len(seen):
+            raise DataError("cannot fit a domain to an empty training set", where="domain")
         lower, upper = seen.amin(0), seen.amax(0)
         slack = margin * (upper - lower)
         centre, whitening = seen.mean(0), _whitening(seen)

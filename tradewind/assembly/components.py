@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -12,12 +13,14 @@ from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly, Member
 from tradewind.config import RunAs
 from tradewind.config.sections.models import ComponentSection
+from tradewind.couplers.coupling.component import Step, StepCall
 from tradewind.couplers.coupling.fields import Spec
 from tradewind.couplers.ranks.layout import Layout
-from tradewind.errors import ConfigError
-from tradewind.plugins.caller import Part, StepCaller
+from tradewind.errors import ConfigError, DomainError
+from tradewind.plugins.caller import CALL_HOOKS, Part, StepCaller
 from tradewind.plugins.registry import Role, StandsIn
 
+STEP, LINEARIZE = CALL_HOOKS
 POLICY_OF = {RunAs.GUARDED: "guard", RunAs.SHADOW: "shadow"}
 
 
@@ -113,8 +116,47 @@ def caller_of(name: str, member: Member) -> StepCaller:
     """Return what calls a component."""
     # in shadow the surrogate belongs to the policy: it answers nothing
     answers = member.surrogate is not None and member.section.run_as is not RunAs.SHADOW
-    surrogate = Part(str(member.section.surrogate), member.surrogate) if answers else None
+    surrogate = Part(str(member.section.surrogate), _insisting(member)) if answers else None
     return StepCaller(name, Part(member.section.plugin, member.component), surrogate, member.policies)
+
+
+def _insisting(member: Member) -> Any:
+    """Return the surrogate; where no guard looks after it, it may not answer outside its domain."""
+    guarded = POLICY_OF[RunAs.GUARDED] in {part.name for part in member.policies}
+    return member.surrogate if guarded or not hasattr(member.surrogate, STEP) else Insisting(member.surrogate)
+
+
+class Insisting:
+    """A surrogate of steps that refuses what lies outside its domain.
+
+    Parameters
+    ----------
+    surrogate
+        That answers.
+    """
+
+    def __init__(self, surrogate: Any) -> None:
+        self._answer = getattr(surrogate, STEP)
+        # what answers linearizations too goes on to do so
+        if hasattr(surrogate, LINEARIZE):
+            setattr(self, LINEARIZE, getattr(surrogate, LINEARIZE))
+
+    def tradewind_step(self, call: StepCall) -> Step | None:
+        """Answer, inside the domain.
+
+        Raises
+        ------
+        DomainError
+            When a member lies outside.
+        """
+        step: Step | None = self._answer(call)
+        if step is not None and step.valid is not None and not bool(step.valid.all()):
+            outside, where = int((~step.valid).sum()), f"component {call.component!r}"
+            what = (
+                f"{outside} of {len(step.valid)} members lie outside the surrogate's domain, {call.interval}"
+            )
+            raise DomainError(what, where=where, hint="run_as: guarded sends them to the reference model")
+        return step
 
 
 def _policies(assembly: Assembly, member: Member) -> Iterator[Part]:

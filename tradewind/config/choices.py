@@ -16,7 +16,7 @@ from tradewind.config.structure import entries, one_or_many
 from tradewind.errors import PluginError
 from tradewind.plugins.manager import PluginManager
 from tradewind.plugins.options import FOLDER
-from tradewind.plugins.registry import Descriptor, Role
+from tradewind.plugins.registry import ANY, Descriptor, Role
 
 Validated = TypeVar("Validated", bound=BaseModel)
 
@@ -83,7 +83,7 @@ def validate_choices(data: Mapping[str, Any], manager: PluginManager, folder: Pa
 
 def _mismatch(choice: Choice, descriptor: Descriptor) -> Iterator[Fault]:
     model = choice.section.get("plugin")
-    if descriptor.role is Role.SURROGATE and model != descriptor.component:
+    if descriptor.role is Role.SURROGATE and descriptor.component not in {model, ANY}:
         what = f"{descriptor.name!r} stands in for {descriptor.component!r}, not for {model!r}"
         yield Fault((*choice.at, choice.name_key), what)
 

@@ -18,6 +18,7 @@ from tradewind.couplers.coupling.fields import Variable
 from tradewind.hosting.failing import CallError, Code
 from tradewind.hosting.slots import KINDS, PLAIN, ROLES, Manner, Slot
 from tradewind.hosting.threads import threads
+from tradewind.surrogates.columns.domain import refuse_outside
 from tradewind.surrogates.columns.evaluation import ColumnEvaluator, Counts
 from tradewind.surrogates.columns.files import load_columns
 from tradewind.surrogates.columns.header import ColumnField, ColumnHeader
@@ -145,7 +146,7 @@ class NetworkPart:
         """Nothing is left to be settled."""
 
     def fields(self) -> list[tuple[str, str, int, int, tuple[int, ...]]]:
-        """Return name, units, role, kind and Fortran's extents of every field; no columns before any is put."""
+        """Return name, units, role, kind and extents of every field; before any is put, no columns."""
         if self.columns is None:
             self._begin(0)
             self.columns = None
@@ -249,34 +250,24 @@ class NetworkPart:
 
     def _run(self, imports: Sequence[Slot], exports: Sequence[Slot]) -> None:
         x = torch.cat([_features(slot.taken()) for slot in imports])
-        self._refuse_outside(x)
+        refuse_outside(self.domain, x, NAME)
         with torch.no_grad():
             y = self.evaluator(x)
         self._asked, self._answered = x, {VALUE: _parts(exports, y)}
         for slot in exports:
             slot.show(self._answered[VALUE][slot.name])
 
-    def _refuse_outside(self, x: Tensor) -> None:
-        if self.domain is None:
-            return
-        outside = (~self.domain.holds(x.T.double())).nonzero()
-        if len(outside):
-            what = (
-                f"{len(outside)} columns lie outside the network's domain, the first is {int(outside[0]) + 1}"
-            )
-            raise CallError(Code.DOMAIN, what, component=NAME)
-
     # ------------------------------------------------------------------ derivatives
     def tangent(self) -> None:
         """Propagate tangents of the imports through the last run; what was not put is zero."""
         x, t = self._asked_last(), self._given(TANGENT)
-        _, found = torch.func.jvp(self._differentiated, (x,), (t,))
+        found = torch.func.jvp(self._differentiated, (x,), (t,))[1]
         self._answered[TANGENT] = _parts(self._of("export"), found)
 
     def adjoint(self) -> None:
         """Propagate adjoints of the exports back through the last run; what was not put is zero."""
         x, t = self._asked_last(), self._given(ADJOINT)
-        _, back = torch.func.vjp(self._differentiated, x)
+        back = torch.func.vjp(self._differentiated, x)[1]
         self._answered[ADJOINT] = _parts(self._of("import"), back(t)[0])
 
     def dot_test(self) -> float:
@@ -284,8 +275,8 @@ class NetworkPart:
         x = self._asked_last()
         generator = torch.Generator().manual_seed(0)
         u = torch.randn(x.shape, generator=generator, dtype=x.dtype)
-        answer, forward = torch.func.jvp(self._differentiated, (x,), (u,))
-        v = torch.randn(answer.shape, generator=generator, dtype=x.dtype)
+        forward = torch.func.jvp(self._differentiated, (x,), (u,))[1]
+        v = torch.randn(forward.shape, generator=generator, dtype=x.dtype)
         backward = torch.func.vjp(self._differentiated, x)[1](v)[0]
         pairs = ((forward, v), (u, backward), (forward, forward), (v, v))
         one, other, mv, vv = (float((a.double() * b.double()).sum()) for a, b in pairs)
