@@ -90,6 +90,8 @@ int tw_together(tw_call *call, int able) {
 int tw_alone(tw_call *call, int able) { return able_to(call, able); }
 
 void tw_finish(tw_call *call, int code) {
+  if (code == TRADEWIND_OK && call->status->code != TRADEWIND_OK)
+    tw_clear(call->status); /* a step of the host, called meanwhile, has used the same status */
   if (code != TRADEWIND_OK && call->status->code == TRADEWIND_OK)
     tw_fail(call->status, code, NULL, NULL, "the engine gave no reason");
   locate(call);

@@ -33,8 +33,6 @@ void tw_python_release(void *part);
 
 /* A memoryview of an array of the host: its extents reversed, as C counts them. */
 tw_object *tw_python_view(const tradewind_array *array);
-/* End the view, so that nothing keeps the host's memory; false with an exception: somebody does. */
-int tw_python_end_view(tw_object *view);
 
 /* See to it that mpi4py finds the host's MPI, before it is imported. */
 void tw_python_lend_mpi(void);

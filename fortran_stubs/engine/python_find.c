@@ -122,6 +122,7 @@ static int settle_base(tw_interpreter *found, tradewind_status *status) {
     return tw_fail(status, TRADEWIND_PYTHON, NULL, NULL, "%s cannot be read (%s)", found->executable, ASK);
   version_of_name(found, real);
   parent(real);
+  tw_text(found->real, sizeof found->real, real);
   if (!there) tw_text(found->base, sizeof found->base, real);
   return TRADEWIND_OK;
 }
@@ -154,8 +155,7 @@ static void *open_in(const char *folder, int major, int minor) {
   for (size_t i = 0; i < sizeof endings / sizeof *endings; ++i) {
     char name[64], path[TW_PATH];
     snprintf(name, sizeof name, "libpython%d.%d%s", major, minor, endings[i]);
-    if (access(folder ? join(path, folder, name) : name, R_OK) != 0 && folder != NULL) continue;
-    void *library = open_global(folder ? path : name);
+    void *library = access(join(path, folder, name), R_OK) == 0 ? open_global(path) : NULL;
     if (library != NULL) return library;
   }
   return NULL;
@@ -183,21 +183,24 @@ static void *open_below(const char *prefix, int major, int minor) {
   return library;
 }
 
-static void *search(const tw_interpreter *interpreter) {
+/* Beside the executables of one folder: never one of another installation, which only looks the same. */
+static void *search(const char *executables, int major, int minor) {
   char prefix[TW_PATH], folder[TW_PATH];
-  int major = interpreter->major, minor = interpreter->minor;
-  tw_text(prefix, sizeof prefix, interpreter->base);
+  tw_text(prefix, sizeof prefix, executables);
   parent(prefix); /* from bin */
   if (minor == 0) version_in(join(folder, prefix, "lib"), &major, &minor);
-  if (minor == 0) return NULL;
-  void *library = open_below(prefix, major, minor);
-  return library != NULL ? library : open_in(NULL, major, minor);
+  return minor != 0 ? open_below(prefix, major, minor) : NULL;
+}
+
+static void *search_all(const tw_interpreter *interpreter) {
+  void *library = search(interpreter->base, interpreter->major, interpreter->minor);
+  return library ? library : search(interpreter->real, interpreter->major, interpreter->minor);
 }
 
 void *tw_open_libpython(const tw_interpreter *interpreter, tradewind_status *status) {
   const char *asked = getenv("TRADEWIND_LIBPYTHON");
   const int told = asked != NULL && asked[0] != '\0';
-  void *library = told ? open_global(asked) : search(interpreter);
+  void *library = told ? open_global(asked) : search_all(interpreter);
   if (library != NULL) return library;
   const char *reason = dlerror();
   tw_fail(status, TRADEWIND_PYTHON, NULL, NULL,

@@ -8,7 +8,8 @@ enum { TW_PATH = 4096 };
 
 typedef struct {
   char executable[TW_PATH]; /* as named, so that its virtual environment is honoured */
-  char base[TW_PATH];       /* folder of the real executable */
+  char base[TW_PATH];       /* folder of the python that a virtual environment was made from */
+  char real[TW_PATH];       /* folder of the executable behind all links */
   int major, minor;         /* 0 where it cannot be told */
 } tw_interpreter;
 

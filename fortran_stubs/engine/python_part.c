@@ -126,14 +126,13 @@ int tw_python_field_of(void *part, int32_t number, tradewind_field *field, trade
 /* ---- values ------------------------------------------------------------------------------------------------------ */
 
 /* (what, name, view, units, first, cast, convert); bind has no `what`. Returns how many. */
-static int collect(tw_object **arguments, const tw_what *what, const char *name, tw_object *view,
+static int collect(tw_object **arguments, const tw_what *what, const char *name, const tradewind_array *array,
                    const tradewind_how *how) {
   const tw_python *python = tw_python_running();
   int n = 0;
   if (what != NULL) arguments[n++] = python->PyLong_FromLongLong((long long)*what);
   arguments[n++] = tw_text_object(name);
-  if (view != NULL) python->Py_IncRef(view);
-  arguments[n++] = view;
+  arguments[n++] = tw_python_view(array);
   arguments[n++] = tw_text_object(how ? how->units : NULL);
   arguments[n++] = python->PyLong_FromLongLong(how ? (long long)how->first : 0);
   arguments[n++] = python->PyBool_FromLong(how ? how->cast != 0 : 0);
@@ -144,13 +143,9 @@ static int collect(tw_object **arguments, const tw_what *what, const char *name,
 /* Hand over an array for the time of a call. */
 static int lend(tw_object *method, tw_what what, const char *name, const tradewind_array *array,
                 const tradewind_how *how, tradewind_status *status) {
-  const tw_python *python = tw_python_running();
-  tw_object *arguments[TW_MOST_ARGUMENTS], *view = tw_python_view(array);
-  const int n = collect(arguments, &what, name, view, how);
-  int code = tw_outcome_of(tw_call_object(method, n, arguments), status);
-  if (code == TRADEWIND_OK && !tw_python_end_view(view)) code = tw_tell_exception(status);
-  if (view != NULL) python->Py_DecRef(view);
-  return code;
+  tw_object *arguments[TW_MOST_ARGUMENTS];
+  const int n = collect(arguments, &what, name, array, how);
+  return tw_outcome_of(tw_call_object(method, n, arguments), status);
 }
 
 int tw_python_put(void *part, tw_what what, const char *name, const tradewind_array *array, const tradewind_how *how,
@@ -176,10 +171,9 @@ int tw_python_bind(void *part, const char *name, const tradewind_array *array, c
                    tradewind_status *status) {
   const tw_python *python = tw_python_running();
   const int lock = python->PyGILState_Ensure();
-  tw_object *arguments[TW_MOST_ARGUMENTS], *view = tw_python_view(array);
-  const int n = collect(arguments, NULL, name, view, how);
+  tw_object *arguments[TW_MOST_ARGUMENTS];
+  const int n = collect(arguments, NULL, name, array, how);
   const int code = tw_outcome_of(tw_call_object(((tw_python_part *)part)->bind, n, arguments), status);
-  if (view != NULL) python->Py_DecRef(view);
   python->PyGILState_Release(lock);
   return code;
 }

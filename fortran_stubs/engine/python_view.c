@@ -28,10 +28,3 @@ tw_object *tw_python_view(const tradewind_array *array) {
                             .strides = strides};
   return tw_python_running()->PyMemoryView_FromBuffer(&buffer); /* copies shape and strides */
 }
-
-int tw_python_end_view(tw_object *view) {
-  const tw_python *python = tw_python_running();
-  tw_object *released = tw_call_method(view, "release", 0, NULL);
-  if (released != NULL) python->Py_DecRef(released);
-  return released != NULL;
-}

@@ -94,6 +94,7 @@ int tradewind_finalize(tradewind_session *session, tradewind_status *status) {
     return TRADEWIND_OK;
   }
   if (call.session->depth > 1) {
+    call.together = 1; /* every rank's step has done so; there is nothing to be told later */
     tw_fail(call.status, TRADEWIND_ORDER, NULL, NULL, "finalize within a step that the session has called");
     return tw_end(&call);
   }
