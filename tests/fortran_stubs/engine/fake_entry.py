@@ -28,14 +28,12 @@ class Doubling:
         self.session.fail("describe")
 
     def set_grid(self, index: Any, lon: Any, lat: Any, mask: Any) -> None:
-        print("grid", index.tolist(), lon.tolist(), lat.tolist(), mask)
+        say("grid", index.tolist(), lon.tolist(), lat.tolist(), mask)
 
     def fields(self) -> list[tuple[str, str, int, int, tuple[int, ...]]]:
         return [("x", "m s-1", IMPORT, REAL64, (3,)), ("y", "m s-1", EXPORT, REAL64, (3,))]
 
-    def put(
-        self, what: int, name: str, view: Any, units: str | None, first: int, cast: bool, convert: bool
-    ) -> None:
+    def put(self, what: int, name: str, view: Any, *how: Any) -> None:
         self.session.fail("put")
         if name not in {"x", "y"}:
             raise CallError(Code.FIELD, "there is no such field", component="double", field=name)
@@ -118,7 +116,11 @@ class Session:
 
     def close(self) -> None:
         self.fail("close")
-        print("closed")
+        say("closed")
+
+
+def say(*words: object) -> None:
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
 
 
 def divide() -> None:

@@ -130,7 +130,7 @@ def test_finalize_tells_what_failed_and_closes(told: Any) -> None:
 
 
 @calls("init fails-in-run-returns.yaml; component double; quiet; run; finalize")
-def test_without_a_status_a_failure_is_printed_and_the_code_returned_where_the_config_says_so(
+def test_without_a_status_a_failure_is_printed_and_the_code_returned(
     told: Any,
 ) -> None:
     assert told.codes[2:] == ["run domain", "finalize ok"]

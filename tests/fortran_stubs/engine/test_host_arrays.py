@@ -1,6 +1,6 @@
-"""Arrays of the host: what no field could take is refused before Python sees it, and NaN is found wherever it lies.
+"""Arrays of the host: what no field could take is refused before Python sees it, and NaN is found.
 
-An array is put by its kind, extents, strides in elements, offset (or null), first column, and the values in memory.
+An array is put by kind, extents, strides in elements, offset (or null), first column, and values in memory.
 """
 
 from __future__ import annotations

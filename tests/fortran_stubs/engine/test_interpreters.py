@@ -85,7 +85,8 @@ def test_the_environment_in_use_comes_before_the_path(host: Host, tmp_path: Path
 
 def test_after_a_failure_another_may_be_tried(host: Host) -> None:
     told = host(
-        f"setenv TRADEWIND_PYTHON /nowhere; init a.yaml; setenv TRADEWIND_PYTHON {sys.executable}; init a.yaml; finalize"
+        "setenv TRADEWIND_PYTHON /nowhere; init a.yaml;"
+        f" setenv TRADEWIND_PYTHON {sys.executable}; init a.yaml; finalize"
     )
     assert told.codes == ["init python", "init ok", "finalize ok"]
 

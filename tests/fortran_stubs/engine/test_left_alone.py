@@ -1,4 +1,4 @@
-"""What a host is left with: floating-point traps, rounding, flags, signals, locale, environment; its own steps."""
+"""What a host is left with: traps, rounding, flags, signals, locale, environment; and its own steps."""
 
 from __future__ import annotations
 
