@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from enum import IntEnum
 from typing import TypeAlias
 
 from tradewind import errors
 from tradewind.errors import TradewindError
+from tradewind.output.files import UnwritableError
 
 Told: TypeAlias = tuple[int, str, str, str, str]
 """Code, component, field, message, traceback."""
@@ -79,6 +81,7 @@ CODES: tuple[tuple[type[BaseException], Code | int], ...] = (
     (errors.SpecError, Code.SHAPE),
     (errors.UnitsError, Code.UNITS),
     (errors.GridError, Code.GRID),
+    (UnwritableError, Code.FILE),
     (errors.DataError, Code.DATA),
     (errors.CheckpointError, Code.CHECKPOINT),
     (errors.DomainError, Code.DOMAIN),
@@ -86,17 +89,20 @@ CODES: tuple[tuple[type[BaseException], Code | int], ...] = (
     (errors.ModelError, Code.MODEL),
     (errors.NotDifferentiableError, Code.NOT_DIFFERENTIABLE),
     (TradewindError, Code.CONFIG),
-    (MemoryError, Code.MEMORY),
     (ImportError, Code.PYTHON),
     (OSError, Code.FILE),
 )
+OURS = -2
+"""Where the errors that are ours end."""
+COMPONENT = re.compile(r"component '([^']+)'")
+PORT = re.compile(r"([A-Za-z][\w-]*)\.([A-Za-z_]\w*)")
 
 
 def told(error: BaseException) -> Told:
     """Return what a host is told of an error: code, component, field, message and traceback.
 
-    The code of a rank that only repeats another's failure is -1. What is not an error of ours and was raised
-    while a component stepped is that component's failure; anything else is a mistake of ours.
+    The code of a rank that only repeats another's failure is -1. What is not an error of ours and came out of
+    a component is that component's failure; anything else is a mistake of ours.
     """
     trace = "".join(traceback.format_exception(error))
     code = int(error.code) if isinstance(error, CallError) else _code_of(error)
@@ -105,24 +111,30 @@ def told(error: BaseException) -> Told:
 
 
 def _code_of(error: BaseException) -> int:
-    file = _file_error(error)
-    if file is not None:
-        return Code.FILE
-    if getattr(error, "in_component", ""):
-        return next((int(code) for kind, code in CODES[:-3] if isinstance(error, kind)), Code.MODEL)
-    return next((int(code) for kind, code in CODES if isinstance(error, kind)), Code.INTERNAL)
+    if _is_of_memory(error):
+        return Code.MEMORY
+    # what a component raises is its failure, whatever it may mean elsewhere
+    foreign = getattr(error, "in_component", "")
+    known, otherwise = (CODES[:OURS], Code.MODEL) if foreign else (CODES, Code.INTERNAL)
+    return next((int(code) for kind, code in known if isinstance(error, kind)), otherwise)
 
 
-def _file_error(error: BaseException) -> OSError | None:
-    """Return the failure to write a file that an error of ours was raised from."""
-    cause = error.__cause__
-    writing = isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError)
-    return cause if writing and isinstance(error, errors.DataError) and isinstance(cause, OSError) else None
+def _is_of_memory(error: BaseException) -> bool:
+    # torch has no exception of its own for it
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and "allocate memory" in str(error)
+    )
 
 
 def _whom(error: BaseException) -> tuple[str, str]:
-    component = getattr(error, "component", "") or getattr(error, "in_component", "")
-    return str(component), str(getattr(error, "field", ""))
+    """Return component and field: as the error has them, or as it names its place."""
+    if isinstance(error, CallError):
+        return error.component, error.field
+    where = error.where if isinstance(error, TradewindError) else ""
+    if port := PORT.fullmatch(where):
+        return port[1], port[2]
+    named = COMPONENT.search(where)
+    return (named[1] if named else str(getattr(error, "in_component", "")), "")
 
 
 def _message(error: BaseException) -> str:
