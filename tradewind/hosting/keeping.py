@@ -59,7 +59,8 @@ def checkpoint(session: Session, path: str) -> None:
     for part in _described(session):
         header["parts"][part.name] = _part_header(part)
         tensors |= dict(_of_part(part))
-    if session.started:
+    # members are drawn as their run begins
+    if session.started or session.analyses is not None:
         tensors[RUN] = _run_bytes(session)
         if session.solved_at is not None:
             tensors[X] = session.solved_at
@@ -95,6 +96,8 @@ def restore(session: Session, path: str) -> None:
             _refuse_other_fields(part, header["parts"][part.name], file)
     if RUN in tensors:
         _restore_run(session, header, tensors)
+    elif session.started:
+        session.begin_anew()
     for part in parts.values():
         _restore_part(part, header["parts"][part.name], tensors)
 

@@ -15,7 +15,7 @@ from tradewind.assembly.components import caller_of, layouts_of
 from tradewind.assembly.parts import Unfed
 from tradewind.couplers.coupling.time.calendars import parse_time
 from tradewind.couplers.ranks.parallel import agree
-from tradewind.errors import did_you_mean
+from tradewind.errors import blaming, did_you_mean
 from tradewind.hosting.component import HostedComponent
 from tradewind.hosting.derivatives import What
 from tradewind.hosting.failing import CallError, Code
@@ -136,7 +136,8 @@ class Session:
         if self.started:
             return self.coupled.moment.states[name]
         p = self.participant(name)
-        return p.component.initialize(p.spec, p.layouts, self.members)
+        with blaming(name):
+            return p.component.initialize(p.spec, p.layouts, self.members)
 
     def refuse_gridless(self, name: str) -> None:
         """Refuse a component that takes the host's grid, before there is one.
@@ -255,12 +256,16 @@ class Session:
 
     def begin_at(self, control: Standing) -> None:
         """Begin the coupled run anew, at another x than the prior; collective."""
-        run = self.coupled
         self.stand_at(control)
-        run.rewind(run.start())
+        self.begin_anew()
+        self._enter(self.coupled)
+        self.take_over()
+
+    def begin_anew(self) -> None:
+        """Bring the coupled run to its start, before anything was put."""
+        self.coupled.rewind(self.coupled.start())
         self.advances.restarted()
         self._window = None
-        self._enter(run)
         self.take_over()
 
     def held(self, port: str) -> Tensor | None:
