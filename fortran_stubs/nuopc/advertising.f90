@@ -32,13 +32,14 @@ contains
     if (rc /= ESMF_SUCCESS) return
     call list_fields(state%component, state%name, state%options, state%fields, status, rc)
     if (rc /= ESMF_SUCCESS) return
-    if (status%code == 0) call find_grids(state%component, state%options, state%fields, status)
+    if (status%code == 0 .and. .not. is_network(state%options%config)) call &
+      find_grids(state%component, state%options, state%fields, status)
     if (any_failed(state, status, "asking for the fields of "//state%options%component, rc)) return
     call NUOPC_ModelGet(gcomp, importState=imports, exportState=exports, rc=rc)
     if (esmf_failed(rc, "states")) return
     do i = 1, size(state%fields)
-      if (state%fields(i)%imported) call advertise(imports, state%fields(i), state%options, rc)
-      if (.not. state%fields(i)%imported) call advertise(exports, state%fields(i), state%options, rc)
+      if (state%fields(i)%imported) call advertise(imports, state%name, state%fields(i), state%options, rc)
+      if (.not. state%fields(i)%imported) call advertise(exports, state%name, state%fields(i), state%options, rc)
       if (rc /= ESMF_SUCCESS) return
     end do
   end subroutine

@@ -64,7 +64,8 @@ contains
     name = text_of(declared%name)
     select case (int(declared%role))
     case (role_import, role_export); is_coupled = declared%rank > 0
-    case default; is_coupled = declared%rank > 0 .and. value_of(options%fields, name) /= "" .and. .not. has(fields, name)
+    case default
+      is_coupled = declared%rank > 0 .and. value_of(options%fields, name) /= "" .and. .not. has(fields, name)
     end select
   end function
 
@@ -178,8 +179,9 @@ contains
     how%convert = merge(1, 0, options%convert)
   end function
 
-  subroutine advertise(state, field, options, rc)
+  subroutine advertise(state, name, field, options, rc)
     type(ESMF_State), intent(inout) :: state
+    character(*), intent(in) :: name
     type(cap_field), intent(inout) :: field
     type(cap_options), intent(in) :: options
     integer, intent(out) :: rc
@@ -188,6 +190,11 @@ contains
       if (esmf_failed(rc, "entry of the field dictionary: "//field%standard)) return
     end if
     field%offered = options%geometry /= "accept" .and. field%grid%kind /= no_grid
+    if (any(options%geometry == [character(5) :: "own", "offer"]) .and. .not. field%offered) then
+      call refuse(code_grid, name, "attribute tradewind_geometry is "//options%geometry//", but "//field%name// &
+        " has no grid of its own: leave the attribute out, or say accept", rc)
+      return
+    end if
     call NUOPC_Advertise(state, StandardName=field%standard, Units=field%units, name=field%name, &
       TransferOfferGeomObject=offer(field%offered, options%geometry), rc=rc)
     if (esmf_failed(rc, "advertising "//field%name//" as "//field%standard//" in "//field%units)) return

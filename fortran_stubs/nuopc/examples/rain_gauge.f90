@@ -1,8 +1,9 @@
 ! A small data component for ESMX: it exports rain, and writes down the water that it is told about.
 !
 ! Attributes: nx, ny (cells), geometry (grid, mesh, or accept: that of whoever gives water), output (a path, to which
-! the number of the PET is added). Rain is 1e-6 (200 + lon + 2 lat) (1 + t / 21600) kg m-2 s-1, t in seconds since the
-! start of the run: a formula without functions, so that any language computes the same bits.
+! the number of the PET is added), rain and units (standard name of what is exported, and its units). Rain is
+! 1e-6 (200 + lon + 2 lat) (1 + t / 21600) kg m-2 s-1, t in seconds since the start of the run: a formula without
+! functions, so that any language computes the same bits.
 module rain_gauge
   use ESMF
   use NUOPC
@@ -63,17 +64,18 @@ contains
     type(ESMF_GridComp) :: gcomp
     integer, intent(out) :: rc
     type(ESMF_State) :: imports, exports
-    character(:), allocatable :: units, offer
+    character(:), allocatable :: units, offer, rain
+    rain = attribute(gcomp, "rain", "precipitation_flux")
     units = attribute(gcomp, "units", "kg m-2 s-1")
     offer = "will provide"
     if (attribute(gcomp, "geometry", "grid") == "accept") offer = "cannot provide"
     call NUOPC_ModelGet(gcomp, importState=imports, exportState=exports, rc=rc)
     if (failed(rc)) return
-    if (.not. NUOPC_FieldDictionaryHasEntry("precipitation_flux")) &
-      call NUOPC_FieldDictionaryAddEntry("precipitation_flux", units, rc=rc)
+    if (.not. NUOPC_FieldDictionaryHasEntry(rain)) &
+      call NUOPC_FieldDictionaryAddEntry(rain, units, rc=rc)
     if (.not. NUOPC_FieldDictionaryHasEntry("soil_water")) &
       call NUOPC_FieldDictionaryAddEntry("soil_water", "kg m-2", rc=rc)
-    call NUOPC_Advertise(exports, StandardName="precipitation_flux", name="rain", TransferOfferGeomObject=offer, rc=rc)
+    call NUOPC_Advertise(exports, StandardName=rain, name="rain", TransferOfferGeomObject=offer, rc=rc)
     if (failed(rc)) return
     call NUOPC_Advertise(imports, StandardName="soil_water", name="water", TransferOfferGeomObject=offer, rc=rc)
     if (failed(rc)) return
@@ -173,6 +175,16 @@ contains
     if (failed(rc)) return
   end subroutine
 
+  ! Whether a state still has a field: those that nothing is connected to are gone.
+  logical function has(state, name)
+    type(ESMF_State), intent(in) :: state
+    character(*), intent(in) :: name
+    type(ESMF_StateItem_Flag) :: kind
+    integer :: rc
+    call ESMF_StateGet(state, itemName=name, itemType=kind, rc=rc)
+    has = kind == ESMF_STATEITEM_FIELD
+  end function
+
   subroutine begin(gcomp, rc)
     type(ESMF_GridComp) :: gcomp
     integer, intent(out) :: rc
@@ -182,10 +194,12 @@ contains
     if (failed(rc)) return
     call NUOPC_ModelGet(gcomp, exportState=exports, rc=rc)
     if (failed(rc)) return
-    call ESMF_StateGet(exports, itemName="rain", field=rain, rc=rc)
-    if (failed(rc)) return
-    call NUOPC_SetAttribute(rain, name="Updated", value="true", rc=rc)
-    if (failed(rc)) return
+    if (has(exports, "rain")) then
+      call ESMF_StateGet(exports, itemName="rain", field=rain, rc=rc)
+      if (failed(rc)) return
+      call NUOPC_SetAttribute(rain, name="Updated", value="true", rc=rc)
+      if (failed(rc)) return
+    end if
     call NUOPC_CompAttributeSet(gcomp, name="InitializeDataComplete", value="true", rc=rc)
     if (failed(rc)) return
   end subroutine
@@ -228,12 +242,15 @@ contains
     integer :: parts
     call NUOPC_ModelGet(gcomp, exportState=exports, rc=rc)
     if (failed(rc)) return
+    if (.not. has(exports, "rain")) return
     call ESMF_StateGet(exports, itemName="rain", field=rain, rc=rc)
     if (failed(rc)) return
     call ESMF_FieldGet(rain, geomtype=geometry, localDeCount=parts, rc=rc)
     if (failed(rc) .or. parts == 0) return
     if (geometry == ESMF_GEOMTYPE_GRID) then
       call rain_on_grid(rain, 1 + seconds / 21600, rc)
+    else if (geometry == ESMF_GEOMTYPE_LOCSTREAM) then
+      call rain_on_places(rain, 1 + seconds / 21600, rc)
     else
       call rain_on_mesh(rain, 1 + seconds / 21600, rc)
     end if
@@ -273,6 +290,23 @@ contains
     values = 1.0e-6_ESMF_KIND_R8 * (200 + places(1::2) + 2 * places(2::2)) * factor
   end subroutine
 
+  subroutine rain_on_places(rain, factor, rc)
+    type(ESMF_Field), intent(in) :: rain
+    real(ESMF_KIND_R8), intent(in) :: factor
+    integer, intent(out) :: rc
+    type(ESMF_LocStream) :: places
+    real(ESMF_KIND_R8), pointer :: values(:), lon(:), lat(:)
+    call ESMF_FieldGet(rain, locstream=places, rc=rc)
+    if (failed(rc)) return
+    call ESMF_FieldGet(rain, farrayPtr=values, rc=rc)
+    if (failed(rc)) return
+    call ESMF_LocStreamGetKey(places, keyName="ESMF:Lon", farray=lon, rc=rc)
+    if (failed(rc)) return
+    call ESMF_LocStreamGetKey(places, keyName="ESMF:Lat", farray=lat, rc=rc)
+    if (failed(rc)) return
+    values = 1.0e-6_ESMF_KIND_R8 * (200 + lon + 2 * lat) * factor
+  end subroutine
+
   ! One line a cell: seconds, global number, water.
   subroutine note_water(gcomp, seconds, rc)
     type(ESMF_GridComp) :: gcomp
@@ -288,7 +322,7 @@ contains
     if (attribute(gcomp, "output", "") == "") return
     call NUOPC_ModelGet(gcomp, importState=imports, rc=rc)
     if (failed(rc)) return
-    if (.not. NUOPC_IsConnected(imports, fieldName="water")) return
+    if (.not. has(imports, "water")) return
     call ESMF_StateGet(imports, itemName="water", field=water, rc=rc)
     if (failed(rc)) return
     call ESMF_FieldGet(water, array=array, localDeCount=parts, rank=rank, rc=rc)
