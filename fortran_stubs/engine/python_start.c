@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,17 @@ static void add_paths(const tw_python *python) {
   python->PyErr_Clear();
 }
 
+/* Whoever imports `signal` first gets SIGINT taken from the host, even when Python was told to leave signals alone:
+ * so it is imported here, and the host's handler put back. */
+static void leave_signals(const tw_python *python) {
+  struct sigaction host;
+  sigaction(SIGINT, NULL, &host);
+  tw_object *module = python->PyImport_ImportModule("signal");
+  sigaction(SIGINT, &host, NULL);
+  if (module != NULL) python->Py_DecRef(module);
+  python->PyErr_Clear();
+}
+
 static int recent(const tw_python *python, const tw_interpreter *interpreter, tradewind_status *status) {
   int major = 0, minor = 0;
   sscanf(python->Py_GetVersion(), "%d.%d", &major, &minor);
@@ -112,6 +124,7 @@ static int embed(tradewind_status *status) {
     tw_copy_status(&only.reason, status);
     return status->code;
   }
+  leave_signals(&only.python);
   add_paths(&only.python);
   only.python.PyEval_SaveThread(); /* between calls nobody holds the interpreter's lock */
   return TRADEWIND_OK;

@@ -6,6 +6,7 @@ What is named in the config's file name goes wrong, such as ``fails-in-open.yaml
 from __future__ import annotations
 
 import ctypes
+import signal  # noqa: F401 - for what importing it does to a host
 import sys
 from typing import Any
 
