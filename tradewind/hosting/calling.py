@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -86,7 +87,7 @@ class Caller:
         self._states = tuple((key, slot) for key, slot in slots if key[0] == "state")
         self._remembered = tuple((key, key[1]) for key, _ in self._states)
         self._start, self._inner = part.session.clock.start, participant.spec.step_seconds
-        self._seconds, self._length = -1.0, timedelta(0)
+        self._seconds, self._length = math.nan, timedelta(0)
         self._ranks, self._bridge = part.comm, part.bridge
         self._defaults = {name: part.of_members(v) for name, v in participant.parameters.items()}
         comms = [layout.comm for layout in participant.layouts.values()]

@@ -131,7 +131,8 @@ def _whom(error: BaseException) -> tuple[str, str]:
     if isinstance(error, CallError):
         return error.component, error.field
     where = error.where if isinstance(error, TradewindError) else ""
-    if port := PORT.fullmatch(where):
+    # the place of others may be a file
+    if isinstance(error, errors.SpecError | errors.UnitsError) and (port := PORT.fullmatch(where)):
         return port[1], port[2]
     named = COMPONENT.search(where)
     return (named[1] if named else str(getattr(error, "in_component", "")), "")
