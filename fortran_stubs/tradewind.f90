@@ -880,7 +880,7 @@ contains
     call tell(enroll(c%handle, steps, c_funloc(call_step), on_tangent, on_adjoint, place(raw, status)), raw, status)
   end subroutine component_register
 
-  function call_step(context, component, time, dt) bind(c) result(code)
+  function call_step(context, component, time, dt) bind(c, name='') result(code)
     type(c_ptr), value :: context
     integer(c_int64_t), value :: component
     real(c_double), value :: time, dt
@@ -891,7 +891,7 @@ contains
     code = called(steps%step, component, time, dt)
   end function call_step
 
-  function call_tangent(context, component, time, dt) bind(c) result(code)
+  function call_tangent(context, component, time, dt) bind(c, name='') result(code)
     type(c_ptr), value :: context
     integer(c_int64_t), value :: component
     real(c_double), value :: time, dt
@@ -902,7 +902,7 @@ contains
     code = called(steps%tangent, component, time, dt)
   end function call_tangent
 
-  function call_adjoint(context, component, time, dt) bind(c) result(code)
+  function call_adjoint(context, component, time, dt) bind(c, name='') result(code)
     type(c_ptr), value :: context
     integer(c_int64_t), value :: component
     real(c_double), value :: time, dt

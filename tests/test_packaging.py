@@ -55,10 +55,25 @@ def test_links_inside_the_package_lead_to_the_folders():
 
 
 def test_files_beside_the_code_are_installed(project):
-    patterns = project["tool"]["setuptools"]["package-data"]["*"]
-    beside = [f for p in packages().values() for f in p.iterdir() if f.is_file() and f.suffix != ".py"]
-    assert (ROOT / "tradewind" / "py.typed") in beside
-    assert not [f for f in beside if not any(f.match(pattern) for pattern in patterns)]
+    given = project["tool"]["setuptools"]["package-data"]
+    beside = {
+        f: [*given["*"], *given.get(name, ())]
+        for name, p in packages().items()
+        for f in p.iterdir()
+        if f.is_file() and f.suffix != ".py"
+    }
+    assert {ROOT / "tradewind" / "py.typed", ROOT / "fortran_stubs" / "tradewind.h"} <= beside.keys()
+    assert not [f for f, patterns in beside.items() if not any(f.match(pattern) for pattern in patterns)]
+
+
+def test_sources_of_the_library_of_hosts_are_installed(project):
+    # its folders are no packages: what a build needs is named by patterns
+    patterns = project["tool"]["setuptools"]["package-data"]["tradewind.fortran_stubs"]
+    folder = ROOT / "fortran_stubs"
+    found = {file for pattern in patterns for file in folder.glob(pattern)}
+    needed = {f for f in folder.rglob("*") if f.is_file() and "__pycache__" not in f.parts}
+    assert folder / "engine" / "descriptors.c" in found
+    assert not needed - found - {folder / "__init__.py"}
 
 
 def pins() -> dict[str, str]:

@@ -61,6 +61,38 @@ def build(prefix: Path, options: Sequence[str] = ()) -> Installation:
     return Installation(prefix)
 
 
+def write_fpm(folder: Path) -> Path:
+    """Write the library as a package for fpm: its manifest, and the sources in one folder.
+
+    Parameters
+    ----------
+    folder
+        Made if it is not there; what lies there of an earlier time is replaced.
+
+    Raises
+    ------
+    DataError
+        When the folder holds something else.
+    """
+    manifest = folder / "fpm.toml"
+    if folder.exists() and any(folder.iterdir()) and not manifest.exists():
+        raise DataError("is no fpm package, and not empty", where=str(folder), hint="name another folder")
+    inside = folder / "src"
+    shutil.rmtree(inside, ignore_errors=True)
+    (inside / "engine").mkdir(parents=True)
+    for file in _library_sources():
+        shutil.copyfile(sources() / file, inside / file)
+    shutil.copyfile(sources() / "fpm.toml", manifest)
+    return folder
+
+
+def _library_sources() -> list[Path]:
+    engine = [p for p in (sources() / "engine").iterdir() if p.suffix in {".c", ".h"}]
+    # the shim is a library of its own
+    within = [p.relative_to(sources()) for p in sorted(engine) if "shim" not in p.name]
+    return [Path("tradewind.f90"), Path("tradewind.h"), *within]
+
+
 def _chosen(options: Sequence[str]) -> bool:
     return any(option.startswith("-DCMAKE_Fortran_COMPILER=") for option in options)
 

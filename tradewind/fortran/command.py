@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tradewind.errors import TradewindError
-from tradewind.fortran.building import build, sources
+from tradewind.fortran.building import build, sources, write_fpm
 from tradewind.fortran.checking import check
 from tradewind.fortran.installation import Installation, default_prefix
 
@@ -44,6 +44,7 @@ def add_deeds(does: argparse.ArgumentParser) -> None:
     does.add_argument("--libs", action="store_true", help="print the flags that link")
     does.add_argument("--cmake-dir", action="store_true", help="print the folder for -Dtradewind_DIR")
     does.add_argument("--pkg-config-dir", action="store_true", help="print the folder for PKG_CONFIG_PATH")
+    does.add_argument("--fpm", type=Path, metavar="FOLDER", help="write the library as an fpm package there")
     does.add_argument("--sources", action="store_true", help="print the folder of the sources and templates")
     does.add_argument(
         "--check", action="store_true", help="compile and run a small host, and say what is missing"
@@ -71,6 +72,8 @@ def answer(asked: argparse.Namespace, options: Sequence[str]) -> tuple[str, int]
     if asked.build is not None:
         made = build(asked.build, options)
         return f"installed under {made.prefix}", 0
+    if asked.fpm is not None:
+        return f"wrote {write_fpm(asked.fpm)}", 0
     if asked.sources:
         return str(sources()), 0
     installation = Installation((asked.prefix or default_prefix()).absolute())
