@@ -13,7 +13,7 @@ import tradewind
 
 HERE = Path(__file__).parent
 FACE = Path(tradewind.__file__).parent
-BORROWED = ("errors.py", "hosting/failing.py", "hosting/embedding.py")
+BORROWED = ("errors.py", "hosting/embedding.py")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ def stand_in(tmp_path: Path) -> Path:
     (package / "tradewind" / "hosting" / "__init__.py").touch()
     for name in BORROWED:
         (package / "tradewind" / name).symlink_to(FACE / name)
-    (package / "tradewind" / "hosting" / "entry.py").symlink_to(HERE / "fake_entry.py")
+    for name in ("entry", "failing"):
+        (package / "tradewind" / "hosting" / f"{name}.py").symlink_to(HERE / f"fake_{name}.py")
     return package
 
 
