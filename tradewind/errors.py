@@ -5,7 +5,8 @@ This is a leaf module: it imports nothing of the project, so every layer can rai
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
@@ -89,6 +90,21 @@ class NotDifferentiableError(TradewindError, TypeError):
 
 class RankError(TradewindError, RuntimeError):
     """Another rank failed; all ranks raise together and the first failing rank is named."""
+
+
+def blame(error: BaseException, component: str) -> None:
+    """Note that an error came out of a component, for those who tell it (attribute ``in_component``)."""
+    error.__dict__.setdefault("in_component", component)
+
+
+@contextmanager
+def blaming(component: str) -> Iterator[None]:
+    """Note of every error that is raised within that it came out of a component."""
+    try:
+        yield
+    except BaseException as error:
+        blame(error, component)
+        raise
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

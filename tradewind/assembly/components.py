@@ -16,7 +16,7 @@ from tradewind.config.sections.models import ComponentSection
 from tradewind.couplers.coupling.component import Step, StepCall
 from tradewind.couplers.coupling.fields import Spec
 from tradewind.couplers.ranks.layout import Layout
-from tradewind.errors import ConfigError, DomainError
+from tradewind.errors import ConfigError, DomainError, blaming
 from tradewind.plugins.caller import CALL_HOOKS, Part, StepCaller
 from tradewind.plugins.registry import Role, StandsIn
 
@@ -32,7 +32,7 @@ def build_members(assembly: Assembly, faults: Faults) -> None:
         if faults.spoil("components", name, "step"):
             # reported where it was checked; what depends on it is looked at with the step of the run
             section = section.model_copy(update={"step": None})  # noqa: PLW2901
-        with faults.at("components", name, "options"):
+        with faults.at("components", name, "options"), blaming(name):
             assembly.members[name] = _member(assembly, name, section, faults)
 
 

@@ -18,7 +18,7 @@ from tradewind.couplers.coupling.fields import Fields, Spec, Variable
 from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import Communicator
-from tradewind.errors import ConfigError, SpecError
+from tradewind.errors import ConfigError, SpecError, blaming
 from tradewind.plugins.caller import Part, StepCaller
 from tradewind.plugins.manager import PluginManager
 from tradewind.plugins.registry import Role, StandsIn
@@ -140,8 +140,9 @@ class Assembly:
 
     def finalize(self) -> None:
         """Release what the components hold."""
-        for member in self.members.values():
-            member.component.finalize()
+        for name, member in self.members.items():
+            with blaming(name):
+                member.component.finalize()
 
     def participant(self, name: str, member: Member) -> Participant:
         """Return a component as it takes part in runs."""

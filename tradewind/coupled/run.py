@@ -24,11 +24,12 @@ from tradewind.coupled.stepping.traffic import Traffic
 from tradewind.coupled.tape import Event, Moment, Participant, Port, Put
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.exchange import Exchange
+from tradewind.couplers.coupling.fields import State
 from tradewind.couplers.coupling.ledger import LedgerEntry
 from tradewind.couplers.coupling.time.calendars import Time, refuse_mixed
 from tradewind.couplers.coupling.time.clock import Clock
 from tradewind.couplers.ranks.parallel import Communicator, Serial
-from tradewind.errors import ConfigError, SpecError
+from tradewind.errors import ConfigError, SpecError, blaming
 
 
 class CoupledRun:
@@ -102,9 +103,13 @@ class CoupledRun:
         for k in range((window.stop - window.start) // length):
             yield Interval(window.start + k * length, window.start + (k + 1) * length)
 
+    def _initial(self, p: Participant) -> State:
+        with blaming(p.name):
+            return p.component.initialize(p.spec, p.layouts, self.members)
+
     def start(self, time: Time | None = None) -> Moment:
         """Return the moment at which all components are initialised (the clock's start, or `time`)."""
-        states = {p.name: p.component.initialize(p.spec, p.layouts, self.members) for p in self.participants}
+        states = {p.name: self._initial(p) for p in self.participants}
         for p in self.participants:
             check_declared(p, "initial state", states[p.name].fields, p.spec.state, self.members)
         begin = time or self.clock.start

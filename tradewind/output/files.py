@@ -15,21 +15,30 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+class UnwritableError(DataError):
+    """A file cannot be written: no folder, no permission, disk full, or no file at all."""
+
+
 def check_writable(path: Path) -> None:
     """Refuse a path that could not be written at the end of a long run.
 
     Raises
     ------
-    DataError
-        When its folder is missing or read-only, or the path names a folder.
+    UnwritableError
+        When its folder is missing or read-only, or the path names a folder or a device.
     """
     path = Path(path)
     if not path.parent.is_dir():
-        raise DataError(f"the folder {path.parent} does not exist", where=str(path), hint="create it first")
+        raise UnwritableError(
+            f"the folder {path.parent} does not exist", where=str(path), hint="create it first"
+        )
     if path.is_dir():
-        raise DataError("this is a folder", where=str(path), hint="name a file in it")
+        raise UnwritableError("this is a folder", where=str(path), hint="name a file in it")
     if not os.access(path.parent, os.W_OK):
-        raise DataError(f"the folder {path.parent} cannot be written to", where=str(path))
+        raise UnwritableError(f"the folder {path.parent} cannot be written to", where=str(path))
+    # a file takes the place of what is there, which must not be that of /dev/full or of a pipe
+    if path.exists() and not path.is_file():
+        raise UnwritableError("this is a device or a pipe", where=str(path), hint="name a file")
 
 
 @contextmanager
@@ -40,7 +49,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises
     ------
-    DataError
+    UnwritableError
         When the file cannot be written: no folder, no permission, disk full.
     """
     path = Path(path)
@@ -55,7 +64,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         hint = "is the disk full? Nothing was left behind, and an older file is as it was"
-        raise DataError(f"cannot be written: {reason}", where=str(path), hint=hint) from error
+        raise UnwritableError(f"cannot be written: {reason}", where=str(path), hint=hint) from error
     finally:
         part.unlink(missing_ok=True)
 

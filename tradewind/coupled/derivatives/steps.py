@@ -18,7 +18,7 @@ from torch import Tensor
 from tradewind.coupled.tape import Taken
 from tradewind.couplers.coupling.component import Flat, Key, Mode, Step
 from tradewind.couplers.ranks.parallel import Communicator, Serial, agree
-from tradewind.errors import NotDifferentiableError, SpecError
+from tradewind.errors import NotDifferentiableError, SpecError, blaming
 
 Again: TypeAlias = Callable[[Mapping[Key, Tensor]], dict[Key, Tensor]]
 """A recorded step as a function of what it is given."""
@@ -45,7 +45,7 @@ def step_tangent(taken: Taken, tangents: Flat, comm: Communicator | None = None)
     active = {key: p.filled(key, tangents[key]) for key in given if key in tangents}
     if not active:
         return {}
-    with agree(comm, _doing("tangent", taken, comm)):
+    with agree(comm, _doing("tangent", taken, comm)), blaming(p.name):
         own = _own(taken, "jvp")
         if own is not None:
             return _known(taken, own(taken.call(given, Mode.TANGENT, comm), active), ("export", "state"))
@@ -74,7 +74,7 @@ def step_gradient(taken: Taken, cotangents: Flat, comm: Communicator | None = No
     """
     p, comm = taken.participant, comm or Serial()
     given = _filled(taken)
-    with agree(comm, _doing("gradient", taken, comm)):
+    with agree(comm, _doing("gradient", taken, comm)), blaming(p.name):
         found = _gradients(taken, given, cotangents, comm)
     batch = next(iter(cotangents.values())).shape[0]
     # explicit zeros: what goes back into an exchange must not depend on what this rank happens to own

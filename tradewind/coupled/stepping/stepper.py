@@ -19,7 +19,7 @@ from tradewind.couplers.coupling.component import Mode, Step, StepCall
 from tradewind.couplers.coupling.fields import Fields, State, Variable
 from tradewind.couplers.coupling.ledger import LedgerEntry
 from tradewind.couplers.ranks.parallel import Communicator, agree
-from tradewind.errors import SpecError
+from tradewind.errors import SpecError, blame
 
 
 class Made(NamedTuple):
@@ -74,7 +74,11 @@ class Wiring:
     def answer(self, call: StepCall) -> Answer:
         """Call the component; return its answer if it is what was declared."""
         p = self.participant
-        step = self._first(call) if self.first else p.answer(call)
+        try:
+            step = self._first(call) if self.first else p.answer(call)
+        except BaseException as error:
+            blame(error, p.name)
+            raise
         exports, fields = _fitting(step.exports, self.exports), _fitting(step.state.fields, self.state)
         if exports is None or fields is None:
             check_declared(p, "exports", step.exports, p.spec.exports, self.members)
