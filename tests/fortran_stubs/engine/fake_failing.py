@@ -1,4 +1,4 @@
-"""A small stand-in for ``tradewind.hosting.failing``: what errors come to, without all that the real one knows."""
+"""A small stand-in for ``tradewind.hosting.failing``: what errors come to."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class CallError(TradewindError):
 
 
 def told(error: BaseException) -> tuple[int, str, str, str, str]:
-    """Return code (-1: this rank only repeats what another has told), component, field, message, traceback."""
-    code = getattr(error, "code", Code.INTERNAL)
+    """Return code (-1: only repeats what another rank tells), component, field, message, traceback."""
+    code = int(error.code) if isinstance(error, CallError) else int(Code.INTERNAL)
     if isinstance(error, DomainError):
         code = Code.DOMAIN
     if isinstance(error, RankError):
@@ -36,7 +36,7 @@ def told(error: BaseException) -> tuple[int, str, str, str, str]:
     trace = "".join(traceback.format_exception(error))
     known = isinstance(error, TradewindError)
     message = str(error) if known else f"{type(error).__name__}: {error}"
-    return code if isinstance(code, int) else Code.INTERNAL, *_whom(error), message, trace
+    return code, *_whom(error), message, trace
 
 
 def _whom(error: BaseException) -> tuple[str, str]:
