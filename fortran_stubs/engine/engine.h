@@ -59,6 +59,8 @@ typedef struct {
   int (*ping)(void *state);
   /* What can fail on this rank alone before open(), which may communicate: NULL where there is nothing of that. */
   int (*prepare)(const tw_opening *opening, tradewind_status *status);
+  /* What can fail when a session ends (a component's own ending); close() follows all the same. NULL: nothing. */
+  int (*closing)(void *state, tradewind_status *status);
 } tw_engine;
 
 /* Engines. The frozen one lies in a library of its own (libtradewind_frozen, it needs libtorch), found beside this

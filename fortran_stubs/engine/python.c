@@ -61,9 +61,6 @@ static int open_session(const tw_opening *opening, void **state, tradewind_statu
 static void close_session(void *state) {
   const tw_python *python = tw_python_running();
   const int lock = python->PyGILState_Ensure();
-  tw_object *result = tw_call_method(state, "close", 0, NULL);
-  if (result == NULL) python->PyErr_Clear();
-  else python->Py_DecRef(result);
   python->Py_DecRef(state);
   python->PyGILState_Release(lock);
 }
@@ -160,6 +157,7 @@ static int do_file(void *state, const char *name, const char *path, tradewind_st
 
 static int advance_tangent(void *state, tradewind_status *status) { return do_plainly(state, "advance_tangent", status); }
 static int advance_adjoint(void *state, tradewind_status *status) { return do_plainly(state, "advance_adjoint", status); }
+static int closing(void *state, tradewind_status *status) { return do_plainly(state, "close", status); }
 static int analyse(void *state, tradewind_status *status) { return do_plainly(state, "analyse", status); }
 static int solve(void *state, tradewind_status *status) { return do_plainly(state, "solve", status); }
 
@@ -247,7 +245,7 @@ const tw_engine *tw_python_engine(void) {
       .describe = tw_python_describe, .fields = tw_python_fields, .field_of = tw_python_field_of,
       .put = tw_python_put, .bind = tw_python_bind, .get = tw_python_get, .run = tw_python_run,
       .tangent = tw_python_tangent, .adjoint = tw_python_adjoint, .dot_test = tw_python_dot_test,
-      .enroll = tw_python_enroll, .ping = ping,
+      .enroll = tw_python_enroll, .ping = ping, .closing = closing,
   };
   return &engine;
 }

@@ -75,6 +75,18 @@ int tradewind_init(tradewind_session *session, const char *config, const int32_t
   return code;
 }
 
+/* The engine's ending is entered by all ranks, whatever was told before; what was told first stays. */
+static void end_engine(tw_call *call) {
+  const tw_engine *engine = call->session->engine;
+  tradewind_status last;
+  if (engine->closing == NULL) return;
+  tw_clear(&last);
+  const int code = engine->closing(call->session->state, &last);
+  if (call->status->code != TRADEWIND_OK) return;
+  if (code != TRADEWIND_OK) tw_copy_status(call->status, &last);
+  tw_finish(call, code);
+}
+
 static void close_session(tw_held *held) {
   tw_forget(held);
   held->closed = 1;
@@ -99,6 +111,7 @@ int tradewind_finalize(tradewind_session *session, tradewind_status *status) {
     return tw_end(&call);
   }
   tw_together(&call, 1); /* what failed since is told, the session is closed all the same */
+  end_engine(&call);
   close_session(call.session);
   *session = 0;
   return tw_end(&call);
