@@ -317,18 +317,23 @@ class HostedComponent:
     # ------------------------------------------------------------------ derivatives
     def tangent(self) -> None:
         """Propagate what was put as tangents through the next run that is kept; collective."""
+        self._need_run()
         self.hand_out(TANGENT, self.derivatives.tangent(self.kept, self.taken_in(TANGENT)))
 
     def adjoint(self) -> None:
         """Propagate what was put as adjoints back through the run before; collective."""
+        self._need_run()
         self.hand_out(ADJOINT, self.derivatives.adjoint(self.kept, self.taken_in(ADJOINT)))
 
     def dot_test(self) -> float:
         """Return how far tangent and adjoint of the last run are from each other's adjoint; collective."""
+        self._need_run()
+        return self.derivatives.dot_test(self.kept)
+
+    def _need_run(self) -> None:
         if self._caller is None:
             what, hint = "there is no run to be differentiated", "call run first"
             raise CallError(Code.ORDER, what, component=self.name, hint=hint)
-        return self.derivatives.dot_test(self.kept)
 
     def taken_in(self, what: int) -> dict[Key, Tensor]:
         """Return tangents (1) or adjoints (2) that were put, in the component's own cells; collective.
