@@ -2,20 +2,64 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Mapping
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Any
 
 from tradewind.hosting.failing import CallError, Code
 
-__all__ = ["company", "settle"]
+__all__ = ["company", "local_rank", "settle"]
+
+DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/kfd"))
+"""There where a machine has devices; without them torch need not be asked, which takes a second."""
+LOCAL_RANKS = (
+    "OMPI_COMM_WORLD_LOCAL_RANK",
+    "MPI_LOCALRANKID",
+    "PMI_LOCAL_RANK",
+    "PALS_LOCAL_RANKID",
+    "SLURM_LOCALID",
+)
 
 
-def settle() -> None:
-    """Write what is printed line by line: a host ends without ending Python, and nothing may be lost."""
+def settle(drivers: tuple[Path, ...] = DRIVERS) -> None:
+    """Prepare this process for sessions; doing so again changes nothing.
+
+    What is printed is written line by line: a host ends without ending Python, and nothing may be lost. Ranks
+    of one node have a device each, in turn, as the one that is meant where none is named.
+
+    Parameters
+    ----------
+    drivers
+        Files that tell whether there are devices.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(line_buffering=True)
+    if any(driver.exists() for driver in drivers):
+        _take_device(local_rank())
+
+
+def local_rank(environment: Mapping[str, str] | None = None) -> int:
+    """Return the number of this rank on its node, as the launcher tells it; 0 where none does.
+
+    Parameters
+    ----------
+    environment
+        None: that of this process.
+    """
+    known = os.environ if environment is None else environment
+    told = (known.get(name, "") for name in LOCAL_RANKS)
+    return next((int(text) for text in told if text.isdigit()), 0)
+
+
+def _take_device(rank: int) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.set_device(rank % torch.cuda.device_count())
 
 
 def company(handle: int, size: int, library: str) -> None:

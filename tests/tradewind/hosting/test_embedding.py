@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tradewind.hosting import embedding
-from tradewind.hosting.embedding import company, settle
+from tradewind.hosting.embedding import company, local_rank, settle
 from tradewind.hosting.failing import CallError, Code
 
 MPICH = "MPICH Version:      4.0.2\nMPICH Release date: today\n\0"
@@ -77,3 +78,30 @@ def test_what_is_printed_is_written_line_by_line(monkeypatch: pytest.MonkeyPatch
 def test_a_host_without_streams_is_none_the_worse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     settle()
+
+
+@pytest.mark.parametrize(
+    ("environment", "rank"),
+    [
+        ({}, 0),
+        ({"MPI_LOCALRANKID": "3"}, 3),
+        ({"SLURM_LOCALID": "1", "OMPI_COMM_WORLD_LOCAL_RANK": "2"}, 2),
+        ({"SLURM_LOCALID": ""}, 0),
+    ],
+)
+def test_the_launcher_tells_the_rank_on_a_node(environment: dict[str, str], rank: int) -> None:
+    assert local_rank(environment) == rank
+
+
+def test_ranks_of_a_node_take_devices_in_turn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    taken: list[int] = []
+    cuda = SimpleNamespace(is_available=lambda: True, device_count=lambda: 2, set_device=taken.append)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    monkeypatch.setenv("OMPI_COMM_WORLD_LOCAL_RANK", "3")
+    settle(drivers=(tmp_path,))
+    assert taken == [1]
+
+
+def test_without_devices_torch_is_not_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    settle(drivers=(tmp_path / "none",))
