@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import TypeAlias
 
 from tradewind import errors
+from tradewind.coupled.stepping.stepper import UngivenError
 from tradewind.errors import TradewindError
 from tradewind.output.files import UnwritableError
 
@@ -78,6 +79,7 @@ CODES: tuple[tuple[type[BaseException], Code | int], ...] = (
     (errors.RankError, ECHO),
     (errors.ConfigError, Code.CONFIG),
     (errors.PluginError, Code.PLUGIN),
+    (UngivenError, Code.FIELD),
     (errors.SpecError, Code.SHAPE),
     (errors.UnitsError, Code.UNITS),
     (errors.GridError, Code.GRID),

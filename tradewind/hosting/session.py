@@ -15,7 +15,7 @@ from tradewind.assembly.components import caller_of, layouts_of
 from tradewind.assembly.parts import Unfed
 from tradewind.couplers.coupling.time.calendars import parse_time
 from tradewind.couplers.ranks.parallel import agree
-from tradewind.errors import blaming, did_you_mean
+from tradewind.errors import ConfigError, blaming, did_you_mean
 from tradewind.hosting.component import HostedComponent
 from tradewind.hosting.derivatives import What
 from tradewind.hosting.failing import CallError, Code
@@ -215,12 +215,21 @@ class Session:
             When that lies in the past, or no step ends then.
         """
         target, run, advances = self._time(until), self.coupled, self.advances
+        self._refuse_between(target, run)
         step = run.advance if self.analyses is None else self.analyses.advance
         for stop in self._stretches(run, target):
             self._enter(run)
             step(stop)
         advances.advanced()
         self.take_over()
+
+    def _refuse_between(self, target: Time, run: CoupledRun) -> None:
+        """Refuse a time at which no step ends before anything is stepped: windows lie in between."""
+        tick = (target - self.clock.start) % self.clock.step
+        if target > self.clock.stop or (tick and tick not in run.plan.ticks):
+            ticks = ", ".join(str(t) for t in run.plan.ticks)
+            hint = f"steps end {ticks} after {self.clock.start}, every {self.clock.step}, up to {self.clock.stop}"
+            raise ConfigError(f"no step ends at {target}", where="advance", hint=hint)
 
     def _stretches(self, run: CoupledRun, target: Time) -> Iterator[Time]:
         """Yield where to advance to: the ends of the windows before, and the target."""

@@ -22,6 +22,10 @@ from tradewind.couplers.ranks.parallel import Communicator, agree
 from tradewind.errors import SpecError, blame
 
 
+class UngivenError(SpecError):
+    """Nothing gives an import or a parameter a value."""
+
+
 class Made(NamedTuple):
     """A step that was made: the moment after it, what the ledger says, and what a tape may hold."""
 
@@ -192,7 +196,7 @@ def _after(
 def _known(known: Mapping[Port, Tensor], port: Port) -> Tensor:
     if port not in known:
         hint = f"add an exchange to {port}, or put it"
-        raise SpecError("no exchange, put or default gives it a value", where=port, hint=hint)
+        raise UngivenError("no exchange, put or default gives it a value", where=port, hint=hint)
     return known[port]
 
 

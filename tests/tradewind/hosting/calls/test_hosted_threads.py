@@ -1,0 +1,31 @@
+"""Threads of a rank: what was asked for, else what the environment says, else its own cpus."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tradewind.hosting.threads import threads
+
+
+def test_the_config_comes_first():
+    assert threads(3, {"OMP_NUM_THREADS": "7"}) == 3
+
+
+@pytest.mark.parametrize(("told", "expected"), [("4", 4), ("2,1", 2), (" 5 ", 5)])
+def test_the_environment_comes_next(told, expected):
+    assert threads(None, {"OMP_NUM_THREADS": told}) == expected
+
+
+@pytest.mark.parametrize("nonsense", ["", "0", "-1", "many"])
+def test_nonsense_in_the_environment_says_nothing(monkeypatch, nonsense):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert threads(None, {"OMP_NUM_THREADS": nonsense}) == 3
+
+
+def test_a_rank_that_is_pinned_nowhere_leaves_the_others_to_its_neighbours(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert threads(None, {}) == 1
