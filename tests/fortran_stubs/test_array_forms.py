@@ -11,7 +11,7 @@ from tradewind.bench.fortran.arrays import kept, tried
 from tradewind.bench.fortran.forms import FORMS, TYPES, Case, cases
 
 SOURCES = Path(__file__).parents[2] / "fortran_stubs"
-FEW = (("real64", 0), ("real32", 3), ("int64", 1))
+FEW = (("real64", 2), ("int32", 0), ("int64", 1))
 """One of seven dimensions would compile for longer than all of these."""
 
 
@@ -30,13 +30,9 @@ def test_all_kinds_ranks_and_nine_forms_are_counted():
 
 
 def test_every_form_arrives_and_comes_back(hosting):
-    found = tried(hosting.prefix, few())
-    assert len(found) == 27
+    found = tried(hosting.prefix, few()[:9])
+    assert len(found) == 9
     assert not wrong(found)
-
-
-def test_the_library_without_python_gives_back_what_was_put(hosting):
-    assert not wrong(kept(hosting.prefix, cases(["int32"], [2])))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +50,10 @@ def without_assumed_rank(hosting, tmp_path_factory) -> list[str]:
     return [f"-I{folder}", str(folder / "module.o")]
 
 
+def test_the_library_without_python_gives_back_what_was_put(hosting):
+    assert not wrong(kept(hosting.prefix, few()[9:]))
+
+
 def test_the_module_without_assumed_rank_takes_the_same_arrays(hosting, without_assumed_rank):
     assert "(..)" not in Path(without_assumed_rank[1]).with_name("tradewind.f90").read_text()
-    some = [case for case in few() if case.kind != "real32"]
-    assert not wrong(kept(hosting.prefix, some, *without_assumed_rank))
+    assert not wrong(kept(hosting.prefix, few()[:18], *without_assumed_rank))

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-VERSION = """
-program version
-  use tradewind, only: tradewind_version
-  implicit none
-
-  print '(a)', tradewind_version()
-end program version
-"""
+import pytest
 
 UNOPENED = """
 program unopened
-  use tradewind, only: tradewind_component, tradewind_session, tradewind_status
+  use tradewind, only: tradewind_component, tradewind_session, tradewind_status, tradewind_version
   implicit none
   type(tradewind_session) :: session
   type(tradewind_component) :: c
   type(tradewind_status) :: status
 
+  print '(a)', tradewind_version()
   call session%analyse(status)
   print '(l1, 1x, a, 1x, a)', status%failed(), status%name(), status%message
   call c%put('x', [1.0, 2.0], status)
@@ -29,16 +23,10 @@ end program unopened
 """
 
 
-def test_the_library_tells_its_version(compile_host, launch):
-    assert launch(compile_host(VERSION)).stdout == "0.1.0\n"
-
-
-def test_a_session_that_was_never_opened_is_named(compile_host, launch):
-    lines = launch(compile_host(UNOPENED)).stdout.splitlines()
+@pytest.mark.parametrize("library", ["tradewind", "tradewind_stub"])
+def test_a_session_that_was_never_opened_is_named(compile_host, launch, library):
+    version, *lines = launch(compile_host(UNOPENED, library=library)).stdout.splitlines()
+    assert version == "0.1.0"
     assert lines[0].startswith("T closed ")
     assert lines[1].startswith("T closed ")
     assert lines[2] == "F ok 0"
-
-
-def test_the_stub_library_has_the_same_module(compile_host, launch):
-    assert launch(compile_host(UNOPENED, library="tradewind_stub")).stdout.startswith("T closed ")

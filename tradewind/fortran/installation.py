@@ -52,7 +52,7 @@ class Installation:
     def _folders(self) -> list[Path]:
         return [
             *(self.prefix / name for name in LIBRARIES),
-            *sorted((self.prefix / "lib").glob(f"*/libtradewind{ENDING}/..")),
+            *sorted(found.parent for found in (self.prefix / "lib").glob(f"*/libtradewind{ENDING}")),
         ]
 
     @property
