@@ -10,7 +10,7 @@
 
 static const char *const names[] = {
     "ok",     "config", "plugin", "field",  "shape",  "kind",        "units",    "grid",
-    "data",   "checkpoint", "domain", "ledger", "model", "not_differentiable", "order", "closed",
+    "data",   "checkpoint", "domain", "ledger", "model", "not differentiable", "order", "closed",
     "python", "memory", "file",   "mpi",    "unsupported", "internal",
 };
 
