@@ -228,7 +228,8 @@ class Session:
         tick = (target - self.clock.start) % self.clock.step
         if target > self.clock.stop or (tick and tick not in run.plan.ticks):
             ticks = ", ".join(str(t) for t in run.plan.ticks)
-            hint = f"steps end {ticks} after {self.clock.start}, every {self.clock.step}, up to {self.clock.stop}"
+            start, stop, step = self.clock.start, self.clock.stop, self.clock.step
+            hint = f"steps end {ticks} after {start}, every {step}, up to {stop}"
             raise ConfigError(f"no step ends at {target}", where="advance", hint=hint)
 
     def _stretches(self, run: CoupledRun, target: Time) -> Iterator[Time]:
