@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import importlib
 import os
 import sys
 from collections.abc import Mapping
@@ -11,10 +13,12 @@ from typing import Any
 
 from tradewind.hosting.failing import CallError, Code
 
-__all__ = ["company", "local_rank", "settle"]
+__all__ = ["company", "keep_apart", "local_rank", "settle"]
 
 DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/kfd"))
 """There where a machine has devices; without them torch need not be asked, which takes a second."""
+HOST_FILES = ("nc_inq_libvers", "H5get_libversion")
+"""Functions of the netCDF and HDF5 libraries that a host may be linked with."""
 LOCAL_RANKS = (
     "OMPI_COMM_WORLD_LOCAL_RANK",
     "MPI_LOCALRANKID",
@@ -40,6 +44,27 @@ def settle(drivers: tuple[Path, ...] = DRIVERS) -> None:
             stream.reconfigure(line_buffering=True)
     if any(driver.exists() for driver in drivers):
         _take_device(local_rank())
+    keep_apart(any(hasattr(ctypes.CDLL(None), name) for name in HOST_FILES))
+
+
+def keep_apart(host_has_files: bool) -> None:
+    """Load netCDF4 with the libraries that it brings, where the host has its own netCDF or HDF5.
+
+    Else its calls would go to those of the host, which are of another version, and it would crash.
+
+    Parameters
+    ----------
+    host_has_files
+        Whether the host is linked with such a library.
+    """
+    if not host_has_files:
+        return
+    flags = sys.getdlopenflags()
+    sys.setdlopenflags(flags | os.RTLD_DEEPBIND)
+    try:
+        importlib.import_module("netCDF4")
+    finally:
+        sys.setdlopenflags(flags)
 
 
 def local_rank(environment: Mapping[str, str] | None = None) -> int:
