@@ -51,9 +51,9 @@ def ran(program: Path) -> str:
 
 # ---------------------------------------------------------------------------------------------- flags
 def test_printed_flags_build_a_host(hosting, host, capsys):
-    flags = [printed(capsys, "--prefix", hosting.prefix, what).split() for what in ("--cflags", "--libs")]
+    flags = printed(capsys, "--prefix", hosting.prefix, "--cflags", "--libs").split()
     program = host.with_suffix("")
-    subprocess.run([hosting.fortran, *flags[0], host, *flags[1], "-o", program], check=True)
+    subprocess.run([hosting.fortran, host, *flags, "-o", program], check=True)
     assert ran(program) == "0.1.0\n"
 
 
@@ -88,6 +88,12 @@ def test_libraries_of_a_multiarch_system_are_found(tmp_path):
     folder.mkdir(parents=True)
     (folder / "libtradewind.so").touch()
     assert Installation(tmp_path).lib.resolve() == folder
+
+
+def test_something_must_be_asked_for(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main([])
+    assert "nothing is asked for" in capsys.readouterr().err
 
 
 def test_unknown_options_are_refused(capsys):

@@ -17,6 +17,7 @@ ABOUT = """Build the library of Fortran, C and C++ hosts, and tell compilers whe
 PREFIX is TRADEWIND_PREFIX, or this Python environment, unless another is named."""
 
 MODIFIERS = ("prefix", "stub")
+"""Options that ask for nothing by themselves."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if wrong := [option for option in rest if asked.build is None or not option.startswith("-D")]:
         parser().error(f"unknown: {shlex.join(wrong)}")
     if not any(value for name, value in vars(asked).items() if name not in MODIFIERS):
-        parser().error("nothing is asked for")
+        parser().error("nothing is asked for: try --build or --check")
     try:
         told, code = answer(asked, rest)
     except TradewindError as error:
@@ -84,12 +85,12 @@ def answer(asked: argparse.Namespace, options: Sequence[str]) -> tuple[str, int]
 
 
 def printed(asked: argparse.Namespace, installation: Installation) -> str:
-    """Return flags and folders of an installation, on one line."""
+    """Return flags and folders of an installation, in one line for the shell."""
     library = "tradewind_stub" if asked.stub else "tradewind"
-    ways: dict[str, Callable[[], str]] = {
-        "cflags": lambda: shlex.join(installation.cflags()),
-        "libs": lambda: shlex.join(installation.libs(library)),
-        "cmake_dir": lambda: str(installation.cmake),
-        "pkg_config_dir": lambda: str(installation.pkgconfig),
+    ways: dict[str, Callable[[], list[str]]] = {
+        "cflags": installation.cflags,
+        "libs": lambda: installation.libs(library),
+        "cmake_dir": lambda: [str(installation.cmake)],
+        "pkg_config_dir": lambda: [str(installation.pkgconfig)],
     }
-    return " ".join(way() for name, way in ways.items() if getattr(asked, name))
+    return shlex.join(part for name, way in ways.items() if getattr(asked, name) for part in way())
