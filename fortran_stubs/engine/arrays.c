@@ -58,17 +58,18 @@ int tw_check_array(const tradewind_array *array, const tradewind_how *how, const
   return check_how(how, field, status);
 }
 
-/* ---- NaN and infinity: all bits of the exponent are set; compared as integers, since -ffast-math hosts and
- * compilers may take it for granted that there is no NaN. */
+/* ---- NaN and infinity: all bits of the exponent are set, so that one more in its last place carries into the sign's.
+ * By integers, since -ffast-math takes it for granted that there is no NaN; by sums, since these are done several at
+ * a time by any processor, comparisons of 64 bits are not. */
 
 static int odd32(const char *data, int64_t count, int64_t stride) {
   uint32_t odd = 0;
   for (int64_t i = 0; i < count; ++i) {
     uint32_t bits;
     memcpy(&bits, data + i * stride, sizeof bits);
-    odd |= (uint32_t)((bits & 0x7F800000u) == 0x7F800000u);
+    odd |= (bits & 0x7F800000u) + 0x00800000u;
   }
-  return (int)odd;
+  return (int)(odd >> 31);
 }
 
 static int odd64(const char *data, int64_t count, int64_t stride) {
@@ -76,9 +77,9 @@ static int odd64(const char *data, int64_t count, int64_t stride) {
   for (int64_t i = 0; i < count; ++i) {
     uint64_t bits;
     memcpy(&bits, data + i * stride, sizeof bits);
-    odd |= (uint64_t)((bits & 0x7FF0000000000000u) == 0x7FF0000000000000u);
+    odd |= (bits & 0x7FF0000000000000u) + 0x0010000000000000u;
   }
-  return (int)odd;
+  return (int)(odd >> 63);
 }
 
 static int odd(const char *data, int64_t count, int64_t stride, int32_t kind) {
