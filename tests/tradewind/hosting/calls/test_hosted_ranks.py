@@ -104,7 +104,7 @@ BY_HAND = [
     np.full(6, (2 * FORCE).sum()),
     FORCE,
 ]
-"""The amount, the tangent of twice it, adjoints of source, amount and parameter, and what the host exports."""
+"""The amount, a tangent of twice it, adjoints of source, amount and parameter, and what the host exports."""
 
 
 def test_ranks_of_which_one_has_no_cells_are_one_run(write, tmp_path, mpiexec):
