@@ -79,8 +79,19 @@ static void recall(tw_call *call) {
   forget(session);
 }
 
+/* A step of the host only puts and gets: calls of the whole session would go round in circles. Nobody is asked,
+ * for other ranks may not be in a step. */
+static int within_a_step(tw_call *call) {
+  if (call->session->depth <= 1) return 0;
+  tw_fail(call->status, TRADEWIND_ORDER, NULL, NULL, "%s within a step that the session has called: only put and get",
+          call->name);
+  locate(call);
+  return 1;
+}
+
 int tw_together(tw_call *call, int able) {
   call->together = 1;
+  if (within_a_step(call)) return 0;
   recall(call);
   able_to(call, able);
   locate(call);
