@@ -1,12 +1,12 @@
 !> 4D-Var written in Fortran: the cost's gradient comes from the adjoint calls, all else from this program.
 !>
-!>   fourdvar OUTPUT CONFIG WAY [CONFIG WAY ...]
+!>   fourdvar OUTPUT ITERATIONS CONFIG WAY [CONFIG WAY ...]
 !>
 !> Each config has a component `model` with a state `x` that it also exports. WAY is `run` (one model call after
 !> the other, in this program's own time loop) or `advance` (the coupled run keeps the time). A truth is made up
-!> and observed in every second cell after every step; the state at the start is estimated, by L-BFGS. For each
-!> config a line is appended to OUTPUT: cost at the prior and at the analysis, iterations, the dot test of this
-!> program and of the library, the Taylor slope; then the analysis, one number a line.
+!> and observed in every second cell after every step; the state at the start is estimated by L-BFGS, in at most
+!> ITERATIONS. For each config a line is appended to OUTPUT: cost at the prior and at the analysis, iterations, the
+!> dot test of this program and of the library, the Taylor slope; then the analysis, one number a line.
 !>
 !> Cells are dealt in turn to all ranks but the second, which has none if there are more than two. Compile with
 !> -cpp, and with -DMPI where there is one.
@@ -19,7 +19,7 @@ program fourdvar
   use tradewind, only: tradewind_component, tradewind_session, tradewind_status
   implicit none
 
-  integer, parameter :: steps = 6, most = 40, memory = 6
+  integer, parameter :: steps = 6, memory = 6
   real(real64), parameter :: prior_error = 0.5_real64, error = 0.2_real64, length = 1e-3_real64
   character(*), parameter :: start_file = 'fourdvar.start'
 
@@ -30,7 +30,7 @@ program fourdvar
   real(real64), allocatable :: prior(:), observed(:, :), states(:, :)
   real(real64) :: step
   logical :: advances
-  integer :: rank, ranks, cells, file, number
+  integer :: rank, ranks, cells, most, file, number
 
   rank = 0
   ranks = 1
@@ -40,7 +40,8 @@ program fourdvar
   call MPI_Comm_size(MPI_Comm_world, ranks)
 #endif
   if (rank == 0) open (newunit=file, file=argument(1), action='write', status='replace')
-  do number = 2, command_argument_count() - 1, 2
+  call read_most()
+  do number = 3, command_argument_count() - 1, 2
     call begin(argument(number), argument(number + 1) == 'advance')
     call observe()
     call estimate()
@@ -53,6 +54,13 @@ program fourdvar
 #endif
 
 contains
+
+  subroutine read_most()
+    character(:), allocatable :: text
+
+    text = argument(2)
+    read (text, *) most
+  end subroutine read_most
 
   !> Open a config, and give its model this program's cells.
   subroutine begin(config, by_session)
@@ -290,7 +298,7 @@ contains
       x = x + length_of_step*direction
       gradient = new
       value = lower
-      if (sqrt(dot(gradient, gradient)) <= 1e-10_real64*first) exit
+      if (sqrt(dot(gradient, gradient)) <= 1e-8_real64*first) exit
     end do
   end subroutine minimise
 
