@@ -130,3 +130,22 @@ def test_an_import_may_succeed_the_second_time(host: Host, emptied: Path) -> Non
 
 def test_a_host_that_sets_its_own_pythonhome_is_not_misled(host: Host) -> None:
     assert opened(host, PYTHONHOME="/nowhere").code == "ok"
+
+
+WITHIN = """
+import ctypes, sys
+library = ctypes.CDLL(sys.argv[1])
+session = ctypes.c_int64()
+status = ctypes.create_string_buffer(20000)
+code = library.tradewind_init(ctypes.byref(session), b"a.yaml", None, None, status)
+code = code or library.tradewind_ping(session, ctypes.c_int64(10), 1, status)
+code = code or library.tradewind_finalize(ctypes.byref(session), status)
+sys.exit(code)
+"""
+
+
+def test_a_python_program_may_be_the_host(hosting: Any, launch: Any, stand_in: Path) -> None:
+    library = hosting.lib / "libtradewind.so"
+    environment = {"PYTHONPATH": str(stand_in), "TRADEWIND_PYTHON": "/nowhere"}  # its own interpreter is used
+    done = launch(sys.executable, "-c", WITHIN, library, env=environment)
+    assert done.stdout == "closed\n"
