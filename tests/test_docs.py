@@ -51,6 +51,7 @@ SECTIONS = {
     "`solve`": "SolveSection",
     "`ensemble`": "EnsembleSection",
     "`output`": "OutputSection",
+    "`host`": "HostSection",
 }
 
 
