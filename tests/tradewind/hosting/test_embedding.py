@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from tradewind.hosting import embedding
-from tradewind.hosting.embedding import company, local_rank, settle
+from tradewind.hosting.embedding import company, keep_apart, local_rank, settle
 from tradewind.hosting.failing import CallError, Code
 
 MPICH = "MPICH Version:      4.0.2\nMPICH Release date: today\n\0"
@@ -105,3 +106,19 @@ def test_ranks_of_a_node_take_devices_in_turn(monkeypatch: pytest.MonkeyPatch, t
 def test_without_devices_torch_is_not_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     settle(drivers=(tmp_path / "none",))
+
+
+@pytest.mark.parametrize(("host_has_files", "deep"), [(True, True), (False, None)])
+def test_netcdf4_calls_the_libraries_that_it_brings(
+    monkeypatch: pytest.MonkeyPatch, host_has_files: bool, deep: bool | None
+) -> None:
+    seen: list[bool] = []
+    flags = sys.getdlopenflags()
+    monkeypatch.setattr(
+        embedding.importlib,
+        "import_module",
+        lambda name: seen.append(bool(sys.getdlopenflags() & os.RTLD_DEEPBIND)),
+    )
+    keep_apart(host_has_files)
+    assert seen == ([] if deep is None else [deep])
+    assert sys.getdlopenflags() == flags
