@@ -77,6 +77,18 @@ def test_a_python_that_is_too_old(host: Host, tmp_path: Path) -> None:
     assert answer.message.endswith("is Python 3.9: 3.11 or later is needed")
 
 
+def test_an_installation_that_is_damaged_ends_nothing(host: Host, tmp_path: Path) -> None:
+    library = tmp_path / "base" / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    (library / "lib-dynload").mkdir(parents=True)
+    (library / "os.py").touch()  # by this the library is known; all else is missing
+    python = environment(
+        tmp_path / "env", home=str(tmp_path / "base" / "bin"), version="{}.{}".format(*sys.version_info)
+    )
+    told = host("init a.yaml; init a.yaml", env={"TRADEWIND_PYTHON": python})
+    assert told.codes == ["init python", "init python"]
+    assert {"does not start" in answer.message for answer in told.answers("init")} == {True}
+
+
 def test_the_environment_in_use_comes_before_the_path(host: Host, tmp_path: Path) -> None:
     environment(tmp_path / "env", home="/usr/bin", version="3.9.2")
     answer = opened(host, TRADEWIND_PYTHON="", VIRTUAL_ENV=str(tmp_path / "env"))
