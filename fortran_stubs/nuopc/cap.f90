@@ -5,12 +5,13 @@ module tradewind_nuopc
   use ESMF
   use NUOPC, only: NUOPC_CompDerive, NUOPC_CompSpecialize
   use NUOPC_Model, only: model_services => SetServices, model_vm => SetVM, label_Advertise, label_RealizeProvided, &
-    label_AcceptTransfer, label_RealizeAccepted, label_DataInitialize, label_SetRunClock, label_Advance, label_Finalize
+    label_AcceptTransfer, label_RealizeAccepted, label_DataInitialize, label_SetRunClock, &
+    label_CheckImport, label_Advance, label_Finalize
   use tradewind_nuopc_advertising, only: advertise_fields
   use tradewind_nuopc_errors, only: esmf_failed
   use tradewind_nuopc_realising, only: realise_own, balance_meshes, realise_accepted
   use tradewind_nuopc_state, only: cap_wrap
-  use tradewind_nuopc_stepping, only: settle, set_run_clock, advance, finish
+  use tradewind_nuopc_stepping, only: settle, set_run_clock, check_imports, advance, finish
   implicit none
   private
   public :: SetServices, SetVM
@@ -39,6 +40,9 @@ contains
     if (rc == ESMF_SUCCESS) call specialise(gcomp, label_DataInitialize, settle, rc)
     if (rc == ESMF_SUCCESS) call specialise(gcomp, label_SetRunClock, set_run_clock, rc)
     if (rc == ESMF_SUCCESS) call specialise(gcomp, label_Advance, advance, rc)
+    ! the generic check of imports is taken off: it allows for the beginning of the interval only
+    if (rc == ESMF_SUCCESS) call ESMF_MethodRemove(gcomp, label_CheckImport, rc=rc)
+    if (rc == ESMF_SUCCESS) call specialise(gcomp, label_CheckImport, check_imports, rc)
     if (rc == ESMF_SUCCESS) call specialise(gcomp, label_Finalize, finish, rc)
   end subroutine
 

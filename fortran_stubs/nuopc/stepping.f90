@@ -13,7 +13,7 @@ module tradewind_nuopc_stepping
   use tradewind_nuopc_state
   implicit none
   private
-  public :: settle, set_run_clock, advance, finish
+  public :: settle, set_run_clock, check_imports, advance, finish
 
   real(ESMF_KIND_R8), parameter :: not_made_yet = 9.969209968386869e36_ESMF_KIND_R8 ! as netCDF fills
   real(c_double), parameter :: millisecond = 1.0e-3_c_double
@@ -226,6 +226,34 @@ contains
     call ESMF_TimeIntervalSet(step, s_r8=state%options%step, rc=rc)
     if (rc == ESMF_SUCCESS) call ESMF_ClockSet(clock, timeStep=step, rc=rc)
     if (esmf_failed(rc, "step of the clock")) return
+  end subroutine
+
+  ! Imports are of the beginning of the coupling interval, or, from a component that runs before, of its end.
+  subroutine check_imports(gcomp, rc)
+    type(ESMF_GridComp) :: gcomp
+    integer, intent(out) :: rc
+    type(cap_state), pointer :: state
+    type(ESMF_Clock) :: driver
+    type(ESMF_Time) :: now
+    type(ESMF_TimeInterval) :: interval
+    integer :: i
+    logical :: current
+    call find_state(gcomp, state, rc)
+    if (rc /= ESMF_SUCCESS) return
+    call NUOPC_ModelGet(gcomp, driverClock=driver, rc=rc)
+    if (rc == ESMF_SUCCESS) call ESMF_ClockGet(driver, currTime=now, timeStep=interval, rc=rc)
+    if (esmf_failed(rc, "clock of the driver")) return
+    do i = 1, size(state%fields)
+      if (.not. (state%fields(i)%coupled .and. state%fields(i)%imported)) cycle
+      current = NUOPC_IsAtTime(state%fields(i)%field, now, rc=rc)
+      if (rc == ESMF_SUCCESS .and. .not. current) &
+        current = NUOPC_IsAtTime(state%fields(i)%field, now + interval, rc=rc)
+      if (esmf_failed(rc, "time of "//state%fields(i)%name)) return
+      if (current) cycle
+      call refuse(code_order, state%name, "import "//state%fields(i)%name//" is neither of "//date_of(now)//" nor of "// &
+        date_of(now + interval)//": let its connector run before this component", rc)
+      return
+    end do
   end subroutine
 
   subroutine advance(gcomp, rc)
