@@ -79,7 +79,8 @@ class Host:
             exports=exports,
             state=self._ports(said.state),
             parameters=(*exports, *self._parameters()),
-            linear=True,
+            # with these at zero, what was put is still exported
+            linear=not (said.imports or said.state),
         )
 
     def _ports(self, said: Mapping[str, PortOptions]) -> tuple[Variable, ...]:
