@@ -147,6 +147,12 @@ def hosting() -> Hosting:
     return installed("plain", "-DTRADEWIND_FROZEN=OFF", "-DTRADEWIND_NUOPC=OFF")
 
 
+@pytest.fixture(scope="session")
+def installing() -> Callable[..., Hosting]:
+    """Return a function that installs the library with other options: ``installing(kind, *options)``."""
+    return installed
+
+
 def compiled(hosting: Hosting, sources: list[Path], flags: tuple[str, ...], library: str) -> Path:
     """Compile and link strictly; the same program again is found in the cache."""
     texts = [p.read_text() for p in sources]
