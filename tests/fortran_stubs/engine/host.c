@@ -268,13 +268,31 @@ static void *hammer(void *failures) {
   return NULL;
 }
 
-static void do_threads(void) {
+/* Each with sessions of its own. */
+static void *come_and_go(void *failures) {
+  tradewind_status own;
+  tradewind_session session;
+  tradewind_component c;
+  for (int i = 0; i < 5; ++i) {
+    *(int *)failures += tradewind_init(&session, "a.yaml", NULL, NULL, &own) != TRADEWIND_OK;
+    *(int *)failures += tradewind_component_of(session, "double", &c, &own) != TRADEWIND_OK;
+    *(int *)failures += tradewind_run(c, 0.0, 1.0, &own) != TRADEWIND_OK;
+    *(int *)failures += tradewind_finalize(&session, &own) != TRADEWIND_OK;
+    *(int *)failures += tradewind_run(c, 0.0, 1.0, &own) != TRADEWIND_CLOSED;
+  }
+  return NULL;
+}
+
+static void crowd(void *(*function)(void *)) {
   pthread_t threads[4];
   int failures[4] = {0};
-  for (int i = 0; i < 4; ++i) pthread_create(&threads[i], NULL, hammer, &failures[i]);
+  for (int i = 0; i < 4; ++i) pthread_create(&threads[i], NULL, function, &failures[i]);
   for (int i = 0; i < 4; ++i) pthread_join(threads[i], NULL);
   printf("%d|threads|%d\n", mine, failures[0] + failures[1] + failures[2] + failures[3]);
 }
+
+static void do_threads(void) { crowd(hammer); }
+static void do_crowd(void) { crowd(come_and_go); }
 
 /* ---- what is told ----------------------------------------------------------------------------------------------------- */
 
@@ -314,7 +332,7 @@ static const command commands[] = {
     {"get", do_get}, {"fields", do_fields}, {"field", do_field}, {"time", do_time}, {"grid", do_grid},
     {"register", do_register}, {"register_end", do_register_end}, {"trap", do_trap}, {"upward", do_upward},
     {"raise", do_raise}, {"floating", do_floating}, {"signals", do_signals}, {"ping", do_ping},
-    {"cycles", do_cycles}, {"calm", do_calm}, {"mark", do_mark}, {"threads", do_threads}, {"quiet", do_quiet}, {"session", do_session},
+    {"cycles", do_cycles}, {"calm", do_calm}, {"mark", do_mark}, {"threads", do_threads}, {"crowd", do_crowd}, {"quiet", do_quiet}, {"session", do_session},
     {"chdir", do_chdir}, {"setenv", do_setenv}, {"unset", do_unset}, {"comm", do_comm},
 };
 

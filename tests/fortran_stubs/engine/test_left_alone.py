@@ -55,3 +55,7 @@ def test_a_session_is_not_closed_by_its_own_step(told: Any) -> None:
 def test_signals_locale_and_environment_are_as_before(host: Host) -> None:
     told = host(f"unset OMP_NUM_THREADS; {DIVIDE} signals; finalize")
     assert told.rows("signals") == [["0", "C", "unset"]]
+
+
+def test_threads_may_open_the_first_sessions_at_once(host: Host) -> None:
+    assert host("crowd").rows("threads") == [["0"]]
