@@ -31,15 +31,14 @@ class Frame(Places):
 
     def _turn_round(self) -> None:
         """Let answers be put, their tangents, and adjoints of what is given; and the others be got."""
-        self._by_key = {0: self._slots(OUTPUTS), 1: self._slots(OUTPUTS), 2: self._slots(INPUTS)}
         roles = {0: OUTPUTS, 1: OUTPUTS, 2: INPUTS}
+        self._by_key = {what: self._slots(of, what) for what, of in roles.items()}
         self._put = {what: by_name(slots, roles[what]) for what, slots in self._by_key.items()}
-        every = self._slots((*INPUTS, "export"))
         turned = {0: (*INPUTS, "export"), 1: INPUTS, 2: OUTPUTS}
-        self._got = {what: by_name(every, turned[what]) for what in turned}
+        self._got = {what: by_name(self._slots(of, what), of) for what, of in turned.items()}
 
-    def _slots(self, roles: tuple[str, ...]) -> dict[Key, Slot]:
-        return {key: self.slot(key, s.variable) for key, s in self.values.items() if key[0] in roles}
+    def _slots(self, roles: tuple[str, ...], what: int) -> dict[Key, Slot]:
+        return {key: self.slot(key, s.variable, what) for key, s in self.values.items() if key[0] in roles}
 
     def give(self, given: Given) -> None:
         """Let these be got, in the host's cells; what was put before is forgotten."""

@@ -177,8 +177,8 @@ def _restore_part(part: HostedComponent, said: Mapping[str, Any], tensors: Tenso
     fresh = {(str(role), str(name)) for role, name in said["fresh"]}
     for key, slot in part.places.values.items():
         if slot.bound is None:
-            value = found[PUT].get(key)
-            slot.value = None if value is None else part.bridge.pick(key, value).contiguous()
+            there = found[PUT].get(key)
+            slot.value = None if there is None else part.bridge.pick(key, there).contiguous()
             slot.lent, slot.missing, slot.fresh = True, None, key in fresh
 
 

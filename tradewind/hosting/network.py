@@ -155,14 +155,14 @@ class NetworkPart:
 
     def _begin(self, columns: int) -> None:
         self.columns, self._ready, self._asked = columns, None, None
-        self._slots = {what: self._places(columns) for what in (VALUE, TANGENT, ADJOINT)}
+        self._slots = {what: self._places(columns, what) for what in (VALUE, TANGENT, ADJOINT)}
         self._answered = {}
 
-    def _places(self, columns: int) -> dict[str, Slot]:
+    def _places(self, columns: int, what: int) -> dict[str, Slot]:
         dtype = np.dtype(str(self.header.kind).replace("real", "float"))
         sides = (("import", self.header.inputs), ("export", self.header.outputs))
         return {
-            f"{role} {f.name}": Slot(NAME, (role, f.name), variable_of(f), dtype, 1, columns)
+            f"{role} {f.name}": Slot(NAME, (role, f.name), variable_of(f), dtype, 1, columns, what=what)
             for role, fields in sides
             for f in fields
         }
@@ -309,7 +309,7 @@ def variable_of(field: ColumnField) -> Variable:
 
 def _features(value: Tensor) -> Tensor:
     """Return a field of shape ``(1, *extra, column)`` as ``(feature, column)``."""
-    return value.reshape(-1, value.shape[-1])
+    return value.flatten(0, -2)
 
 
 def _alias(slots: Sequence[Slot]) -> Tensor | None:

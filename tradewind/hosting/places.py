@@ -67,7 +67,7 @@ class Places:
         spec = self._participant.spec
         return {(role, v.name): v for role, of in DECLARED.items() for v in getattr(spec, of)}
 
-    def slot(self, key: Key, variable: Variable) -> Slot:
+    def slot(self, key: Key, variable: Variable, what: int = VALUE) -> Slot:
         """Return a new, empty place."""
         layout = self._participant.layouts.get(variable.name)
         own = None if layout is None else layout.n_local
@@ -75,13 +75,13 @@ class Places:
         whole = layout is not None and columns == layout.n_global and len(layout.grid.shape) == 2
         rectangle = layout.grid.shape if layout is not None and whole else ()
         dtype = _numpy(self._dtypes.get(variable.name))
-        return Slot(self.name, key, variable, dtype, self.members, columns, rectangle)
+        return Slot(self.name, key, variable, dtype, self.members, columns, rectangle, what=what)
 
     def _derivatives(self) -> None:
         for what in (TANGENT, ADJOINT):
             for table, roles in ((self._put, PUT[what]), (self._got, GOT[what])):
                 of = [(key, slot.variable) for key, slot in self.values.items() if key[0] in roles]
-                table[what] = by_name({key: self.slot(key, variable) for key, variable in of}, roles)
+                table[what] = by_name({key: self.slot(key, variable, what) for key, variable in of}, roles)
 
     # ------------------------------------------------------------------ by name
     def to_put(self, what: int, name: str) -> Slot:

@@ -95,6 +95,8 @@ class Slot:
         Whether it was put since the coupled run has taken it.
     bound
         Memory of the host that is used itself; None where nothing was bound.
+    what
+        0: values; 1: tangents; 2: adjoints, derivatives by the field.
     """
 
     component: str
@@ -109,6 +111,7 @@ class Slot:
     missing: NDArray[np.bool_] | None = None
     fresh: bool = False
     bound: Bound | None = None
+    what: int = 0
     _units: dict[str, Conversion] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -184,7 +187,7 @@ class Slot:
         given = str(manner.units)
         if given not in self._units:
             try:
-                self._units[given] = conversion(given, self.variable.units)
+                self._units[given] = _of(self.what, conversion(given, self.variable.units))
             except UnitsError as error:
                 raise self.fault(Code.UNITS, error.what, error.hint) from error
         found = self._units[given]
@@ -260,6 +263,8 @@ class Slot:
         return self._complete() if self.bound is None else self._from_bound(self.bound)
 
     def _complete(self) -> Tensor:
+        if self.value is None and self.columns == 0:
+            return self.zeros()  # a rank without columns has nothing to put
         if self.value is None:
             raise self.fault(Code.FIELD, "has not been put", "put or bind it before the run")
         if self.missing is not None:
@@ -301,6 +306,16 @@ class Slot:
     def port(self) -> str:
         """``component.variable``."""
         return f"{self.component}.{self.name}"
+
+
+def _of(what: int, value: Conversion) -> Conversion:
+    """Return how derivatives are converted where values are converted so.
+
+    Tangents are differences, of which an offset is no part; adjoints are derivatives by the field.
+    """
+    if what == 0:
+        return value
+    return Conversion(value.factor if what == 1 else 1.0 / value.factor, 0.0)
 
 
 def copy(into: Array, source: Array, factor: Conversion) -> None:
