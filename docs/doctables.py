@@ -5,6 +5,7 @@
     tradewind bench misfits --json > docs/benchmarks/misfits.json
     tradewind bench misuse --json > docs/benchmarks/misuse.json
     tradewind bench exchange --json > docs/benchmarks/exchange.json
+    tradewind bench fortran --json > docs/benchmarks/fortran.json
     tradewind bench assimilation --json > docs/benchmarks/assimilation.json
     python docs/doctables.py --update
     python docs/doctables.py --result
@@ -23,7 +24,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from figure_tables import assimilation, coupled, permian, regridding
+from figure_tables import assimilation, coupled, fortran, permian, regridding
 from figure_tables.rows import Figures, Tables, conditions
 
 FOLDER = Path(__file__).parent
@@ -33,6 +34,7 @@ BENCHMARKS = FOLDER / "benchmarks"
 PAGES = {
     PAGE: ("permian",), FOLDER / "misuse.md": ("misuse",), FOLDER / "regridding.md": ("misfits", "regrid"),
     FOLDER / "coupled.md": ("exchange",), FOLDER / "assimilation.md": ("assimilation",),
+    FOLDER / "fortran.md": ("fortran",), FOLDER / "fortran-misuse.md": ("fortran",),
 }  # fmt: skip
 """Pages with tables, and the benchmarks that they show; of keys in several, the last counts."""
 SECTION = re.compile(r"(<!-- table: ([a-z_]+) -->\n).*?(<!-- end of table -->)", re.S)
@@ -59,6 +61,7 @@ def rendered(page: str, found: Figures) -> str:
 TABLES: Tables = {
     "conditions": conditions,
     **permian.TABLES, **regridding.TABLES, **coupled.TABLES, **assimilation.TABLES,
+    **fortran.TABLES,
 }  # fmt: skip
 
 
