@@ -19,7 +19,7 @@ from tradewind.errors import ConfigError, blaming, did_you_mean
 from tradewind.hosting.component import HostedComponent
 from tradewind.hosting.derivatives import What
 from tradewind.hosting.failing import CallError, Code
-from tradewind.hosting.threads import threads
+from tradewind.hosting.threads import ranks_sharing, threads
 from tradewind.simulation.answers import Answers
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Session:
         self.solved_at: Tensor | None = None
         self._participants: dict[str, Participant] = {}
         self._window: Interval | None = None
-        torch.set_num_threads(threads(self.assembly.config.run.threads))
+        torch.set_num_threads(threads(self.assembly.config.run.threads, sharing=ranks_sharing(comm)))
 
     # ------------------------------------------------------------------ what it is made of
     @property
