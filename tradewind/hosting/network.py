@@ -17,7 +17,7 @@ from torch import Tensor
 from tradewind.couplers.coupling.fields import Variable
 from tradewind.hosting.failing import CallError, Code
 from tradewind.hosting.slots import KINDS, PLAIN, ROLES, Manner, Slot
-from tradewind.hosting.threads import threads
+from tradewind.hosting.threads import ranks_sharing, threads
 from tradewind.surrogates.columns.domain import refuse_outside
 from tradewind.surrogates.columns.evaluation import ColumnEvaluator, Counts
 from tradewind.surrogates.columns.files import load_columns
@@ -70,7 +70,7 @@ class NetworkSession:
     def __init__(self, network: ColumnNetwork, header: ColumnHeader, comm: Communicator) -> None:
         self.network, self.header, self.comm = network, header, comm
         self._part: NetworkPart | None = None
-        torch.set_num_threads(threads(None))
+        torch.set_num_threads(threads(None, sharing=ranks_sharing(comm)))
 
     def component(self, name: str) -> NetworkPart:
         """Return the network.

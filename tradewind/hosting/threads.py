@@ -26,8 +26,8 @@ def threads(asked: int | None, environment: Mapping[str, str] | None = None, *, 
     Returns
     -------
     What was asked for, else ``OMP_NUM_THREADS``, else this rank's share of the cpus that it is pinned to,
-    where these are fewer than the machine has. A rank that is pinned nowhere gets one: its neighbours want the
-    others.
+    where these are fewer than the machine has. A rank that is pinned nowhere gets one: its neighbours want
+    the others.
     """
     if asked is not None:
         return asked
