@@ -12,9 +12,10 @@ import pytest
 
 from tradewind.errors import DataError
 from tradewind.fortran import building, checking
-from tradewind.fortran.command import main
+from tradewind.fortran.command import main, parser
 from tradewind.fortran.installation import Installation, default_prefix
 
+ROOT = Path(__file__).parents[2]
 HOST = """\
 program host
   use tradewind, only: tradewind_version
@@ -154,6 +155,19 @@ def test_a_build_says_which_program_is_missing(tmp_path, monkeypatch):
 def test_a_build_that_fails_says_how(tmp_path):
     with pytest.raises(DataError, match=r"`cmake -S` ended with 1\n(.*\n)*.*no-compiler"):
         building.build(tmp_path / "prefix", ["-DCMAKE_Fortran_COMPILER=no-compiler"])
+
+
+# ---------------------------------------------------------------------------------------------- the page
+def test_every_option_is_on_the_page():
+    page = (ROOT / "docs" / "fortran-building.md").read_text()
+    ours = {
+        option for action in parser()._actions for option in action.option_strings if option.startswith("--")
+    }
+    files = [building.sources() / "CMakeLists.txt", building.sources() / "frozen" / "CMakeLists.txt"]
+    texts = "".join(file.read_text() for file in files)
+    theirs = set(re.findall(r"^(?:set|option)\((TRADEWIND_[A-Z_]+) .*(?:CACHE|OFF)", texts, flags=re.M))
+    assert len(theirs) >= 8
+    assert not [option for option in (ours | theirs) - {"--help"} if f"`{option}" not in page]
 
 
 # ---------------------------------------------------------------------------------------------- check
