@@ -622,7 +622,7 @@ contains
     call tell(record(session%handle, 0_c_int32_t, place(raw, status)), raw, status)
   end subroutine session_forget
 
-  !> Carry the tangents that were put through all that was advanced since `record`. Collective.
+  !> Carry the tangents that were put through the recorded advance that is next; one advance a call. Collective.
   subroutine session_tangent(session, status)
     class(tradewind_session), intent(in) :: session
     type(tradewind_status), intent(inout), optional :: status
@@ -631,7 +631,7 @@ contains
     call tell(advance_tangent(session%handle, place(raw, status)), raw, status)
   end subroutine session_tangent
 
-  !> Carry the adjoints that were put back through all that was advanced since `record`. Collective.
+  !> Carry the adjoints that were put back through the recorded advance before; one advance a call. Collective.
   subroutine session_adjoint(session, status)
     class(tradewind_session), intent(in) :: session
     type(tradewind_status), intent(inout), optional :: status
@@ -825,7 +825,7 @@ contains
     call tell(run(c%handle, time, dt, place(raw, status)), raw, status)
   end subroutine component_run
 
-  !> Carry the tangents that were put through the last run (through all since `record`). Collective.
+  !> Carry the tangents that were put through the last run; when recording, one run a call. Collective.
   subroutine component_tangent(c, status)
     class(tradewind_component), intent(in) :: c
     type(tradewind_status), intent(inout), optional :: status
@@ -834,7 +834,7 @@ contains
     call tell(tangent(c%handle, place(raw, status)), raw, status)
   end subroutine component_tangent
 
-  !> Carry the adjoints that were put back through the last run (through all since `record`). Collective.
+  !> Carry the adjoints that were put back through the last run; when recording, one run a call. Collective.
   subroutine component_adjoint(c, status)
     class(tradewind_component), intent(in) :: c
     type(tradewind_status), intent(inout), optional :: status

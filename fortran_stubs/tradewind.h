@@ -122,7 +122,8 @@ int tradewind_time(tradewind_session session, double *now, double *stop, double 
 int tradewind_seconds(tradewind_session session, const char *date, double *seconds, tradewind_status *status);    /* local */
 /* Keep what is put, run and advanced from here on, for tangents and adjoints over several steps; 0 ends that. */
 int tradewind_record(tradewind_session session, int32_t on, tradewind_status *status);
-/* Tangents and adjoints through everything that was recorded of `advance`. */
+/* Tangents and adjoints through what was recorded of `advance`, one advance a call: from the first to the last,
+ * and from the last back to the first. */
 int tradewind_advance_tangent(tradewind_session session, tradewind_status *status);
 int tradewind_advance_adjoint(tradewind_session session, tradewind_status *status);
 /* One analysis by the config's filter of the members as they stand; the whole inversion by its solver. */
@@ -154,8 +155,8 @@ int tradewind_get(tradewind_component component, const char *name, const tradewi
 /* One model call: over [time, time + dt), seconds since the session's start. Collective. */
 int tradewind_run(tradewind_component component, double time, double dt, tradewind_status *status);
 
-/* Derivatives about the last run (or, when recording, about all of them: tangents from the first to the last,
- * adjoints from the last back to the first). */
+/* Derivatives about the last run; when recording, about all of them, one run a call: tangents from the first to
+ * the last, adjoints from the last back to the first. What is put in between enters at the next run. */
 int tradewind_put_tangent(tradewind_component, const char *name, const tradewind_array *, const tradewind_how *, tradewind_status *);
 int tradewind_tangent(tradewind_component component, tradewind_status *status); /* collective */
 int tradewind_get_tangent(tradewind_component, const char *name, const tradewind_array *, const tradewind_how *, tradewind_status *);
