@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "descriptors.h"
-#include "engine.h"
+#include "handles.h"
 
 /* A Fortran text as a C string. Names are short: the heap is only for those that are wrong anyway. */
 typedef struct {
@@ -60,13 +60,19 @@ int tradewind_fortran_exchange(int64_t component, int action, const char *name, 
   return code;
 }
 
+/* The host's procedures, for as long as the session may call them. */
+typedef struct {
+  tw_keepsake link;
+  tw_steps steps;
+} tw_kept_steps;
+
 int tradewind_fortran_register(int64_t component, const tw_steps *steps, tradewind_step step, tradewind_step tangent,
                                tradewind_step adjoint, tradewind_status *status) {
-  tw_steps *kept = malloc(sizeof *kept);
-  int code;
+  tw_kept_steps *kept = malloc(sizeof *kept);
 
-  if (kept != NULL) *kept = *steps;
-  code = tradewind_register(component, kept == NULL ? NULL : step, tangent, adjoint, kept, status);
-  if (code != TRADEWIND_OK) free(kept);
+  if (kept == NULL) return tradewind_register(component, NULL, NULL, NULL, NULL, status);
+  kept->steps = *steps;
+  const int code = tradewind_register(component, step, tangent, adjoint, &kept->steps, status);
+  if (code != TRADEWIND_OK || !tw_keep(component, &kept->link)) free(kept);
   return code;
 }

@@ -105,11 +105,32 @@ tw_part *tw_take_part(int64_t handle) {
   return part;
 }
 
+int tw_keep(int64_t handle, tw_keepsake *block) {
+  pthread_mutex_lock(&table_lock);
+  const tw_place *place = place_of(handle, PART);
+  tw_part *part = place ? place->object : NULL;
+  if (part != NULL) {
+    block->next = part->keepsakes;
+    part->keepsakes = block;
+  }
+  pthread_mutex_unlock(&table_lock);
+  return part != NULL;
+}
+
+static void free_keepsakes(tw_keepsake *block) {
+  while (block != NULL) {
+    tw_keepsake *next = block->next;
+    free(block);
+    block = next;
+  }
+}
+
 static void free_held(tw_held *held) {
   while (held->parts != NULL) {
     tw_part *part = held->parts;
     held->parts = part->next;
     tw_bindings_free(&part->bindings);
+    free_keepsakes(part->keepsakes);
     free(part);
   }
   pthread_mutex_destroy(&held->lock);

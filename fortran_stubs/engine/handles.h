@@ -26,12 +26,18 @@ typedef struct tw_held {
   const char *pending_call;
 } tw_held;
 
+/* Begins a block of memory that lives as long as a component's session. */
+typedef struct tw_keepsake {
+  struct tw_keepsake *next;
+} tw_keepsake;
+
 typedef struct tw_part {
   tw_held *session;
   tradewind_component handle;
   void *part;
   char name[TRADEWIND_NAME_LENGTH];
   tw_bindings bindings;
+  tw_keepsake *keepsakes;
   struct tw_part *next;
 } tw_part;
 
@@ -44,6 +50,8 @@ int64_t tw_number_part(tw_part *part);
 tw_held *tw_take_session(int64_t handle);
 tw_part *tw_take_part(int64_t handle);
 void tw_drop(tw_held *held);
+/* Leave a block from malloc to a component, which frees it at the end; 0 where there is no such component. */
+int tw_keep(int64_t handle, tw_keepsake *block);
 /* Let go of a session's lock however often it is held by this thread, and take it as often again: a step of the
  * host runs without it. */
 int tw_unlock_all(tw_held *held);
