@@ -22,18 +22,23 @@ int64_t tw_array_count(const tradewind_array *array) {
   return count;
 }
 
+static int check_strides(const tradewind_array *array, const char *field, tradewind_status *status) {
+  for (int axis = 0; axis < array->rank; ++axis)
+    if (array->extent[axis] > 1 && array->stride[axis] == 0)
+      return tw_fail(status, TRADEWIND_SHAPE, NULL, field,
+                     "dimension %d of the array repeats one element (stride 0): nothing is broadcast", axis + 1);
+  return TRADEWIND_OK;
+}
+
 static int check_extents(const tradewind_array *array, const char *field, tradewind_status *status) {
   int64_t count = 1;
   for (int axis = 0; axis < array->rank; ++axis) {
     const int64_t extent = array->extent[axis];
     if (extent < 0 || (extent > 0 && count > INT64_MAX / 8 / extent))
       return tw_fail(status, TRADEWIND_SHAPE, NULL, field, "extent %d of the array is %" PRId64, axis + 1, extent);
-    if (extent > 1 && array->stride[axis] == 0)
-      return tw_fail(status, TRADEWIND_SHAPE, NULL, field,
-                     "dimension %d of the array repeats one element (stride 0): nothing is broadcast", axis + 1);
     count *= extent;
   }
-  return TRADEWIND_OK;
+  return count > 0 ? check_strides(array, field, status) : TRADEWIND_OK; /* strides of nothing are anything */
 }
 
 static int check_how(const tradewind_how *how, const char *field, tradewind_status *status) {
