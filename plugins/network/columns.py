@@ -120,7 +120,7 @@ class Columns:
         """Return which members lie within the domain in all their columns, ``(member,)``; None: no domain."""
         if self.domain is None:
             return None
-        return holds(self.domain, features).reshape(members, -1).all(1)
+        return holds(self.domain, features).unflatten(0, (members, features.shape[1] // members)).all(1)
 
 
 def variable_of(field: ColumnField, grid: Grid | None) -> Variable:
@@ -141,7 +141,7 @@ def _rows(value: Tensor, field: ColumnField, shape: tuple[int, int]) -> Tensor:
         value = value[..., None].expand(*value.shape, cells)
     if members == 1:
         return value.reshape(field.features, cells)
-    return value.reshape(members, field.features, cells).transpose(0, 1).reshape(field.features, -1)
+    return value.reshape(members, field.features, cells).transpose(0, 1).flatten(1)
 
 
 def _field(part: Tensor, field: ColumnField, shape: tuple[int, ...]) -> Tensor:
@@ -149,4 +149,5 @@ def _field(part: Tensor, field: ColumnField, shape: tuple[int, ...]) -> Tensor:
     extra = () if field.size is None else (field.size,)
     if members == 1:
         return part.reshape(1, *extra, *cells)
-    return part.reshape(field.features, members, -1).transpose(0, 1).reshape(members, *extra, *cells)
+    count = part.shape[1] // members
+    return part.reshape(field.features, members, count).transpose(0, 1).reshape(members, *extra, *cells)
