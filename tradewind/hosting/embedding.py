@@ -121,7 +121,7 @@ def _mpi() -> Any:
         mpi4py.rc.initialize = mpi4py.rc.finalize = False
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
-        hint = "install mpi4py there, or open the session without a communicator"
+        hint = "it has to be installed there, and to use the MPI of the host"
         raise CallError(Code.MPI, f"mpi4py cannot be used: {error}", hint=hint) from error
     return MPI
 
