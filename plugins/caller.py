@@ -180,8 +180,9 @@ class StepCaller:
             )
         # the last one registered is called first: outermost
         self._policies = list(reversed(policies))
-        # the hook's only implementation is called at once: pluggy would do nothing else
+        # without wrappers they are asked at once, in the order in which pluggy would
         self._alone = self._reference if surrogate is None and not policies else None
+        self._first = self._surrogate if self._reference is not None and not policies else None
         self._hooks = {mode: self._relay(mode) for mode in Mode}
 
     @property
@@ -241,7 +242,10 @@ class StepCaller:
         """
         if self._alone is not None:
             return self._alone.tradewind_step(call)
-        answer = self._hooks[call.mode].tradewind_step(call=self._with_reference(call))
+        call = self._with_reference(call)
+        if self._first is not None and self._reference is not None:
+            return self._first.tradewind_step(call) or self._reference.tradewind_step(call)
+        answer = self._hooks[call.mode].tradewind_step(call=call)
         if not isinstance(answer, Step):
             names = ", ".join([*(a.name for a in self._answerers), *(p.name for p in self._policies)])
             raise PluginError(
@@ -260,7 +264,11 @@ class StepCaller:
             """Return the model's answer for all members, or those given."""
             return reference.tradewind_step(call if members is None else _select(call, members))
 
-        return replace(call, reference=ask)
+        # as `replace` does, in a third of the time
+        return StepCall(
+            call.component, call.state, call.imports, call.parameters, call.interval, call.mode, ask,
+            call.branch, call.comm,
+        )  # fmt: skip
 
     def linearize(self, model: Any, x: torch.Tensor | None, window: Interval) -> LinearOperator | None:
         """Return the linear operator of `model` about `x`, or None when it must come from the tape.

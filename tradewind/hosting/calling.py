@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tradewind.hosting.slots import Slot
 
 NOTHING: Mapping[str, Tensor] = {}
+NO_STATE = State()
 
 
 class Kept(NamedTuple):
@@ -79,6 +80,7 @@ class Caller:
 
     def __init__(self, part: HostedComponent, participant: Participant, places: Places) -> None:
         self.part, self.participant, self.places = part, participant, places
+        self._name = part.name
         self.wiring = Wiring(participant, part.members)
         slots = places.values.items()
         self._imports = tuple((key, slot) for key, slot in slots if key[0] == "import")
@@ -107,8 +109,15 @@ class Caller:
             self._run_together(interval)
         else:
             with torch.no_grad():
-                call = self._call(interval, self._given())
+                call = self._here(interval)
                 self._commit(call, self.wiring.answer(call))
+
+    def _here(self, interval: Interval) -> StepCall:
+        """Return the call of one rank alone; without parameters and states there is little to look up."""
+        if self._parameters or self._states:
+            return self._call(interval, self._given())
+        imports = {key[1]: slot.taken() for key, slot in self._imports}
+        return StepCall(self._name, self.part.state or NO_STATE, imports, NOTHING, interval, comm=self._comm)
 
     def _run_together(self, interval: Interval) -> None:
         comm, doing = self._ranks, f"component {self.part.name!r}"
@@ -134,13 +143,13 @@ class Caller:
         return given
 
     def _call(self, interval: Interval, given: Mapping[Key, Tensor]) -> StepCall:
-        state = self.part.state or State()
+        state = self.part.state or NO_STATE
         if self._states:
             fields = {name: given.get(key, state.fields[name]) for key, name in self._remembered}
             state = State(fields, state.extras)
         imports = {key[1]: given[key] for key, _ in self._imports}
         parameters = {name: given[key] if key in given else self._defaults[name] for key, name in self._tuned}
-        return StepCall(self.part.name, state, imports, parameters, interval, comm=self._comm)
+        return StepCall(self._name, state, imports, parameters, interval, comm=self._comm)
 
     def _interval(self, time: float, dt: float) -> Interval:
         try:
