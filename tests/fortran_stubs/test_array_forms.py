@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tradewind.bench.fortran.arrays import kept, tried
-from tradewind.bench.fortran.forms import FORMS, TYPES, Case, cases
+from tradewind.bench.fortran.forms import BOUND, FORMS, TYPES, Case, cases
 
 SOURCES = Path(__file__).parents[2] / "fortran_stubs"
 FEW = (("real64", 2), ("int32", 0), ("int64", 1))
@@ -29,9 +29,9 @@ def test_all_kinds_ranks_and_nine_forms_are_counted():
     assert len(cases(TYPES, range(8))) == 4 * 8 * 9
 
 
-def test_every_form_arrives_and_comes_back(hosting):
-    found = tried(hosting.prefix, few()[:9])
-    assert len(found) == 9
+def test_every_form_arrives_and_comes_back_and_bound_memory_is_used_where_it_lies(hosting):
+    found = tried(hosting.prefix, [*few()[:9], Case(10, "real32", 2, BOUND)])
+    assert len(found) == 10
     assert not wrong(found)
 
 

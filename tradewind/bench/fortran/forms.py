@@ -130,6 +130,18 @@ FORMS: dict[str, Callable[[str, Sequence[int]], Form]] = {
 }
 
 
+BOUND = "bound pointers"
+"""Not among the nine: memory that is used where it lies, read from and written to."""
+
+
+def bound(t: str, e: Sequence[int]) -> Form:
+    """Return a pointer to a component of structures, and one for the answer to every second element."""
+    ask = f"type(cell_{kind_of(t)}), target :: store{shaped(e)}\n    {t}, pointer :: p{colons(len(e))}"
+    answer = f"{t}, target :: held{shaped(2 * n for n in e)}\n    {t}, pointer :: y{colons(len(e))}"
+    prepare = f"p => store%q\n    y => held{every_second(e, 2)}\n    held = {FILLER}"
+    return Form(f"{ask}\n    {answer}", prepare, "p")
+
+
 def kind_of(fortran_type: str) -> str:
     """Return the name of a kind, such as real32."""
     return next(kind for kind, name in TYPES.items() if name == fortran_type)
@@ -175,8 +187,8 @@ class Case:
 
     @property
     def place(self) -> str:
-        """Name of the component that takes it."""
-        return f"{self.kind}_{self.rank}"
+        """Name of the component that takes it; memory that was bound stays so."""
+        return f"{self.kind}_{self.rank}{'_bound' if self.form == BOUND else ''}"
 
 
 def cases(kinds: Iterable[str], ranks: Iterable[int]) -> list[Case]:
@@ -230,19 +242,30 @@ def there_and_back(case: Case, array: str) -> str:
 """
 
 
+def in_place(case: Case, array: str) -> str:
+    """Return the statements that run on bound memory, and see the answer there."""
+    return f"""\
+    call c%bind('x', {array}, status)
+    if (.not. status%failed()) call c%bind('y', y, status)
+    {array} = {values(case)}
+    if (.not. status%failed()) call c%run(0.0_real64, 3600.0_real64, status)
+    if (status%failed()) print '(a)', status%message
+    write (unit) status%code
+    write (unit) y
+    {array} = {FILLER}
+"""
+
+
 def procedure(case: Case) -> str:
     """Return a case as a procedure; the last form needs one more, for its argument."""
     declared = TYPES[case.kind]
-    form = FORMS[case.form](declared, case.extents)
-    structure = case.form == "component of structures"
+    form = (FORMS | {BOUND: bound})[case.form](declared, case.extents)
+    statements = in_place if case.form == BOUND else there_and_back
+    structure = case.form in {"component of structures", BOUND}
     fill = f"store%q = {FILLER}" if structure else f"store = {FILLER}"
     kept = "all([store%before == 7])" if structure else f"all([abs(store - ({FILLER})) < 1])"
     inner = case.form == "section of a dummy"
-    work = (
-        f"    call inner_{case.number}(c, unit, {form.array})\n"
-        if inner
-        else there_and_back(case, form.array)
-    )
+    work = f"    call inner_{case.number}(c, unit, {form.array})\n" if inner else statements(case, form.array)
     text = f"""
   subroutine case_{case.number}(session, unit)
     type(tradewind_session), intent(in) :: session
