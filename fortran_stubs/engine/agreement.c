@@ -76,7 +76,7 @@ int tw_company_open(tw_company *company, const int32_t *comm, tradewind_status *
   if (comm == NULL) return TRADEWIND_OK;
   if (!running())
     return tw_fail(status, TRADEWIND_MPI, NULL, NULL,
-                   "a communicator was given, but MPI is not running: call init after MPI_Init and before MPI_Finalize");
+                   "a communicator was given, but MPI is not running: call init after MPI_Init, before MPI_Finalize");
   const MPI_Comm host = MPI_Comm_f2c((MPI_Fint)*comm);
   if (host == MPI_COMM_NULL)
     return tw_fail(status, TRADEWIND_MPI, NULL, NULL,

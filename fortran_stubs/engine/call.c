@@ -1,8 +1,12 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* nanosleep */
+#endif
 #include "call.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "status.h"
 
@@ -148,8 +152,11 @@ static void tell(const tw_call *call, int rank) {
 static void follow_policy(tw_call *call) {
   static const tw_company nobody;
   const tw_company *company = call->session ? &call->session->company : &nobody;
-  if (!call->together || company->rank == call->status->rank) tell(call, company->rank);
-  if (call->session == NULL || call->session->abort_on_error) tw_company_abort(company, (int)call->status->code);
+  const int teller = !call->together || company->rank == call->status->rank;
+  if (teller) tell(call, company->rank);
+  if (call->session != NULL && !call->session->abort_on_error) return;
+  if (!teller) nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL); /* not to end who is about to tell */
+  tw_company_abort(company, (int)call->status->code);
 }
 
 int tw_end(tw_call *call) {

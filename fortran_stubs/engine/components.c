@@ -5,7 +5,7 @@
 #include "call.h"
 #include "status.h"
 
-/* ---- what it is --------------------------------------------------------------------------------------------- */
+/* ---- what it is ----------------------------------------------------------------------------------------------- */
 
 static void check_finite(tw_call *call, const double *values, int64_t n, const char *what) {
   const tradewind_array array = {
@@ -50,7 +50,8 @@ int tradewind_fields(tradewind_component component, int32_t *count, tradewind_st
   return tw_end(&call);
 }
 
-int tradewind_field_of(tradewind_component component, int32_t number, tradewind_field *field, tradewind_status *status) {
+int tradewind_field_of(tradewind_component component, int32_t number, tradewind_field *field,
+                       tradewind_status *status) {
   tw_call call;
   if (tw_begin_part(&call, component, "field", status)) {
     if (field == NULL) tw_fail(call.status, TRADEWIND_FIELD, NULL, NULL, "field was given nothing to fill");
@@ -60,7 +61,7 @@ int tradewind_field_of(tradewind_component component, int32_t number, tradewind_
   return tw_end(&call);
 }
 
-/* ---- arrays -------------------------------------------------------------------------------------------------- */
+/* ---- arrays --------------------------------------------------------------------------------------------------- */
 
 typedef struct {
   const char *name;
@@ -70,8 +71,8 @@ typedef struct {
 
 static int check_handed(tw_call *call, const tw_handed *handed) {
   if (handed->name == NULL || handed->name[0] == '\0' || strlen(handed->name) >= TRADEWIND_NAME_LENGTH)
-    return tw_fail(call->status, TRADEWIND_FIELD, NULL, handed->name, "%s was given no name of a field, or one too long",
-                   call->name);
+    return tw_fail(call->status, TRADEWIND_FIELD, NULL, handed->name,
+                   "%s was given no name of a field, or one too long", call->name);
   call->field = handed->name;
   return tw_check_array(handed->array, handed->how, handed->name, call->status);
 }
@@ -132,7 +133,7 @@ int tradewind_get_adjoint(tradewind_component component, const char *name, const
   return get(component, "get_adjoint", TW_ADJOINT, &(tw_handed){name, array, how}, status);
 }
 
-/* ---- the host's own memory ----------------------------------------------------------------------------------- */
+/* ---- the host's own memory ------------------------------------------------------------------------------------ */
 
 /* Whether a field is written by the component, so that what stands there before a run does not matter. */
 static int written(const tw_part *part, const char *name) {
@@ -170,7 +171,7 @@ int tradewind_bind(tradewind_component component, const char *name, const tradew
   return tw_end(&call);
 }
 
-/* ---- runs and derivatives ------------------------------------------------------------------------------------ */
+/* ---- runs and derivatives ------------------------------------------------------------------------------------- */
 
 int tradewind_run(tradewind_component component, double time, double dt, tradewind_status *status) {
   tw_call call;

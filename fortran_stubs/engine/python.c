@@ -6,7 +6,7 @@
 #include "status.h"
 #include "threads.h"
 
-/* ---- opening ----------------------------------------------------------------------------------------------------- */
+/* ---- opening -------------------------------------------------------------------------------------------------- */
 
 /* Whether mpi4py has the host's MPI; told before ranks begin to talk. */
 static int prove_company(const tw_opening *opening, tradewind_status *status) {
@@ -76,7 +76,7 @@ static int abort_on_error(void *state) {
   return abort;
 }
 
-/* ---- components --------------------------------------------------------------------------------------------------- */
+/* ---- components ----------------------------------------------------------------------------------------------- */
 
 static int look_up_methods(tw_python_part *part) {
   const tw_python *python = tw_python_running();
@@ -132,7 +132,7 @@ static int component_of(void *state, const char *name, void **part, tradewind_st
   return code;
 }
 
-/* ---- the run ------------------------------------------------------------------------------------------------------- */
+/* ---- the run -------------------------------------------------------------------------------------------------- */
 
 static int ask(void *state, const char *name, int n, tw_object **arguments, tradewind_status *status) {
   return tw_outcome_of(tw_call_method(state, name, n, arguments), status);
@@ -155,8 +155,14 @@ static int do_file(void *state, const char *name, const char *path, tradewind_st
   return code;
 }
 
-static int advance_tangent(void *state, tradewind_status *status) { return do_plainly(state, "advance_tangent", status); }
-static int advance_adjoint(void *state, tradewind_status *status) { return do_plainly(state, "advance_adjoint", status); }
+static int advance_tangent(void *state, tradewind_status *status) {
+  return do_plainly(state, "advance_tangent", status);
+}
+
+static int advance_adjoint(void *state, tradewind_status *status) {
+  return do_plainly(state, "advance_adjoint", status);
+}
+
 static int closing(void *state, tradewind_status *status) { return do_plainly(state, "close", status); }
 static int analyse(void *state, tradewind_status *status) { return do_plainly(state, "analyse", status); }
 static int solve(void *state, tradewind_status *status) { return do_plainly(state, "solve", status); }

@@ -58,7 +58,7 @@ int tw_outcome_of(tw_object *result, tradewind_status *status) {
   return TRADEWIND_OK;
 }
 
-/* ---- exceptions ------------------------------------------------------------------------------------------------ */
+/* ---- exceptions ----------------------------------------------------------------------------------------------- */
 
 /* The exception that is set, with its traceback; a new reference. */
 static tw_object *raised(const tw_python *python) {
@@ -162,7 +162,7 @@ int tw_tell_exception(tradewind_status *status) {
   return (int)status->code;
 }
 
-/* ---- tradewind.hosting ------------------------------------------------------------------------------------------ */
+/* ---- tradewind.hosting ---------------------------------------------------------------------------------------- */
 
 static int take(const char *module_name, const char *name, tw_object **slot) {
   const tw_python *python = tw_python_running();

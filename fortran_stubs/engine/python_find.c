@@ -76,7 +76,7 @@ static int of_build(char *executable) {
 #endif
 }
 
-/* ---- what is told by a virtual environment's pyvenv.cfg ------------------------------------------------------ */
+/* ---- what is told by a virtual environment's pyvenv.cfg ------------------------------------------------------- */
 
 /* Value of one "key = value" line; NULL: the line is another one. */
 static char *value_of(char *line, const char *key) {
@@ -139,7 +139,7 @@ int tw_find_interpreter(tw_interpreter *found, tradewind_status *status) {
   return settle_base(found, status);
 }
 
-/* ---- its library --------------------------------------------------------------------------------------------- */
+/* ---- its library ---------------------------------------------------------------------------------------------- */
 
 #ifdef __APPLE__
 #define SUFFIX ".dylib"

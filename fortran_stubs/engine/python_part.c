@@ -4,7 +4,7 @@
 #include "python_engine.h"
 #include "status.h"
 
-/* ---- what it is ------------------------------------------------------------------------------------------------ */
+/* ---- what it is ----------------------------------------------------------------------------------------------- */
 
 static tw_object *line(const void *data, int32_t kind, int64_t n, int64_t size) {
   if (data == NULL && n > 0) return tw_none();
@@ -50,7 +50,7 @@ int tw_python_dot_test(void *part, double *error, tradewind_status *status) {
   return code;
 }
 
-/* ---- its fields ------------------------------------------------------------------------------------------------- */
+/* ---- its fields ----------------------------------------------------------------------------------------------- */
 
 static int64_t integer_at(tw_object *items, int number) {
   const tw_python *python = tw_python_running();
@@ -123,7 +123,7 @@ int tw_python_field_of(void *part, int32_t number, tradewind_field *field, trade
   return code;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------ */
+/* ---- values --------------------------------------------------------------------------------------------------- */
 
 /* (what, name, view, units, first, cast, convert); bind has no `what`. Returns how many. */
 static int collect(tw_object **arguments, const tw_what *what, const char *name, const tradewind_array *array,

@@ -107,7 +107,7 @@ static int recent(const tw_python *python, const tw_interpreter *interpreter, tr
                  minor, interpreter->executable, OLDEST_MINOR);
 }
 
-/* ---- once per process ---------------------------------------------------------------------------------------- */
+/* ---- once per process ----------------------------------------------------------------------------------------- */
 
 static int embed(tradewind_status *status) {
   tw_interpreter interpreter;

@@ -6,7 +6,7 @@
 #include "engines.h"
 #include "status.h"
 
-/* ---- opening and closing --------------------------------------------------------------------------------- */
+/* ---- opening and closing -------------------------------------------------------------------------------------- */
 
 static void describe_opening(const tw_held *held, const char *config, tw_opening *opening) {
   opening->config = config;
@@ -129,7 +129,7 @@ int tradewind_agree(tradewind_session session, tradewind_status *status) {
   return tw_end(&call);
 }
 
-/* ---- finding a component --------------------------------------------------------------------------------- */
+/* ---- finding a component -------------------------------------------------------------------------------------- */
 
 static tw_part *known(const tw_held *held, const char *name) {
   tw_part *part = held->parts;
@@ -168,13 +168,13 @@ int tradewind_component_of(tradewind_session session, const char *name, tradewin
   if (component != NULL) *component = 0;
   if (tw_begin(&call, session, "component", status)) {
     if (name == NULL || component == NULL || strlen(name) >= TRADEWIND_NAME_LENGTH)
-      tw_fail(call.status, TRADEWIND_FIELD, NULL, NULL, "component was given no name, one too long, or nowhere to put it");
+      tw_fail(call.status, TRADEWIND_FIELD, NULL, NULL, "component was given no name, or one too long");
     if (tw_together(&call, call.session->engine->component_of != NULL)) look_up(&call, name, component);
   }
   return tw_end(&call);
 }
 
-/* ---- time ------------------------------------------------------------------------------------------------- */
+/* ---- time ----------------------------------------------------------------------------------------------------- */
 
 int tradewind_advance(tradewind_session session, double until, tradewind_status *status) {
   tw_call call;
@@ -202,7 +202,7 @@ int tradewind_seconds(tradewind_session session, const char *date, double *secon
   return tw_end(&call);
 }
 
-/* ---- calls of one kind: the whole session, perhaps a file -------------------------------------------------- */
+/* ---- calls of one kind: the whole session, perhaps a file ----------------------------------------------------- */
 
 typedef int (*tw_deed)(void *state, tradewind_status *status);
 typedef int (*tw_filing)(void *state, const char *path, tradewind_status *status);
@@ -213,7 +213,8 @@ static int do_together(tw_call *call, tw_deed deed) {
 }
 
 static int file_together(tw_call *call, tw_filing filing, const char *path) {
-  if (path == NULL || path[0] == '\0') tw_fail(call->status, TRADEWIND_FILE, NULL, NULL, "%s was given no path", call->name);
+  if (path == NULL || path[0] == '\0')
+    tw_fail(call->status, TRADEWIND_FILE, NULL, NULL, "%s was given no path", call->name);
   if (tw_together(call, filing != NULL)) tw_finish(call, filing(call->session->state, path, call->status));
   return tw_end(call);
 }
@@ -239,7 +240,8 @@ int tradewind_advance_adjoint(tradewind_session session, tradewind_status *statu
 
 int tradewind_analyse(tradewind_session session, tradewind_status *status) {
   tw_call call;
-  return tw_begin(&call, session, "analyse", status) ? do_together(&call, call.session->engine->analyse) : tw_end(&call);
+  return tw_begin(&call, session, "analyse", status) ? do_together(&call, call.session->engine->analyse)
+                                                     : tw_end(&call);
 }
 
 int tradewind_solve(tradewind_session session, tradewind_status *status) {
@@ -265,7 +267,7 @@ int tradewind_report(tradewind_session session, const char *path, tradewind_stat
                                                     : tw_end(&call);
 }
 
-/* ---- what a call costs ------------------------------------------------------------------------------------- */
+/* ---- what a call costs ---------------------------------------------------------------------------------------- */
 
 static int ping_times(tw_call *call, int64_t times, int guarded) {
   int (*ping)(void *) = call->session->engine->ping;

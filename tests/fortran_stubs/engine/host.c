@@ -260,7 +260,7 @@ static void *hammer(void *failures) {
   double data[3] = {1, 2, 3};
   tradewind_status own;
   const tradewind_array array = line(data, 3);
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 50; ++i) {
     *(int *)failures += tradewind_put(components[now], "x", &array, NULL, &own) != TRADEWIND_OK;
     *(int *)failures += tradewind_run(components[now], 0.0, 1.0, &own) != TRADEWIND_OK;
     *(int *)failures += tradewind_get(components[now], "x", &array, NULL, &own) != TRADEWIND_OK;
