@@ -12,6 +12,7 @@ __all__ = ["NETWORKS", "nothing", "open", "told"]
 
 if TYPE_CHECKING:
     from tradewind.couplers.ranks.parallel import Communicator
+    from tradewind.hosting.network import NetworkSession
     from tradewind.hosting.recorder import RecordedSession
     from tradewind.hosting.session import Session
 
@@ -21,7 +22,7 @@ RECORD = "TRADEWIND_RECORD"
 """Environment variable that names a folder for a recording; it comes before the config's."""
 
 
-def open(config: str, comm: int | None) -> Session | RecordedSession:
+def open(config: str, comm: int | None) -> Session | NetworkSession | RecordedSession:
     """Open a run config, or a network's file.
 
     Parameters
@@ -47,7 +48,7 @@ def open(config: str, comm: int | None) -> Session | RecordedSession:
     return recorded(session, Path(folder))
 
 
-def _opened(config: str, ranks: Communicator) -> Session:
+def _opened(config: str, ranks: Communicator) -> Session | NetworkSession:
     if Path(config).suffix in NETWORKS:
         from tradewind.hosting.network import open_network
 

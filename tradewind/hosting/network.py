@@ -283,6 +283,17 @@ class NetworkPart:
         size = (mv * vv) ** 0.5
         return abs(one - other) / size if size else 0.0
 
+    def enroll(self, *steps: object) -> None:
+        """Refuse a step of the host.
+
+        Raises
+        ------
+        CallError
+            Always.
+        """
+        hint = "open a run config with the plugin `host`"
+        raise CallError(Code.UNSUPPORTED, "a network is no step of the host", component=NAME, hint=hint)
+
     def _differentiated(self, x: Tensor) -> Tensor:
         with torch.enable_grad():
             return self.evaluator(x)

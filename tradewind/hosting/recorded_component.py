@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tradewind.hosting.component import Callback, Declared, HostedComponent
+    from tradewind.hosting.network import NetworkPart
     from tradewind.hosting.recorder import RecordedSession
 
     Array: TypeAlias = NDArray[Any]
@@ -59,7 +60,7 @@ class RecordedComponent:
         That does the work.
     """
 
-    def __init__(self, session: RecordedSession, part: HostedComponent, name: str) -> None:
+    def __init__(self, session: RecordedSession, part: HostedComponent | NetworkPart, name: str) -> None:
         self.session, self.part, self.name = session, part, name
         self._fields: dict[tuple[str, str], Declared] = {}
         self._others: dict[str, set[object]] = {}

@@ -18,6 +18,7 @@ from tradewind.hosting.journal import WHATS, Journal, bits
 from tradewind.hosting.recorded_component import RecordedComponent
 
 if TYPE_CHECKING:
+    from tradewind.hosting.network import NetworkSession
     from tradewind.hosting.session import Session
 
 FINE: Told = (0, "", "", "", "")
@@ -26,7 +27,7 @@ Put: TypeAlias = tuple[str, int, str]
 """Component, what it is (value, tangent, adjoint), and ``role/name``."""
 
 
-def recorded(session: Session, folder: Path) -> RecordedSession:
+def recorded(session: Session | NetworkSession, folder: Path) -> RecordedSession:
     """Return a session that does what `session` does and writes it to `folder`; collective.
 
     Raises
@@ -56,7 +57,7 @@ class RecordedSession:
         Whether a step of the host is being called.
     """
 
-    def __init__(self, session: Session, journal: Journal) -> None:
+    def __init__(self, session: Session | NetworkSession, journal: Journal) -> None:
         self.session, self.journal, self.inside = session, journal, False
         self._parts: dict[str, RecordedComponent] = {}
         self._puts: dict[Put, list[int]] = {}
