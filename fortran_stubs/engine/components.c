@@ -15,8 +15,12 @@ static void check_finite(tw_call *call, const double *values, int64_t n, const c
 }
 
 static void check_cells(tw_call *call, int64_t n, const int64_t *global_index, const double *lon, const double *lat) {
-  if (n < 0 || (n > 0 && (global_index == NULL || lon == NULL || lat == NULL))) {
-    tw_fail(call->status, TRADEWIND_GRID, NULL, NULL, "set_grid was given no cells, or fewer than none");
+  if (n < 0) { /* so the Fortran module tells that lengths differ, since all ranks must come here */
+    tw_fail(call->status, TRADEWIND_GRID, NULL, NULL, "set_grid: global_index, lon, lat and mask differ in length");
+    return;
+  }
+  if (n > 0 && (global_index == NULL || lon == NULL || lat == NULL)) {
+    tw_fail(call->status, TRADEWIND_GRID, NULL, NULL, "set_grid was given no cells");
     return;
   }
   check_finite(call, lon, n, "lon");
