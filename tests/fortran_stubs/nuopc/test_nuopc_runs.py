@@ -50,7 +50,9 @@ def test_a_component_on_its_own_grid_is_that_of_python(couple, bucket):
 
 
 def test_three_ranks_of_which_one_has_no_cell_give_the_same_bits(couple, bucket):
-    with_grid(bucket, "{lat: {start: 31.5, stop: 32.5, step: 1}, lon: {start: -103.5, stop: -102.5, step: 1}}")
+    with_grid(
+        bucket, "{lat: {start: 31.5, stop: 32.5, step: 1}, lon: {start: -103.5, stop: -102.5, step: 1}}"
+    )
     lon, lat = (a.ravel() for a in np.meshgrid([-103.5, -102.5], [31.5, 32.5]))
     # two rows, of which each goes to one rank
     assert same(couple(3, sky={"nx": 2}, lnd=BUCKET), filled(lon, lat))
