@@ -11,6 +11,7 @@
 #include <c10/util/Exception.h>
 #include <torch/csrc/inductor/aoti_package/model_package_loader.h>
 
+#include "archive.hpp"
 #include "fault.hpp"
 
 namespace tradewind {
@@ -73,7 +74,10 @@ bool runs_here(const std::string &instructions) {
 Metadata metadata_of(const std::string &path) {
   check_file(path);
   try {
+    check_archive(path);
     return AOTIModelPackageLoader::load_metadata_from_package(path, "model");
+  } catch (const Fault &fault) {
+    refuse(path, fault.message);
   } catch (const std::exception &error) {
     refuse(path, "this is no frozen network, or it is damaged (" + reason(error) + ")");
   }

@@ -24,6 +24,7 @@ KINDS = {np.dtype(np.float32): 1, np.dtype(np.float64): 2, np.dtype(np.int32): 3
 SOURCES = [p for p in sorted((ROOT / "frozen").glob("*.cpp")) if p.name != "network.cpp"] + [
     HERE / "stand_in.cpp"
 ]
+HEADERS = sorted((ROOT / "frozen").glob("*.hpp"))
 FLAGS = ("-std=c++17", "-O0", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-pedantic")
 
 
@@ -155,12 +156,12 @@ def beside(hosting: Any) -> Path:
 
 
 @pytest.fixture
-def opened(beside: Path, tmp_path: Path) -> Callable[[str], Host]:
-    """Return a function that opens a stand-in from the text of its file."""
+def opened(beside: Path, tmp_path: Path) -> Callable[[str | bytes], Host]:
+    """Return a function that opens a stand-in from what its file holds."""
 
-    def open_(text: str) -> Host:
+    def open_(content: str | bytes) -> Host:
         file = tmp_path / "net.pt2"
-        file.write_text(text)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
         return Host(beside / "libtradewind.so", file)
 
     return open_

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Callable
 from ctypes import POINTER, c_int32
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 MLP = "import\tx\t1\treal32\t3\nexport\ty\t1\treal32\t2\n"
 MIXED = "import\tt\tK\treal64\t0\nimport\tq\tkg kg-1\treal64\t2\nexport\train\tkg m-2 s-1\treal64\t0\n"
 ASKED = MLP + "export\tasked\t1\treal32\t0\n"
 
-Open = Callable[[str], Any]
+Open = Callable[[str | bytes], Any]
 
 
 def columns(n: int, levels: int, dtype: Any = np.float32) -> np.ndarray:
@@ -327,3 +331,46 @@ def test_bounds_may_be_infinite(opened: Open) -> None:
     host = opened(f"{MLP}---\n{SPHERE.replace('0 10', '-inf inf')}")
     host.put("x", inside((0, 0, -1e30)))
     assert "combination" in host.run().message
+
+
+def archive(**entries: bytes) -> bytes:
+    """Return a zip file of stored entries, as torch writes them."""
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w") as file:
+        for name, content in entries.items():
+            file.writestr(name, content)
+    return memory.getvalue()
+
+
+WHOLE = archive(code=bytes(range(256)), spec=b"PK and so on", empty=b"")
+
+
+def test_whole_archives_are_opened(opened: Open) -> None:
+    assert opened(WHOLE).opened.code == "ok"
+
+
+def test_archives_may_be_long(opened: Open) -> None:
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w") as file, file.open("code", "w", force_zip64=True) as entry:
+        entry.write(b"content")
+    assert opened(memory.getvalue()).opened.code == "ok"
+
+
+def test_a_changed_bit_of_any_content_is_found(opened: Open) -> None:
+    start = WHOLE.index(bytes(range(256)))
+    for at in range(start, start + 256, 17):
+        changed = WHOLE[:at] + bytes([WHOLE[at] ^ 4]) + WHOLE[at + 1 :]
+        told = opened(changed).opened
+        assert (told.code, "a checksum differs" in told.message) == ("checkpoint", True)
+
+
+def test_what_is_cut_off_anywhere_is_found(opened: Open) -> None:
+    for length in range(4, len(WHOLE) - 1, 7):
+        assert opened(WHOLE[:length]).opened.code == "checkpoint"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@given(at=st.integers(4, len(WHOLE) - 1), value=st.integers(0, 255))
+def test_no_change_of_a_byte_is_more_than_told(opened: Open, at: int, value: int) -> None:
+    told = opened(WHOLE[:at] + bytes([value]) + WHOLE[at + 1 :]).opened
+    assert told.code in {"ok", "checkpoint"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,11 +90,10 @@ def test_answers_are_the_networks_to_rounding(
 
 
 def test_no_python_is_linked(real: Any) -> None:
-    linked = subprocess.run(
-        ["ldd", real.lib / "libtradewind_frozen.so"], capture_output=True, text=True, check=True
-    )
+    command = ["ldd", real.lib / "libtradewind_frozen.so"]
+    linked = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "libtorch_cpu" in linked.stdout
-    assert "python3" not in linked.stdout.replace(sys.prefix, "")
+    assert "libpython" not in linked.stdout
 
 
 def other(package: Path, tmp_path: Path, content: bytes) -> Path:
@@ -104,15 +102,19 @@ def other(package: Path, tmp_path: Path, content: bytes) -> Path:
     return path
 
 
+def flipped(content: bytes) -> bytes:
+    """Return the content with one bit changed, in the machine code: the largest part."""
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
 DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda b: b"",
     "of something else": lambda b: b"not a network\n" * 100,
     "truncated": lambda b: b[: len(b) // 2],
     "without its directory": lambda b: b[:-30],
-    "with one bit changed in its machine code": lambda b: b[: len(b) // 2] + bytes([b[len(b) // 2] ^ 1]) + b[len(b) // 2 + 1 :],
-    "without what it declares": lambda b: b.replace(b"tradewind.fields", b"tradewind.forgot"),
-    "for another processor": lambda b: b.replace(b'"AOTI_CPU_ISA": "AVX2"', b'"AOTI_CPU_ISA": "AMX!"'),
-}  # fmt: skip
+    "with one bit changed": flipped,
+}
 
 
 @pytest.mark.parametrize("how", DAMAGE)
