@@ -4,6 +4,7 @@
 
 #ifndef TRADEWIND_STUB
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include "beside.h"
 #endif
@@ -40,8 +41,8 @@ typedef const tw_engine *(*tw_maker)(void);
 static const tw_engine *frozen(tradewind_status *status) {
   char path[4096];
   tw_beside(FROZEN, path, sizeof path);
-  void *library = path[0] ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
-  if (library == NULL) library = dlopen(FROZEN, RTLD_NOW | RTLD_LOCAL);
+  const int here = path[0] != '\0' && access(path, R_OK) == 0;
+  void *library = dlopen(here ? path : FROZEN, RTLD_NOW | RTLD_LOCAL);
   tw_maker make = NULL;
   if (library != NULL) *(void **)&make = dlsym(library, "tw_frozen_engine");
   if (make != NULL) return make();
