@@ -120,7 +120,7 @@ class Columns:
         """Return which members lie within the domain in all their columns, ``(member,)``; None: no domain."""
         if self.domain is None:
             return None
-        return holds(self.domain, features).unflatten(0, (members, features.shape[1] // members)).all(1)
+        return holds(self.domain, features).view(members, features.shape[1] // members).all(1)
 
 
 def variable_of(field: ColumnField, grid: Grid | None) -> Variable:

@@ -61,12 +61,21 @@ class ColumnNetwork(nn.Module, ABC):
     def __init__(self, inputs: Sequence[ColumnField], outputs: Sequence[ColumnField]) -> None:
         super().__init__()
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
+        self.scales_inputs, self.scales_outputs = _scaled(self.inputs), _scaled(self.outputs)
+        self._hold_scales(torch.empty(0))
+
+    def _hold_scales(self, like: Tensor) -> None:
+        """Hold the scales as numbers of the type of `like`; the file's header holds them, not its tensors."""
         for side, fields in (("input", self.inputs), ("output", self.outputs)):
             mean, scale = [m for f in fields for m in f.means], [s for f in fields for s in f.scales]
-            # the header of the file holds the scales, so they are no part of the stored tensors
-            self.register_buffer(f"{side}_mean", _column(mean), persistent=False)
-            self.register_buffer(f"{side}_scale", _column(scale), persistent=False)
-        self.scales_inputs, self.scales_outputs = _scaled(self.inputs), _scaled(self.outputs)
+            self.register_buffer(f"{side}_mean", like.new_tensor(mean)[:, None], persistent=False)
+            self.register_buffer(f"{side}_scale", like.new_tensor(scale)[:, None], persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ColumnNetwork:
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        # in another precision the scales are those of the header again, not rounded ones
+        self._hold_scales(next(self.parameters()).detach())
+        return self
 
     @abstractmethod
     def options(self) -> Mapping[str, Any]:
@@ -185,10 +194,6 @@ def build_columns(
         return COLUMN_NETWORKS[name](*fields, **options).to(DTYPES[kind])
     except (TypeError, ValueError, RuntimeError, SpecError) as error:
         raise CheckpointError(f"the {name} network does not take these options: {error}") from error
-
-
-def _column(values: Sequence[float]) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64)[:, None]
 
 
 def _scaled(fields: Sequence[ColumnField]) -> bool:

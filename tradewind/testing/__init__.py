@@ -10,6 +10,7 @@ The kit itself needs no test framework: failures are `AssertionError`, what does
 
 from tradewind.testing.component import ComponentConformance
 from tradewind.testing.model import LinearModel, VectorControl
+from tradewind.testing.network import NetworkConformance
 from tradewind.testing.operator import OperatorConformance
 from tradewind.testing.solver import SolverConformance
 from tradewind.testing.surrogate import SurrogateConformance
@@ -17,6 +18,7 @@ from tradewind.testing.surrogate import SurrogateConformance
 __all__ = [
     "ComponentConformance",
     "LinearModel",
+    "NetworkConformance",
     "OperatorConformance",
     "SolverConformance",
     "SurrogateConformance",
