@@ -15,7 +15,7 @@ INITIALISING, RUNNING = "Initialize for modelComp 2: LND did not return ESMF_SUC
 
 
 def refused(ran, said: str, code: str, phase: str = INITIALISING) -> None:
-    """Check the message, ESMF's words for the code, and that the driver was given it; ESMX itself then ends."""
+    """Check the message, ESMF's words for the code, and that the driver was given it; ESMX then ends."""
     assert said in ran.log, f"{ran.log}\n{ran.printed}"
     assert code in ran.log
     assert phase in ran.log
