@@ -23,6 +23,42 @@ end program unopened
 """
 
 
+LENGTHS = """
+program lengths
+  use, intrinsic :: iso_fortran_env, only: int64, real64
+  use tradewind, only: tradewind_component, tradewind_field, tradewind_session, tradewind_status
+  implicit none
+  type(tradewind_session) :: session
+  type(tradewind_component) :: c
+  type(tradewind_status) :: status
+  type(tradewind_field) :: field
+  real(real64) :: places(3) = [0, 10, 20]
+
+  call session%init('pond.fields', status=status)
+  call session%component('pond', c, status)
+  call c%set_grid([1, 2, 3], places, places(1:2), status=status)
+  print '(4a)', status%name(), ' ', status%component, ': '//status%message
+  call c%set_grid([1_int64, 2_int64, 3_int64], places, places, [.true.], status)
+  print '(a)', status%name()
+  call c%set_grid([1, 2, 3], places, places, [.true., .true., .false.], status)
+  print '(a)', status%name()
+  call c%describe(status)
+  print '(i0)', c%fields(status)
+  call c%field(2, field, status)
+  print '(3a, 2(1x, i0), 9(1x, i0))', field%name, ' ', field%units, field%role, field%kind, field%extents
+  call session%finalize(status)
+end program lengths
+"""
+
+
+def test_a_grid_of_different_lengths_is_refused_and_fields_are_told(compile_host, launch, tmp_path):
+    pond = "component pond\nimport rain kg/m2 real64 *\nexport level m real32 *,2\n"
+    (tmp_path / "pond.fields").write_text(f"tradewind fields 1\n{pond}")
+    told = launch(compile_host(LENGTHS, library="tradewind_stub")).stdout.splitlines()
+    assert told[0] == "grid pond: set_grid: global_index, lon, lat and mask differ in length"
+    assert told[1:] == ["grid", "ok", "2", "level m 2 1 3 2"]
+
+
 @pytest.mark.parametrize("library", ["tradewind", "tradewind_stub"])
 def test_a_session_that_was_never_opened_is_named(compile_host, launch, library):
     version, *lines = launch(compile_host(UNOPENED, library=library)).stdout.splitlines()
