@@ -107,12 +107,12 @@ def _surroundings(case: Case) -> tuple[int, str, bool]:
     return case.company.value, case.environment, case.ends
 
 
-def compiled(prefix: Path, sources: Path, folder: Path) -> Path:
+def compiled(prefix: Path, sources: Path, folder: Path, more: Sequence[str] = ()) -> Path:
     """Compile the program of all cases as strictly as a compiler can, and return it."""
     installation, program = Installation(prefix), folder / "misuse"
     company = "company_mpi.f90" if launcher(1) else "company_none.f90"
     parts = [str(sources / name) for name in (company, "wrong_calls.f90", "misuse.f90")]
-    flags = [*STRICT, *TRAPS, *installation.cflags()]
+    flags = [*STRICT, *TRAPS, *more, *installation.cflags()]
     said([compiler(), *flags, *parts, *installation.libs(), "-o", str(program)], folder)
     return program
 
