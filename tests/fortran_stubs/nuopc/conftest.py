@@ -133,8 +133,8 @@ def call(*command: object, cwd: Path | None = None) -> None:
 def couple(esmx: Esmx, tmp_path: Path) -> Couple:
     """Return a function that runs ESMX in `tmp_path` and returns what came of it.
 
-    ``couple(ranks, sky={...}, lnd={...}, sequence=..., parts={label: {...}}, pets={label: [...]})``: SKY is the
-    data component, LND the cap, what stands in braces are attributes; `parts` are caps instead of LND.
+    ``couple(ranks, sky={...}, lnd={...}, sequence=..., parts={label: {...}}, pets={label: [...]})``: SKY is
+    the data component, LND the cap, what stands in braces are attributes; `parts` are caps instead of LND.
     """
 
     def run(
