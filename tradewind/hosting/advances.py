@@ -80,9 +80,12 @@ class Advances:
         """
         tape = self._need(put, self._forward, What.TANGENT)
         self._reverse = self._reverse and self._reverse.ended()
-        if self._forward is None or self._forward.left == 0:
-            self._forward = _Onward(self.run, tape, self._ends)
-        self._forward.go(put)
+        # a way that fails half through an advance has ended
+        way, self._forward = self._forward, None
+        if way is None or way.left == 0:
+            way = _Onward(self.run, tape, self._ends)
+        way.go(put)
+        self._forward = way
 
     def adjoint(self, put: Mapping[Port, Tensor]) -> None:
         """Go back through the advance before; collective.
@@ -102,9 +105,11 @@ class Advances:
         """
         tape = self._need(put, self._reverse, What.ADJOINT)
         self._forward = self._forward and self._forward.ended()
-        if self._reverse is None or self._reverse.left == 0:
-            self._reverse = _Back(self.run, tape, self._ends)
-        self._reverse.go(put)
+        way, self._reverse = self._reverse, None
+        if way is None or way.left == 0:
+            way = _Back(self.run, tape, self._ends)
+        way.go(put)
+        self._reverse = way
 
     def came(self, what: What, port: Port) -> Tensor | None:
         """Return a derivative of the last call, shape ``(member, *extra, cell)``; None where it is zero.

@@ -122,14 +122,13 @@ class Derivatives:
         """
         way = self._entered(What.TANGENT, runs, put)
         run = runs[way.done]
-        for key in run.put:
-            way.moving.pop(key, None)
+        moving = {key: value for key, value in way.moving.items() if key not in run.put}
         for key, value in put.items():
-            carried = way.moving.get(key) if key[0] == "state" else None
-            way.moving[key] = value if carried is None else carried + value
-        came = step_tangent(run.taken, _batched(way.moving), self.comm) if way.moving else {}
+            carried = moving.get(key) if key[0] == "state" else None
+            moving[key] = value if carried is None else carried + value
+        came = step_tangent(run.taken, _batched(moving), self.comm) if moving else {}
         found = {key: value[0] for key, value in came.items()}
-        held = {key: value for key, value in way.moving.items() if key[0] != "state"}
+        held = {key: value for key, value in moving.items() if key[0] != "state"}
         way.moving = held | {key: value for key, value in found.items() if key[0] == "state"}
         way.done += 1
         return found

@@ -151,6 +151,7 @@ def exact_answer():
 
 
 @pytest.mark.mpi
+@pytest.mark.slow
 def test_ranks_find_the_same_bits(fourdvar, configs):
     """Three ranks, of which the second has no cells."""
     (found,) = fourdvar(("shift", "run"), iterations=1, ranks=3)

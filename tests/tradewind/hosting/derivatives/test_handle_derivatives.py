@@ -201,3 +201,26 @@ class TestRefusals:
         handle.run(ponds.field(1.0, 2.0, 3.0, 4.0), ponds.number(0.5))
         with pytest.raises(NotDifferentiableError, match="has no adjoint"):
             handle.dot_test()
+
+    def test_a_call_that_has_failed_changes_nothing(self, ponds):
+        class Moody(ponds.Pond):
+            failing = False
+
+            def jvp(self, call, tangents):
+                if self.failing:
+                    raise ValueError("not today")
+                return {AMOUNT: tangents[AMOUNT], LEVEL: 2.0 * tangents[AMOUNT]}
+
+            def vjp(self, call, cotangents):
+                return {}
+
+        handle, start = ponds.Handle(Moody(), keeps=True), {AMOUNT: ponds.field(1.0, 0.0, 0.0, 0.0)}
+        for _ in range(2):
+            handle.run(ponds.field(1.0, 1.0, 1.0, 1.0), ponds.number(0.0))
+        handle.tangent(start)
+        handle.participant.component.failing = True
+        with pytest.raises(ValueError, match="not today"):
+            handle.tangent(start)
+        handle.participant.component.failing = False
+        handle.tangent({})
+        assert got(handle, What.TANGENT, "level").tolist() == [[2.0, 0.0, 0.0, 0.0]]
