@@ -70,7 +70,7 @@ static int able_to(tw_call *call, int able) {
   return call->status->code == TRADEWIND_OK;
 }
 
-static void forget(tw_held *session) {
+void tw_mend(tw_held *session) {
   free(session->pending);
   session->pending = NULL;
 }
@@ -80,7 +80,7 @@ static void recall(tw_call *call) {
   tw_held *session = call->session;
   if (session->pending == NULL) return;
   if (call->status->code == TRADEWIND_OK) tw_copy_status(call->status, session->pending);
-  forget(session);
+  tw_mend(session);
 }
 
 /* A step of the host only puts and gets: calls of the whole session would go round in circles. Nobody is asked,
@@ -132,7 +132,7 @@ static void remember(tw_call *call) {
   if (call->together || !call->locked || call->session->closed) return;
   const int failed = call->status->code != TRADEWIND_OK, pending = call->session->pending != NULL;
   if (failed && !pending) keep(call);
-  else if (!failed && pending && same_call(call)) forget(call->session);
+  else if (!failed && pending && same_call(call)) tw_mend(call->session);
 }
 
 static void settle_rank(tw_call *call) {

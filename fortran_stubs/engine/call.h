@@ -18,6 +18,9 @@ typedef struct {
   tradewind_status own;
 } tw_call;
 
+/* Drop what a local call has left to be told: it was mended, or nothing follows that would rely on it. */
+void tw_mend(tw_held *session);
+
 /* Begin a call: the status is cleared, the session is found and locked. False: go to tw_end() at once. */
 int tw_begin(tw_call *call, tradewind_session handle, const char *name, tradewind_status *status);
 int tw_begin_part(tw_call *call, tradewind_component handle, const char *name, tradewind_status *status);

@@ -110,7 +110,8 @@ int tradewind_finalize(tradewind_session *session, tradewind_status *status) {
     tw_fail(call.status, TRADEWIND_ORDER, NULL, NULL, "finalize within a step that the session has called");
     return tw_end(&call);
   }
-  tw_together(&call, 1); /* what failed since is told, the session is closed all the same */
+  tw_mend(call.session); /* what failed since was told where it failed: it is no reason to end a program at its end */
+  tw_together(&call, 1);
   end_engine(&call);
   close_session(call.session);
   *session = 0;
