@@ -74,8 +74,8 @@ contains
     type(ESMF_Field) :: field
     integer, allocatable :: low(:), high(:) ! absent arguments, where there are no further dimensions
     if (size(extra) > 0) then
-      high = extra
-      low = spread(1, 1, size(extra))
+      allocate (high, source=extra)
+      allocate (low, source=spread(1, 1, size(extra)))
     end if
     rc = ESMF_RC_NOT_IMPL
     select case (geometry%kind)

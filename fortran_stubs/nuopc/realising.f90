@@ -170,8 +170,8 @@ contains
     integer, intent(out) :: rc
     integer, allocatable :: low(:), high(:) ! absent arguments, where there are no further dimensions
     if (size(field%extra) > 0) then
-      high = field%extra
-      low = spread(1, 1, size(field%extra))
+      allocate (high, source=field%extra)
+      allocate (low, source=spread(1, 1, size(field%extra)))
     end if
     call NUOPC_Realize(where, fieldName=field%name, typekind=typekind_of(field%kind), ungriddedLBound=low, &
       ungriddedUBound=high, field=field%field, rc=rc)
