@@ -27,7 +27,7 @@ STRICT = (
     "-finit-real=snan",
 )
 STRICT_C = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic")
-SUFFIXES = {".map", ".f90", ".c", ".h", ".cpp", ".in", ".cmake", ".txt"}
+SUFFIXES = {".map", ".f90", ".F90", ".inc", ".c", ".h", ".cpp", ".in", ".cmake", ".txt"}
 PROGRAMS = {"bmi", "drivers", "misuse"}
 """Folders of hosts, which are not in the library."""
 KEPT = 6
