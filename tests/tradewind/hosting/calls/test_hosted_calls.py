@@ -277,6 +277,14 @@ def test_what_is_not_a_number_in_bound_memory_is_named(pond):
     assert (error.code, error.field) == (Code.DATA, "source")
 
 
+def test_large_numbers_in_bound_memory_are_finite(pond):
+    source = np.full((2, 6), 1e308)
+    source[1] = -1e308
+    pond.bind("source", source)
+    pond.run(0.0, 60.0)
+    assert np.array_equal(got(pond, "amount"), np.full(6, 0.5))
+
+
 def test_a_put_ends_what_was_bound(pond):
     pond.bind("source", np.full((2, 6), 1e9))
     pond.put(0, "source", SOURCE)
