@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
 import pytest
 
 from tradewind.bench.fortran import misuse
@@ -21,12 +26,26 @@ FEW = {
 PLACES = {"whole_no_python", "whole_no_libpython", "whole_other_library", "whole_bare_python"}
 
 
+@pytest.fixture(scope="session")
+def program(hosting, tmp_path_factory) -> Path:
+    """Return the program of all cases, compiled once for an installation."""
+    text = b"".join(file.read_bytes() for file in sorted(misuse.sources().glob("*.f90")))
+    kept = hosting.prefix / f"misuse-{hashlib.sha256(text).hexdigest()[:16]}"
+    if not kept.exists():
+        made = misuse.compiled(hosting.prefix, misuse.sources(), tmp_path_factory.mktemp("misuse"))
+        # workers of a test run may do so at the same time
+        part = kept.with_suffix(f".{os.getpid()}")
+        shutil.copy(made, part)
+        part.replace(kept)
+    return kept
+
+
 def wrong(outcomes) -> dict[str, object]:
     return {case.name: found for case, found in outcomes.items() if not misuse.is_named(case, found)}
 
 
-def test_a_wrong_call_is_told_and_the_host_goes_on(hosting, tmp_path):
-    found = misuse.outcomes(hosting.prefix, tmp_path, [case for case in CASES if case.name in FEW])
+def test_a_wrong_call_is_told_and_the_host_goes_on(program, tmp_path):
+    found = misuse.outcomes(program, tmp_path, [case for case in CASES if case.name in FEW])
     assert len(found) == len(FEW)
     assert wrong(found) == {}
     calls = {
@@ -35,18 +54,19 @@ def test_a_wrong_call_is_told_and_the_host_goes_on(hosting, tmp_path):
     assert [case.name for case, outcome in calls.items() if not outcome.goes_on] == []
 
 
-def test_a_python_that_cannot_be_used_is_told(hosting, tmp_path):
-    found = misuse.outcomes(hosting.prefix, tmp_path, [case for case in CASES if case.name in PLACES])
+def test_a_python_that_cannot_be_used_is_told(program, tmp_path):
+    found = misuse.outcomes(program, tmp_path, [case for case in CASES if case.name in PLACES])
     assert len(found) == len(PLACES)
     assert wrong(found) == {}
 
 
 @pytest.mark.mpi
-def test_what_one_rank_does_wrong_is_told_to_all(hosting, tmp_path):
+@pytest.mark.slow
+def test_what_one_rank_does_wrong_is_told_to_all(program, tmp_path):
     if not launcher(2):
         pytest.skip("ranks need an MPI with Fortran: mpifort was not found")
     cases = [case for case in CASES if case.company is Company.TWO and not case.ends]
-    found = misuse.outcomes(hosting.prefix, tmp_path, cases)
+    found = misuse.outcomes(program, tmp_path, cases)
     assert {case.name: outcome.rank for case, outcome in found.items()} == {case.name: 1 for case in cases}
     assert wrong(found) == {}
 

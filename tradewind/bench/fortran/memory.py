@@ -7,13 +7,13 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from tradewind.bench.fortran import misuse
 from tradewind.bench.fortran.hosts import OWN, STRICT, TRAPS, compiler, said
+from tradewind.bench.fortran.misuse import sources
 from tradewind.bench.fortran.misuse_cases import CASES, Case, Company
 from tradewind.bench.fortran.misuse_places import furnish
 from tradewind.fortran.installation import Installation
@@ -42,11 +42,6 @@ def measured(prefix: Path) -> dict[str, Any]:
     with TemporaryDirectory(prefix="tradewind-valgrind-") as work:
         found["valgrind_errors"] = valgrind(prefix, Path(work))
     return found
-
-
-def sources() -> Path:
-    """Return the folder of the programs that misuse the library."""
-    return Path(str(files("tradewind.fortran_stubs"))) / "misuse"
 
 
 def compiled(prefix: Path, folder: Path, library: str = "tradewind") -> Path:
@@ -124,7 +119,11 @@ def sound() -> list[Case]:
 def run(program: Path, words: Sequence[str], folder: Path) -> str:
     """Return what a program with sanitizers has to say."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("TRADEWIND_")}
-    own = {"ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1", "UBSAN_OPTIONS": "print_stacktrace=1", **OWN}
+    own = {
+        "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+        **OWN,
+    }
     done = subprocess.run(
         [str(program), *words], cwd=folder, env=kept | own, capture_output=True, text=True, check=False
     )

@@ -61,7 +61,8 @@ def count(prefix: Path) -> tuple[int, int, list[dict[str, Any]]]:
         Where the library is installed.
     """
     with TemporaryDirectory(prefix="tradewind-misuse-") as work:
-        found = outcomes(prefix, Path(work), possible(CASES))
+        program = compiled(prefix, sources(), Path(work))
+        found = outcomes(program, Path(work), possible(CASES))
     rows = [row(case, outcome) for case, outcome in found.items()]
     return len(found), sum(is_named(case, outcome) for case, outcome in found.items()), rows
 
@@ -89,15 +90,18 @@ def is_named(case: Case, outcome: Outcome) -> bool:
 
 
 # ---------------------------------------------------------------------- processes
-def outcomes(prefix: Path, folder: Path, cases: Sequence[Case]) -> dict[Case, Outcome]:
+def sources() -> Path:
+    """Return the folder of the programs that misuse the library."""
+    return Path(str(files("tradewind.fortran_stubs"))) / "misuse"
+
+
+def outcomes(program: Path, folder: Path, cases: Sequence[Case]) -> dict[Case, Outcome]:
     """Make the calls, those with the same surroundings in one process, and return what came of each."""
-    sources = Path(str(files("tradewind.fortran_stubs"))) / "misuse"
-    furnish(folder, sources)
-    program = compiled(prefix, sources, folder)
+    furnish(folder, sources())
     found: dict[Case, Outcome] = {}
     for key, group in groupby(sorted(cases, key=_surroundings), _surroundings):
         together = list(group)
-        place = environment(key[1], folder, sources)
+        place = environment(key[1], folder, sources())
         for case, outcome in tried(program, together, Path(folder), place):
             found[case] = outcome
     return {case: found[case] for case in cases}
@@ -107,13 +111,13 @@ def _surroundings(case: Case) -> tuple[int, str, bool]:
     return case.company.value, case.environment, case.ends
 
 
-def compiled(prefix: Path, sources: Path, folder: Path, more: Sequence[str] = ()) -> Path:
+def compiled(prefix: Path, parts: Path, folder: Path, more: Sequence[str] = ()) -> Path:
     """Compile the program of all cases as strictly as a compiler can, and return it."""
     installation, program = Installation(prefix), folder / "misuse"
     company = "company_mpi.f90" if launcher(1) else "company_none.f90"
-    parts = [str(sources / name) for name in (company, "wrong_calls.f90", "misuse.f90")]
+    units = [str(parts / name) for name in (company, "wrong_calls.f90", "misuse.f90")]
     flags = [*STRICT, *TRAPS, *more, *installation.cflags()]
-    said([compiler(), *flags, *parts, *installation.libs(), "-o", str(program)], folder)
+    said([compiler(), *flags, *units, *installation.libs(), "-o", str(program)], folder)
     return program
 
 
