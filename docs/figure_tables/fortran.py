@@ -65,5 +65,6 @@ def fortran_misuse(found: Figures) -> str:
 
 
 TABLES: Tables = {
-    "fortran": fortran, "fortran_speed": fortran_speed, "crossing": crossing, "fortran_misuse": fortran_misuse,
+    "fortran": fortran, "fortran_speed": fortran_speed, "crossing": crossing,
+    "fortran_misuse": fortran_misuse,
 }  # fmt: skip

@@ -155,6 +155,7 @@ class Forward(_Sweep):
     found: dict[Event, Tensor] = field(default_factory=dict)
 
     def take(self, event: TapeEvent) -> None:
+        """Go forward through an event."""
         if isinstance(event, Put):
             self._put(event)
         else:
@@ -260,6 +261,7 @@ class Reverse(_Sweep):
     found: dict[Event, Tensor] = field(default_factory=dict)
 
     def take(self, event: TapeEvent) -> None:
+        """Go back through an event."""
         if isinstance(event, Put):
             self._put(event)
         else:
