@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +11,10 @@ from typing import BinaryIO
 import numpy as np
 
 from tradewind.bench.fortran.forms import TYPES, Case, cases, program
-from tradewind.errors import DataError
+from tradewind.bench.fortran.hosts import STRICT, TRAPS, compiler, said
 from tradewind.fortran.installation import Installation
 
 NUMPY = {"real32": np.float32, "real64": np.float64, "int32": np.int32, "int64": np.int64}
-STRICT = ("-std=f2018", "-Wall", "-Wextra", "-Werror", "-fcheck=all", "-frecursive")
-TRAPS = ("-ffpe-trap=invalid,zero,overflow", "-finit-real=snan")
 
 
 def count(prefix: Path) -> tuple[int, int]:
@@ -74,7 +68,7 @@ def there_and_back(every: Sequence[Case], config: str, folder: Path, flags: Sequ
     (folder / "run.yaml").write_text(config)
     (folder / "arrays.f90").write_text(program(every))
     compile_(folder, flags)
-    _said([str(folder / "arrays"), "run.yaml", "answers"], folder)
+    said([str(folder / "arrays"), "run.yaml", "answers"], folder)
     with (folder / "answers").open("rb") as answers:
         return [returned(case, answers) for case in every]
 
@@ -105,17 +99,8 @@ def config(every: Sequence[Case], folder: Path) -> str:
 
 def compile_(folder: Path, flags: Sequence[str]) -> None:
     """Compile the program, as strictly as hosts are."""
-    compiler = shutil.which("mpifort") or "gfortran"
-    strict = [*STRICT, *TRAPS, f"-J{folder}", str(folder / "arrays.f90")]
-    _said([compiler, *strict, *flags, "-o", str(folder / "arrays")], folder)
-
-
-def _said(command: list[str], folder: Path) -> None:
-    environment = {**os.environ, "TRADEWIND_PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stdout + done.stderr)[-4000:]
-        raise DataError(f"{Path(command[0]).name} ended with {done.returncode}\n{said}")
+    strict = [*STRICT, "-frecursive", *TRAPS, f"-J{folder}", str(folder / "arrays.f90")]
+    said([compiler(), *strict, *flags, "-o", str(folder / "arrays")], folder)
 
 
 def numbers(case: Case) -> np.ndarray:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from tradewind.errors import DataError
-from tradewind.fortran.installation import Installation
+from tradewind.bench.fortran.hosts import compiled, drivers, launcher, ranks_possible, said
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,8 +17,6 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[np.float64]
 
 RANKS = (1, 2, 3, 4)
-STRICT = ("-std=f2018", "-Wall", "-Wextra", "-Werror", "-fcheck=all")
-TRAPS = ("-ffpe-trap=invalid,zero,overflow", "-finit-real=snan")
 RUN = "run: {start: 2000-01-01, stop: 2000-01-03, step: 6h}\n"
 CIRCLE = "size: 20, forcing: 8.0"
 CONFIGS = {
@@ -81,38 +72,23 @@ def measured(prefix: Path) -> dict[str, float]:
     DataError
         When the program does not compile, or fails.
     """
-    launcher = shutil.which("mpiexec", path=_path()) if shutil.which("mpifort") else None
     with TemporaryDirectory(prefix="tradewind-derivatives-") as work:
         folder = Path(work)
-        program = compiled(prefix, folder)
-        every = [
-            one for n in RANKS[: 4 if launcher else 1] for one in tried(program, folder, launcher, n).values()
-        ]
+        program = compiled(prefix, drivers() / "fourdvar.f90", folder)
+        every = [one for n in ranks_possible(RANKS) for one in tried(program, folder, n).values()]
     return {
         "dot_test": max(max(one.dot_test, one.dot_test_of_library) for one in every),
         "taylor_slope": max((one.taylor_slope for one in every), key=lambda slope: abs(slope - 2.0)),
     }
 
 
-def compiled(prefix: Path, folder: Path) -> Path:
-    """Return the program, compiled as strictly as hosts are."""
-    compiler = shutil.which("mpifort")
-    source = files("tradewind.fortran_stubs") / "drivers" / "fourdvar.f90"
-    installation = Installation(prefix)
-    flags = ("-cpp", *(["-DMPI"] if compiler else []), *STRICT, *TRAPS)
-    command = [compiler or "gfortran", *flags, *installation.cflags(), str(source), *installation.libs()]
-    _said([*command, "-o", "fourdvar"], folder)
-    return folder / "fourdvar"
-
-
-def tried(program: Path, folder: Path, launcher: str | None, ranks: int) -> dict[tuple[str, str], Found]:
+def tried(program: Path, folder: Path, ranks: int) -> dict[tuple[str, str], Found]:
     """Return what the program finds in every case on so many ranks."""
     for name, text in CONFIGS.items():
         (folder / f"{name}.yaml").write_text(text)
     arguments = [word for name, way in CASES for word in (f"{name}.yaml", way)]
     output, iterations = folder / f"found{ranks}", ITERATIONS if ranks == 1 else 1
-    start = [launcher, "-n", str(ranks)] if launcher else []
-    _said([*start, str(program), str(output), str(iterations), *arguments], folder)
+    said([*launcher(ranks), str(program), str(output), str(iterations), *arguments], folder)
     return dict(zip(CASES, read(output), strict=True))
 
 
@@ -131,18 +107,3 @@ def read(output: Path) -> list[Found]:
 def _found(figures: list[float], values: list[float]) -> Found:
     before, after, iterations, own, library, slope = figures
     return Found(before, after, iterations, own, library, slope, np.array(values))
-
-
-def _path() -> str:
-    # ranks are launched by the MPI that the program was linked with
-    wrapper = shutil.which("mpifort")
-    return str(Path(wrapper).parent) if wrapper else ""
-
-
-def _said(command: list[str], folder: Path) -> None:
-    own: Mapping[str, Any] = {"TRADEWIND_PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, cwd=folder, env={**os.environ, **own}, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise DataError(f"{Path(command[0]).name} failed: {(done.stderr or done.stdout)[-2000:]}")
