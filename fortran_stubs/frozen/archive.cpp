@@ -11,7 +11,7 @@
 namespace tradewind {
 namespace {
 
-constexpr uint64_t END = 0x06054b50, LOCATOR = 0x07064b50, LONG_END = 0x06064b50, ENTRY = 0x02014b50, LOCAL = 0x04034b50;
+constexpr uint64_t LOCATOR = 0x07064b50, LONG_END = 0x06064b50, ENTRY = 0x02014b50, LOCAL = 0x04034b50;
 constexpr uint64_t LONG = 0xffffffff, MANY = 0xffff; // the number stands elsewhere, as one of 64 bits
 
 [[noreturn]] void damaged(const std::string &how) { throw Fault(TRADEWIND_CHECKPOINT, "", "it is damaged: " + how); }
