@@ -1,6 +1,6 @@
-# What the libraries are made of: every C file of engine/; the stub goes without Python.
+# What the libraries are made of: every C file below engine/; the stub goes without Python.
 set(TRADEWIND_ROOT "${CMAKE_CURRENT_SOURCE_DIR}")
-file(GLOB TRADEWIND_SOURCES CONFIGURE_DEPENDS "${TRADEWIND_ROOT}/engine/*.c")
+file(GLOB_RECURSE TRADEWIND_SOURCES CONFIGURE_DEPENDS "${TRADEWIND_ROOT}/engine/*.c")
 # the shim is a library of its own
 list(FILTER TRADEWIND_SOURCES EXCLUDE REGEX "/engine/(shim|mpi_shim)[^/]*[.]c$")
 
@@ -24,7 +24,7 @@ if(NOT TRADEWIND_HAVE_ASSUMED_RANK)
   list(FILTER TRADEWIND_SOURCES EXCLUDE REGEX "/engine/descriptors[.]c$")
 endif()
 set(TRADEWIND_STUB_SOURCES "${TRADEWIND_SOURCES}")
-list(FILTER TRADEWIND_STUB_SOURCES EXCLUDE REGEX "/engine/python[^/]*[.]c$")
+list(FILTER TRADEWIND_STUB_SOURCES EXCLUDE REGEX "/engine/python/")
 
 # tradewind_mpi(): sets TRADEWIND_HAVE_MPI. The MPI is that of the Fortran compiler: a Python environment that comes
 # with an mpicc of its own may stand first on the path, and a host cannot have two.

@@ -79,15 +79,15 @@ def write_fpm(folder: Path) -> Path:
         raise DataError("is no fpm package, and not empty", where=str(folder), hint="name another folder")
     inside = folder / "src"
     shutil.rmtree(inside, ignore_errors=True)
-    (inside / "engine").mkdir(parents=True)
     for file in _library_sources():
+        (inside / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(sources() / file, inside / file)
     shutil.copyfile(sources() / "fpm.toml", manifest)
     return folder
 
 
 def _library_sources() -> list[Path]:
-    engine = [p for p in (sources() / "engine").iterdir() if p.suffix in {".c", ".h"}]
+    engine = [p for p in (sources() / "engine").rglob("*.*") if p.suffix in {".c", ".h"}]
     # the shim is a library of its own
     within = [p.relative_to(sources()) for p in sorted(engine) if "shim" not in p.name]
     return [Path("tradewind.f90"), Path("tradewind.h"), *within]

@@ -1,7 +1,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* RTLD_DEFAULT */
 #endif
-#include "python_start.h"
+#include "start.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine.h"
-#include "python_find.h"
-#include "status.h"
+#include "../engine.h"
+#include "find.h"
+#include "../status.h"
 
 enum { OLDEST_MINOR = 11, CONFIG_ROOM = 16384 };
 

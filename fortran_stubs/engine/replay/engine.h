@@ -1,4 +1,4 @@
-/* replay.h: what the files of the replay engine share.
+/* engine.h: what the files of the replay engine share.
  *
  * A session of this engine is made from one of two things, and its handles work the same way for both:
  *   a recording   a folder with, per rank, rank-00000.txt (what was called, told and asked, one event a line, tokens
@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "engine.h"
+#include "../engine.h"
 
 #define RP_TOKENS 16 /* most tokens of a line */
 #define RP_SHAPES 8     /* other shapes that a field was given in, at most */
@@ -138,7 +138,7 @@ typedef struct rp_session {
   int64_t calls, gets, differing; /* for the report */
 } rp_session;
 
-/* replay_text.c: files and tokens. Numbers are read without the locale. */
+/* text.c: files and tokens. Numbers are read without the locale. */
 int rp_read_text(const char *path, rp_text *text, tradewind_status *status);
 int rp_next_line(rp_text *text, rp_line *line, char apart); /* 0 at the end */
 int rp_parse_whole(const char *token, int64_t *value);      /* 0 where it is none */
@@ -151,7 +151,7 @@ void rp_unescape(char *token);
 int rp_copy_name(char *to, size_t size, const char *from); /* 0 where it is empty or too long */
 void *rp_grown(void *array, size_t count, size_t size);    /* room for one more; NULL: no memory */
 
-/* replay_copy.c: arrays. */
+/* copy.c: arrays. */
 size_t rp_kind_size(int32_t kind);
 const char *rp_kind_word(int32_t kind);
 int64_t rp_count(const rp_shape *shape);
@@ -165,7 +165,7 @@ int64_t rp_not_finite(const tradewind_array *array);                  /* number 
 uint64_t rp_hash(const tradewind_array *array, int64_t first, int64_t columns);
 void rp_fill(const tradewind_array *array, double value);
 
-/* replay_open.c: which thing is opened; replay_journal.c and replay_declared.c read it. */
+/* open.c: which thing is opened; journal.c and declared.c read it. */
 int rp_open(const tw_opening *opening, void **state, tradewind_status *status);
 void rp_close(void *state);
 int rp_read_journal(rp_session *session, tradewind_status *status);
@@ -176,12 +176,12 @@ int32_t rp_field_number(const rp_part *part, int32_t role, const char *name); /*
 rp_part *rp_new_part(rp_session *session, const char *name);                  /* NULL: no memory */
 rp_kept *rp_new_field(rp_part *part, const char *name);                       /* NULL: no memory, or no name */
 
-/* replay_events.c: the order of calls. */
+/* events.c: the order of calls. */
 int rp_event_enter(rp_session *session, rp_part *part, const char *call, double a, double b,
                    tradewind_status *status);
 const rp_event *rp_event_now(const rp_session *session);
 
-/* replay_fields.c: put, get, bind. */
+/* fields.c: put, get, bind. */
 int rp_put(void *part, tw_what what, const char *name, const tradewind_array *array, const tradewind_how *how,
            tradewind_status *status);
 int rp_get(void *part, tw_what what, const char *name, const tradewind_array *array, const tradewind_how *how,
@@ -197,7 +197,7 @@ int rp_slot_in(rp_part *part, rp_kept *field, tw_what what, const tradewind_arra
                tradewind_status *status);
 void rp_free_slot(rp_slot *slot);
 
-/* replay_values.c: what a recording holds of a field after the last call. */
+/* values.c: what a recording holds of a field after the last call. */
 const rp_value *rp_recorded(const rp_part *part, int32_t field, tw_what what, const char *units);
 int rp_give_value(rp_part *part, const rp_value *value, const tradewind_array *array, int64_t first,
                   tradewind_status *status);
@@ -205,7 +205,7 @@ int rp_give_value(rp_part *part, const rp_value *value, const tradewind_array *a
 int rp_give(const rp_part *part, const rp_kept *field, const tradewind_array *whole, const tradewind_array *array,
             int64_t first, tradewind_status *status);
 
-/* replay_checks.c: does an array fit what is declared? */
+/* checks.c: does an array fit what is declared? */
 int rp_check_array(rp_part *part, rp_kept *field, const tradewind_array *array, const tradewind_how *how,
                    tradewind_status *status);
 /* 0: these are the field's units; 1: others, which the real session converted; -1: neither (the status says so). */
@@ -215,7 +215,7 @@ int rp_find_field(rp_part *part, rp_way way, tw_what what, const char *name, int
                   tradewind_status *status);
 rp_shape rp_full_shape(const rp_part *part, const rp_kept *field, const tradewind_array *array);
 
-/* replay_keep.c: checkpoints and reports. */
+/* keep.c: checkpoints and reports. */
 int rp_checkpoint(void *state, const char *path, tradewind_status *status);
 int rp_restore(void *state, const char *path, tradewind_status *status);
 int rp_report(void *state, const char *path, tradewind_status *status);

@@ -1,10 +1,10 @@
-/* replay_keep.c: checkpoints (where the session stands, and what was put) and reports, as plain texts. */
+/* keep.c: checkpoints (where the session stands, and what was put) and reports, as plain texts. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "replay.h"
+#include "engine.h"
 
 #define OPENING "tradewind replay checkpoint 1"
 

@@ -1,12 +1,12 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
-#include "python_api.h"
+#include "api.h"
 
 #include <dlfcn.h>
 #include <string.h>
 
-#include "engine.h"
+#include "../engine.h"
 
 /* A pointer to data and one to a function have the same size wherever there is dlsym. */
 static int find(void *library, const char *name, void *slot) {

@@ -1,8 +1,8 @@
 /* One component in Python. */
 #include <string.h>
 
-#include "python_engine.h"
-#include "status.h"
+#include "engine.h"
+#include "../status.h"
 
 /* ---- what it is ----------------------------------------------------------------------------------------------- */
 

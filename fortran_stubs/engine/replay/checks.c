@@ -1,9 +1,9 @@
-/* replay_checks.c: whether an array fits what is declared of a field. */
+/* checks.c: whether an array fits what is declared of a field. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "replay.h"
+#include "engine.h"
 
 static void known_names(const rp_part *part, char *text, size_t size) {
   size_t at = 0;

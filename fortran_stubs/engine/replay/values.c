@@ -1,9 +1,9 @@
-/* replay_values.c: gives out what a recording holds, after a look whether it is still what was written. */
+/* values.c: gives out what a recording holds, after a look whether it is still what was written. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "replay.h"
+#include "engine.h"
 
 static const char *declared_units(const rp_kept *field, const char *units) {
   if (!units) return field->declared.units;

@@ -1,10 +1,10 @@
-/* replay_open.c: which recording or declaration a session stands on. */
+/* open.c: which recording or declaration a session stands on. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "replay.h"
+#include "engine.h"
 
 static int is_folder(const char *path) {
   struct stat found;

@@ -1,5 +1,5 @@
-#include "arrays.h"
-#include "python_engine.h"
+#include "../arrays.h"
+#include "engine.h"
 
 static char *format_of(int32_t kind) {
   switch (kind) {

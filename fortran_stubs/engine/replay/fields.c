@@ -1,9 +1,9 @@
-/* replay_fields.c: put, get and bind of a component's fields. */
+/* fields.c: put, get and bind of a component's fields. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "replay.h"
+#include "engine.h"
 
 void rp_free_slot(rp_slot *slot) {
   free(slot->data);

@@ -1,6 +1,6 @@
 /* replay.c: the engine without Python. It gives back what a real session once returned (a recording), or what the
  * host itself has put (a declaration), and holds the host to the same rules: names, shapes, kinds, units, order. */
-#include "replay.h"
+#include "engine.h"
 
 #include <stdlib.h>
 #include <string.h>

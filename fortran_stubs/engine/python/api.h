@@ -1,4 +1,4 @@
-/* python_api.h: the functions of CPython that are called, declared by hand and found at run time, so that the
+/* api.h: the functions of CPython that are called, declared by hand and found at run time, so that the
  * library is built without Python's headers, links no libpython, and works with any version from 3.11 on. All
  * belong to the limited API but those that start the interpreter. */
 #ifndef TW_PYTHON_API_H
@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../tradewind.h"
+#include "../../tradewind.h"
 
 typedef struct tw_object tw_object; /* PyObject */
 typedef ptrdiff_t tw_length;        /* Py_ssize_t */

@@ -1,10 +1,10 @@
-/* replay_declared.c: reads a declaration of fields, which people write by hand. */
+/* declared.c: reads a declaration of fields, which people write by hand. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "replay.h"
+#include "engine.h"
 
 /* strtod follows the host's locale; a number that it does not read to the end is refused, never cut. */
 static int parse_number(const char *token, double *value) {

@@ -1,9 +1,9 @@
-/* replay_events.c: collective calls come in the order in which they were recorded, or say what should come. */
+/* events.c: collective calls come in the order in which they were recorded, or say what should come. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "replay.h"
+#include "engine.h"
 
 const rp_event *rp_event_now(const rp_session *session) { return &session->events[session->at]; }
 

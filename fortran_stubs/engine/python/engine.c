@@ -1,10 +1,10 @@
 /* The engine that runs tradewind itself, in an interpreter within the host. */
 #include <stdlib.h>
 
-#include "agreement.h"
-#include "python_engine.h"
-#include "status.h"
-#include "threads.h"
+#include "../agreement.h"
+#include "engine.h"
+#include "../status.h"
+#include "../threads.h"
 
 /* ---- opening -------------------------------------------------------------------------------------------------- */
 

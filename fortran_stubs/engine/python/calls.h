@@ -1,8 +1,8 @@
-/* python_calls.h: calling Python objects from C, and what became of it. All of this needs the interpreter's lock. */
+/* calls.h: calling Python objects from C, and what became of it. All of this needs the interpreter's lock. */
 #ifndef TW_PYTHON_CALLS_H
 #define TW_PYTHON_CALLS_H
 
-#include "python_start.h"
+#include "start.h"
 
 /* What of tradewind.hosting is called. */
 typedef struct {

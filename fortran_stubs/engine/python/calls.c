@@ -1,9 +1,9 @@
-#include "python_calls.h"
+#include "calls.h"
 
 #include <string.h>
 
-#include "engine.h"
-#include "status.h"
+#include "../engine.h"
+#include "../status.h"
 
 static tw_hosting hosting;
 

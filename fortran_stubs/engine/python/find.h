@@ -1,8 +1,8 @@
-/* python_find.h: which Python is embedded, and where its library lies. No process is started for that. */
+/* find.h: which Python is embedded, and where its library lies. No process is started for that. */
 #ifndef TW_PYTHON_FIND_H
 #define TW_PYTHON_FIND_H
 
-#include "engine.h"
+#include "../engine.h"
 
 enum { TW_PATH = 4096 };
 

@@ -1,10 +1,10 @@
-/* replay_journal.c: reads what was recorded of one rank. Anything that is not as it was written is named with its
+/* journal.c: reads what was recorded of one rank. Anything that is not as it was written is named with its
  * line, so a damaged recording cannot pass for another one. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "replay.h"
+#include "engine.h"
 
 typedef int (*reader)(rp_session *session, const rp_line *line); /* 0: not as it should be */
 

@@ -1,10 +1,10 @@
-/* replay_text.c: reads small text files, line by line and token by token, whatever is in them. */
+/* text.c: reads small text files, line by line and token by token, whatever is in them. */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "replay.h"
+#include "engine.h"
 
 #define MOST_BYTES (1L << 30) /* of a text: beyond that it is something else */
 

@@ -1,9 +1,9 @@
-/* python_engine.h: the parts of the Python engine. Entries take the interpreter's lock themselves. */
+/* engine.h: the parts of the Python engine. Entries take the interpreter's lock themselves. */
 #ifndef TW_PYTHON_ENGINE_H
 #define TW_PYTHON_ENGINE_H
 
-#include "engine.h"
-#include "python_calls.h"
+#include "../engine.h"
+#include "calls.h"
 
 /* A component: the methods that are called often are looked up once. */
 typedef struct {

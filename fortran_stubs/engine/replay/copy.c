@@ -1,9 +1,9 @@
-/* replay_copy.c: walks over the arrays of hosts, whatever their strides, in Fortran's order of elements. */
+/* copy.c: walks over the arrays of hosts, whatever their strides, in Fortran's order of elements. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "replay.h"
+#include "engine.h"
 
 size_t rp_kind_size(int32_t kind) { return kind == TRADEWIND_REAL32 || kind == TRADEWIND_INT32 ? 4 : 8; }
 

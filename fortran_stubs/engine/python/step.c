@@ -1,8 +1,8 @@
 /* A step of the host, called from Python: the host gets its floating-point environment and its locks back. */
 #include <stdlib.h>
 
-#include "call.h"
-#include "python_engine.h"
+#include "../call.h"
+#include "engine.h"
 
 static const char OF_HOST[] = "tradewind step of the host";
 

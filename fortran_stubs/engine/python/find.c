@@ -1,7 +1,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* realpath, dlopen */
 #endif
-#include "python_find.h"
+#include "find.h"
 
 #include <limits.h>
 #include <dirent.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "status.h"
+#include "../status.h"
 
 static const char ASK[] = "set TRADEWIND_PYTHON to the python executable that has tradewind installed";
 

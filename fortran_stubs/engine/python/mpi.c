@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "beside.h"
-#include "python_engine.h"
+#include "../beside.h"
+#include "engine.h"
 
 #ifndef TRADEWIND_HAVE_MPI
 
