@@ -41,6 +41,13 @@ static int check_extents(const tradewind_array *array, const char *field, tradew
   return count > 0 ? check_strides(array, field, status) : TRADEWIND_OK; /* strides of nothing are anything */
 }
 
+/* An array that was never allocated has extents that nobody has set. */
+static int has_memory(const tradewind_array *array) {
+  int there = array->data != NULL;
+  for (int axis = 0; axis < array->rank; ++axis) there |= array->extent[axis] == 0;
+  return there;
+}
+
 static int check_how(const tradewind_how *how, const char *field, tradewind_status *status) {
   if (how != NULL && how->first < 0)
     return tw_fail(status, TRADEWIND_SHAPE, NULL, field, "first is %" PRId64 ": columns are counted from 1",
@@ -57,9 +64,9 @@ int tw_check_array(const tradewind_array *array, const tradewind_how *how, const
   if (array->rank < 0 || array->rank > TRADEWIND_MAX_RANK)
     return tw_fail(status, TRADEWIND_SHAPE, NULL, field, "the array has %" PRId32 " dimensions, 0 to %d are possible",
                    array->rank, TRADEWIND_MAX_RANK);
-  if (check_extents(array, field, status) != TRADEWIND_OK) return status->code;
-  if (array->data == NULL && tw_array_count(array) > 0)
+  if (!has_memory(array))
     return tw_fail(status, TRADEWIND_SHAPE, NULL, field, "the array has no memory: is it allocated or associated?");
+  if (check_extents(array, field, status) != TRADEWIND_OK) return status->code;
   return check_how(how, field, status);
 }
 

@@ -116,7 +116,7 @@ class Caller:
         """Return the call of one rank alone; without parameters and states there is little to look up."""
         if self._parameters or self._states:
             return self._call(interval, self._given())
-        imports = {key[1]: slot.taken() for key, slot in self._imports}
+        imports = {key[1]: slot.trusted() for key, slot in self._imports}
         return StepCall(self._name, self.part.state or NO_STATE, imports, NOTHING, interval, comm=self._comm)
 
     def _run_together(self, interval: Interval) -> None:
@@ -133,13 +133,13 @@ class Caller:
 
     def _given(self) -> dict[Key, Tensor]:
         """Return what this rank gives, in the host's cells; what stands by itself is left out."""
-        given = {key: slot.taken() for key, slot in self._imports}
+        given = {key: slot.trusted() for key, slot in self._imports}
         for key, slot in self._parameters:
             if slot.bound is not None or slot.value is not None or key[1] not in self._defaults:
-                given[key] = slot.taken()
+                given[key] = slot.trusted()
         for key, slot in self._states:
             if slot.bound is not None or slot.fresh:
-                given[key] = slot.taken()
+                given[key] = slot.trusted()
         return given
 
     def _call(self, interval: Interval, given: Mapping[Key, Tensor]) -> StepCall:
