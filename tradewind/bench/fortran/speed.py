@@ -23,7 +23,7 @@ from tradewind.errors import DataError
 from tradewind.fortran.installation import Installation
 
 COLUMNS = (1, 64, 1024)
-ROUNDS = 150
+ROUNDS = 100
 TURNS = 5
 """How often the whole program is launched for each count of threads."""
 WAYS = {"embedded": "embedded_us", "frozen": "frozen_us", "hooked": "hooked_us", "other": "ftorch_us"}
