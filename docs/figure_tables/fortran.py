@@ -37,12 +37,18 @@ def fortran_speed(found: Figures) -> str:
         cells = [number(found, f"{side}_us_{n}", ".1f") for n in SIZES]
         rows.append((text, *cells))
     rows.append(("FTorch over frozen (aim 1.3)", *(_ratio(found, "ftorch", "frozen", n) for n in SIZES)))
+    rows.append(("component less network alone (aim 20)", *(_less(found, n) for n in SIZES)))
     return table("microseconds, columns | 1 | 64 | 1024", rows)
 
 
 def _ratio(found: Figures, above: str, below: str, n: int) -> str:
     top, bottom = found.get(f"{above}_us_{n}"), found.get(f"{below}_us_{n}")
     return f"{top / bottom:.2f}" if top and bottom else ABSENT
+
+
+def _less(found: Figures, n: int) -> str:
+    whole, part = found.get(f"hooked_us_{n}"), found.get(f"embedded_us_{n}")
+    return f"{whole - part:.0f}" if whole and part else ABSENT
 
 
 def crossing(found: Figures) -> str:
