@@ -141,6 +141,16 @@ def test_what_an_exchange_delivers_can_be_got(opened):
     assert np.array_equal(out, SOURCE)
 
 
+def test_what_is_not_a_number_in_bound_memory_does_not_enter_the_run(opened):
+    session = opened()
+    source = SOURCE.copy()
+    session.component("sea").bind("source", source)
+    source[1, 2] = np.nan
+    with pytest.raises(CallError, match="NaN") as caught:
+        session.advance(6 * HOUR)
+    assert (caught.value.code, caught.value.field) == (Code.DATA, "source")
+
+
 def test_bound_memory_takes_part_in_the_run(opened):
     session = opened()
     sea, pond = session.component("sea"), session.component("pond")
