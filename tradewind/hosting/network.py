@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tradewind.couplers.coupling.fields import Variable
 from tradewind.hosting.failing import CallError, Code
 from tradewind.hosting.slots import KINDS, PLAIN, ROLES, Manner, Slot
 from tradewind.hosting.threads import ranks_sharing, threads
+from tradewind.plugins.network.columns import variable_of
 from tradewind.surrogates.columns.domain import refuse_outside
 from tradewind.surrogates.columns.evaluation import ColumnEvaluator, Counts
 from tradewind.surrogates.columns.files import load_columns
-from tradewind.surrogates.columns.header import ColumnField, ColumnHeader
+from tradewind.surrogates.columns.header import ColumnHeader
 from tradewind.surrogates.columns.network import ColumnNetwork
 from tradewind.surrogates.domain import Domain
 
@@ -162,7 +162,7 @@ class NetworkPart:
         dtype = np.dtype(str(self.header.kind).replace("real", "float"))
         sides = (("import", self.header.inputs), ("export", self.header.outputs))
         return {
-            f"{role} {f.name}": Slot(NAME, (role, f.name), variable_of(f), dtype, 1, columns, what=what)
+            f"{role} {f.name}": Slot(NAME, (role, f.name), variable_of(f, None), dtype, 1, columns, what=what)
             for role, fields in sides
             for f in fields
         }
@@ -310,12 +310,6 @@ class NetworkPart:
         for slot in slots:
             slot.value, slot.missing = None, None
         return given
-
-
-def variable_of(field: ColumnField) -> Variable:
-    """Return a network's field as a component declares it."""
-    extra = () if field.size is None else ((field.dimension, field.size),)
-    return Variable(field.name, field.units, extra=extra)
 
 
 def _features(value: Tensor) -> Tensor:

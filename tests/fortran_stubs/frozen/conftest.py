@@ -77,8 +77,8 @@ class Host:
     """A host of one frozen network; every call returns what its status told."""
 
     def __init__(self, library: Path, file: Path) -> None:
-        self.library = ctypes.CDLL(str(library))
-        self.library.tradewind_code_name.restype = c_char_p
+        self.loaded = ctypes.CDLL(str(library))
+        self.loaded.tradewind_code_name.restype = c_char_p
         self.session, self.part = c_int64(), c_int64()
         self.opened = self.call("init", byref(self.session), os.fsencode(file), None, b"frozen")
         if self.opened.code == "ok":
@@ -86,8 +86,8 @@ class Host:
 
     def call(self, name: str, *given: Any) -> Told:
         status = Status()
-        getattr(self.library, f"tradewind_{name}")(*given, byref(status))
-        code = self.library.tradewind_code_name(status.code).decode()
+        getattr(self.loaded, f"tradewind_{name}")(*given, byref(status))
+        code = self.loaded.tradewind_code_name(status.code).decode()
         return Told(code, status.field.decode(), status.message.decode())
 
     def hand(self, does: str, name: str, array: np.ndarray, **how: Any) -> Told:

@@ -61,7 +61,7 @@ def installed(work: Path) -> Path:
 def ftorch() -> Path | None:
     """Return where FTorch is installed: TRADEWIND_FTORCH names it; None without any."""
     named = os.environ.get(FTORCH)
-    return Path(named) if named else None
+    return Path(named).absolute() if named else None
 
 
 def misuse_figures(counted: tuple[int, int, Any]) -> dict[str, Any]:

@@ -7,18 +7,17 @@ rounds the least is taken, since whatever disturbs a process makes it slower.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tradewind.bench.fortran.hosts import compiler, drivers, said
 from tradewind.errors import DataError
 from tradewind.fortran.installation import Installation
 
@@ -147,14 +146,13 @@ def compiled(folder: Path, installation: Installation, ftorch: Path | None = Non
     DataError
         When it does not compile.
     """
-    drivers = Path(str(files("tradewind.fortran_stubs"))) / "drivers"
     program = folder / ("speed_ftorch" if ftorch else "speed")
     modules = folder / f"{program.name}_modules"
     modules.mkdir()
-    sources = [drivers / ("speed_ftorch.f90" if ftorch else "speed_alone.f90"), drivers / "speed.f90"]
-    compiler = shutil.which("mpifort") or "gfortran"
-    command = [compiler, "-O2", f"-J{modules}", *installation.cflags(), *_ftorch_flags(ftorch)]
-    _said([*command, *map(str, sources), *installation.libs(), *_ftorch_libs(ftorch), "-o", str(program)])
+    sources = [drivers() / ("speed_ftorch.f90" if ftorch else "speed_alone.f90"), drivers() / "speed.f90"]
+    command = [compiler(), "-O2", f"-J{modules}", *installation.cflags(), *_ftorch_flags(ftorch)]
+    libraries = [*installation.libs(), *_ftorch_libs(ftorch)]
+    said([*command, *map(str, sources), *libraries, "-o", str(program)], folder)
     return program
 
 
@@ -192,7 +190,7 @@ def asked(program: Path, inputs: Inputs, rounds: int, threads: str | None = "1")
     environment = {k: v for k, v in os.environ.items() if k not in {"OMP_NUM_THREADS", "MKL_NUM_THREADS"}}
     environment |= {"TRADEWIND_PYTHON": sys.executable}
     environment |= {"OMP_NUM_THREADS": threads} if threads else {}
-    return read(_said([str(program), *inputs.arguments(rounds)], environment))
+    return read(said([str(program), *inputs.arguments(rounds)], program.parent, environment))
 
 
 def read(printed: str) -> Speeds:
@@ -210,15 +208,6 @@ def read(printed: str) -> Speeds:
 
 def _set(into: Any, name: str, n: str, value: str) -> None:
     into[name, int(n)] = float(value)
-
-
-def _said(command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise DataError(
-            f"{Path(command[0]).name} ended with {done.returncode}\n{(done.stdout + done.stderr)[-4000:]}"
-        )
-    return done.stdout
 
 
 # ---------------------------------------------------------------------- threads
