@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +12,10 @@ from torch import Tensor
 from tradewind.couplers.assimilation import ForwardModel, Observations, ObservationsByWindow
 from tradewind.couplers.assimilation.covariance import Covariance, DenseCovariance, DiagonalCovariance
 from tradewind.couplers.coupling.component import Interval
-from tradewind.couplers.operators import LinearOperator
 from tradewind.couplers.ranks.parallel import Communicator, agree, owned_blocks
 from tradewind.errors import DataError, SpecError
+from tradewind.plugins.solvers.jacobians import dense
 
-BATCH = 64
-"""Columns or rows of K that are made together; fixed, so that bits do not depend on the ranks."""
 NOTHING = Observations(torch.zeros(0, dtype=torch.float64), None)
 
 
@@ -98,20 +96,6 @@ def noise(model: ForwardModel, x: Tensor, window: Interval, seen: Observations) 
     if isinstance(seen.covariance, DiagonalCovariance):
         return DiagonalCovariance(seen.covariance.variance + own)
     return DenseCovariance(seen.covariance.apply(torch.eye(len(own), dtype=own.dtype)) + torch.diag(own))
-
-
-def dense(operator: LinearOperator) -> Tensor:
-    """Return the matrix ``(m, n)`` of an operator: by its adjoint where it has fewer rows than columns."""
-    m, n = operator.range.size, operator.domain.size
-    if m < n:
-        return _images(operator.adjoint, m, n)
-    return _images(operator.forward, n, m).T.contiguous()
-
-
-def _images(apply: Callable[[Tensor], Tensor], count: int, length: int) -> Tensor:
-    identity = torch.eye(count, dtype=torch.float64)
-    parts = [apply(batch).detach() for batch in torch.split(identity, BATCH) if len(batch)]
-    return torch.cat(parts) if parts else torch.zeros(0, length, dtype=torch.float64)
 
 
 def refuse_nan(values: Tensor, what: str, window: Interval) -> None:

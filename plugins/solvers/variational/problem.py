@@ -23,7 +23,7 @@ from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.operators import LinearOperator, MatrixOperator
 from tradewind.couplers.ranks.parallel import agree, ordered_sum
 from tradewind.errors import DataError, ModelError, SpecError
-from tradewind.plugins.solvers import windows
+from tradewind.plugins.solvers import jacobians, windows
 
 Chain = Callable[[Tensor, Interval], LinearOperator]
 """From x and a window to G = K L, from v to ``Replicated(m)``."""
@@ -223,7 +223,7 @@ class Quadratic:
         return 0.5 * (total + total.T)
 
     def _squared(self, number: int, operator: LinearOperator) -> Tensor:
-        matrix = operator.matrix if isinstance(operator, MatrixOperator) else windows.dense(operator)
+        matrix = operator.matrix if isinstance(operator, MatrixOperator) else jacobians.dense(operator)
         return self.problem.noise[number].solve(matrix.T.contiguous()) @ matrix
 
     @cached_property
@@ -234,7 +234,7 @@ class Quadratic:
     def _applied_often(self, operator: LinearOperator) -> LinearOperator:
         fewer = min(operator.range.size, operator.domain.size)
         few = fewer <= self.products and not isinstance(operator, MatrixOperator)
-        return MatrixOperator(windows.dense(operator)) if few else operator
+        return MatrixOperator(jacobians.dense(operator)) if few else operator
 
     def _sum(self, part: Callable[[int, LinearOperator], Tensor]) -> Tensor:
         comm, factors = self.problem.model.comm, self._factors

@@ -14,7 +14,7 @@ from tradewind.couplers.operators import MatrixOperator
 from tradewind.errors import DataError, SpecError
 from tradewind.plugins.solvers.analytical import Analytical
 from tradewind.plugins.solvers.options import AnalyticalOptions
-from tradewind.plugins.solvers.windows import BATCH, dense
+from tradewind.plugins.solvers.jacobians import BATCH, dense
 from tradewind.testing import LinearModel, SolverConformance, VectorControl
 from tradewind.testing.model import days
 
