@@ -13,8 +13,8 @@ from tradewind.couplers.assimilation.covariance import DenseCovariance, Diagonal
 from tradewind.couplers.operators import MatrixOperator
 from tradewind.errors import DataError, SpecError
 from tradewind.plugins.solvers.analytical import Analytical
-from tradewind.plugins.solvers.options import AnalyticalOptions
 from tradewind.plugins.solvers.jacobians import BATCH, dense
+from tradewind.plugins.solvers.options import AnalyticalOptions
 from tradewind.testing import LinearModel, SolverConformance, VectorControl
 from tradewind.testing.model import days
 
