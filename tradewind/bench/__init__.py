@@ -18,6 +18,7 @@ BENCHMARKS = {
     "exchange": "tradewind.bench.exchange.exchange:figures",
     "fortran": "tradewind.bench.fortran.fortran:figures",
     "regrid": "tradewind.bench.regridding.regrid:figures",
+    "methane": "tradewind.bench.methane.methane:figures",
     "misfits": "tradewind.bench.regridding.misfits:figures",
     "misuse": "tradewind.bench.regridding.misuse:figures",
 }

@@ -7,8 +7,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 from tradewind.errors import DataError
 
@@ -27,6 +28,23 @@ def examples() -> Path:
             "the examples are not here", where=str(folder), hint="run from a checkout of the project"
         )
     return folder
+
+
+def example(script: str) -> Any:
+    """Return a script of the examples as a module, without running it.
+
+    Raises
+    ------
+    DataError
+        When the examples, or this one, are not here.
+    """
+    path = examples() / f"{script}.py"
+    spec = spec_from_file_location(script, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise DataError("this script is not here", where=str(path), hint="run from a checkout of the project")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def reference() -> Path | None:
