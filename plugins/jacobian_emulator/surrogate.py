@@ -18,12 +18,12 @@ from torch import Tensor
 
 from tradewind.couplers.assimilation.linearization import Count, WindowModel
 from tradewind.couplers.coupling.component import Interval
-from tradewind.errors import CheckpointError, SpecError
+from tradewind.errors import CheckpointError, DomainError, SpecError
 from tradewind.plugins.jacobian_emulator.inputs import InputWindows
 from tradewind.plugins.jacobian_emulator.jacobian import EmulatedJacobian
 from tradewind.plugins.jacobian_emulator.options import EmulatorOptions
 from tradewind.plugins.jacobian_emulator.samples import HALF
-from tradewind.plugins.transport.model import Transport
+from tradewind.plugins.transport.model import COLUMN, Transport
 from tradewind.plugins.transport.options import TransportOptions
 from tradewind.plugins.transport.windows import Cell
 from tradewind.surrogates.checkpoint import read_header
@@ -112,6 +112,20 @@ class JacobianEmulator:
                 where="jacobian-emulator", hint=f"set run.window to {self.length.total_seconds() / 3600:g}h",
             )  # fmt: skip
 
+    def check_export(self, name: str) -> None:
+        """Refuse an export that it knows nothing of.
+
+        Raises
+        ------
+        DomainError
+            For any but the column.
+        """
+        if name != COLUMN:
+            raise DomainError(
+                f"knows {COLUMN}, and nothing of {name}", where="jacobian-emulator",
+                hint=f"observe {COLUMN}, or set run_as to guarded or reference",
+            )  # fmt: skip
+
     def tradewind_linearize(self, model: WindowModel, x: Any, window: Interval) -> EmulatedJacobian:
         """Return the Jacobian from the mean flux in `window` to the columns at its end.
 
@@ -119,7 +133,10 @@ class JacobianEmulator:
         ------
         SpecError
             When the window has another length than those of the training.
+        DomainError
+            When another export is wanted than it has learned.
         """
+        self.check_export(model.wanted)
         self.verify(window.stop - window.start)
         return EmulatedJacobian(self, model, window.stop)
 

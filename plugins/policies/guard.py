@@ -14,7 +14,7 @@ from tradewind.couplers.coupling.component import Mode, Step, StepCall
 from tradewind.couplers.coupling.fields import Fields
 from tradewind.couplers.operators import LinearOperator
 from tradewind.couplers.ranks.parallel import agree
-from tradewind.errors import PluginError
+from tradewind.errors import DomainError, PluginError
 from tradewind.markers import hookimpl
 from tradewind.plugins.options import Options
 
@@ -48,8 +48,11 @@ class Guard:
     def tradewind_linearize(
         self, model: WindowModel, x: Any, window: Any
     ) -> Generator[None, Any, LinearOperator | None]:
-        """Take the reference model's columns where the surrogate's are not valid."""
-        operator: LinearOperator | None = yield
+        """Take the reference model's columns where the surrogate's are not valid, or all of them."""
+        try:
+            operator: LinearOperator | None = yield
+        except DomainError:
+            return None  # it knows nothing of what is asked: the model runs
         valid = getattr(operator, "valid", None)
         if operator is None or valid is None:
             return operator

@@ -11,6 +11,7 @@ from tradewind.couplers.assimilation.linearization import Count, ShadowedOperato
 from tradewind.couplers.coupling.component import Step, StepCall
 from tradewind.couplers.coupling.fields import Fields
 from tradewind.couplers.operators import LinearOperator
+from tradewind.errors import DomainError
 from tradewind.markers import hookimpl
 from tradewind.plugins.options import Options
 
@@ -65,7 +66,10 @@ class Shadow:
         """Return the reference's operator, with the surrogate's beside it."""
         own: LinearOperator | None = yield
         answer = getattr(self.surrogate, "tradewind_linearize", None)
-        shadow = None if answer is None else answer(model, x, window)
+        try:
+            shadow = None if answer is None else answer(model, x, window)
+        except DomainError:
+            shadow = None  # it knows nothing of what is asked
         if shadow is None:
             return own
         return ShadowedOperator(own or model.reference(), shadow, self.count)

@@ -1,7 +1,8 @@
-"""The transport model as a component: surface flux in, column mixing ratio out."""
+"""The transport model as a component: surface flux in, mixing ratios of columns and of layers out."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
@@ -22,6 +23,7 @@ from tradewind.plugins.transport.solver import Solver
 from tradewind.plugins.transport.weather import Weather
 
 FLUX, COLUMN, TRACER = "methane_flux", "methane_column", "methane_mass"
+PROFILE = "methane_profile"
 AIR_OVER_METHANE = 28.9644 / 16.0425
 PPB = 1e9
 SCHEMES: dict[str, type[Upwind] | type[VanLeer]] = {"upwind": Upwind, "van_leer": VanLeer}
@@ -37,10 +39,15 @@ class Transport:
     ----------
     options
         Settings; the weather is read when it is first needed.
+
+    Attributes
+    ----------
+    by_layer
+        Whether mole fractions by layer are exported too: only where somebody looks, see `asked`.
     """
 
     def __init__(self, options: TransportOptions) -> None:
-        self.options = options
+        self.options, self.by_layer = options, False
         region = options.region
         self.domain = Domain(
             region.west, region.east, region.south, region.north, options.spacing, tuple(options.layers)
@@ -59,17 +66,29 @@ class Transport:
         mixing = Mixing(layer.depth, layer.inside, layer.above)
         return Solver(self.domain, scheme, mixing, self.options.substep)
 
+    def asked(self, names: Collection[str]) -> None:
+        """Learn what of it a run names: layers are exported where `methane_profile` is among `names`."""
+        self.by_layer = PROFILE in names
+
     def describe(self) -> Spec:
         """Return the spec; reads no weather."""
         grid = self.domain.grid
         return Spec(
             imports=(Variable(FLUX, "kg m-2 s-1", grid, Kind.FLUX_INTENSIVE, cell_methods="time: mean"),),
-            exports=(Variable(COLUMN, "1e-9", grid, Kind.STATE_INTENSIVE),),
+            exports=(Variable(COLUMN, "1e-9", grid, Kind.STATE_INTENSIVE), *self._layers()),
             state=(
                 Variable(TRACER, "kg", grid, Kind.STATE_EXTENSIVE, extra=(("layer", self.domain.layers),)),
             ),
             linear=SCHEMES[self.options.scheme].linear,
         )
+
+    def _layers(self) -> tuple[Variable, ...]:
+        """Return the export by layer, whose levels are fractions of surface pressure; none unless asked."""
+        extra, middle = (("layer", self.domain.layers),), tuple(self.domain.middle.tolist())
+        layered = Variable(
+            PROFILE, "1e-9", self.domain.grid, extra=extra, levels=middle, interfaces=self.domain.sigma
+        )
+        return (layered,) if self.by_layer else ()
 
     def verify(self, clock: Clock) -> None:
         """Read the weather and refuse a run that it does not cover, or whose winds are too fast.
@@ -110,7 +129,10 @@ class Transport:
         emission = flux * self.domain.area
         for part in self.parts(interval):
             tracer = self.solver.advance(tracer, emission, self.flows.at(part.start), part)
-        return {COLUMN: self.column(tracer, interval.stop)}, State({TRACER: tracer.flatten(-2)})
+        exports = {COLUMN: self.column(tracer, interval.stop)}
+        if self.by_layer:
+            exports[PROFILE] = self.profile(tracer, interval.stop)
+        return exports, State({TRACER: tracer.flatten(-2)})
 
     def _map(self, field: Tensor) -> Tensor:
         return field.reshape(*field.shape[:-1], *self.domain.shape)
@@ -124,6 +146,14 @@ class Transport:
     def column(self, tracer: Tensor, time: datetime) -> Tensor:
         """Return the column-mean mole fraction, 1e-9, shape ``(..., cell)``, of tracer masses."""
         return (tracer.sum(-3) * self.column_factor(time)).flatten(-2)
+
+    def profile(self, tracer: Tensor, time: datetime) -> Tensor:
+        """Return mole fractions by layer, 1e-9, shape ``(..., layer, cell)``, of tracer masses.
+
+        Their mean over the layers, weighted by these' share of the air, is the column's.
+        """
+        share = self.domain.thickness[:, None, None]
+        return (tracer * (self.column_factor(time) / share)).flatten(-2)
 
     def column_factor(self, time: datetime) -> Tensor:
         """Return what turns kg in a column into its mole fraction in 1e-9, shape ``(lat, lon)``."""

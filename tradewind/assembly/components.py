@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from tradewind.assembly.faults import Faults
+from tradewind.assembly.naming import variables_named
 from tradewind.assembly.parts import Assembly, Member
 from tradewind.config import RunAs
 from tradewind.config.sections.models import ComponentSection
@@ -40,6 +41,8 @@ def _member(assembly: Assembly, name: str, section: ComponentSection, faults: Fa
     component = assembly.manager.descriptor(Role.COMPONENT, section.plugin).build(section.options)
     if hasattr(component, "share"):
         component.share(assembly.comm)
+    if hasattr(component, "asked"):
+        component.asked(variables_named(assembly.config, name))
     spec: Spec = component.describe()
     member = Member(section, component, spec, layouts_of(spec))
     with faults.at("components", name, "options"):

@@ -31,6 +31,7 @@ def build_solver(assembly: Assembly, faults: Faults) -> None:
                 faults.add(("components", name), what)
         for name in _looked_at_otherwise(assembly):
             faults.add(("components", name), f"{UNKNOWN_LOOKS}: {OTHER_LOOKS}")
+        _check_exports(assembly, faults)
 
 
 def _looked_at_otherwise(assembly: Assembly) -> Iterator[str]:
@@ -41,6 +42,16 @@ def _looked_at_otherwise(assembly: Assembly) -> Iterator[str]:
     for name in sorted(observed & assembly.insisting):
         if not all(at_the_end(assembly.observe, window) for window in assembly.windows):
             yield name
+
+
+def _check_exports(assembly: Assembly, faults: Faults) -> None:
+    """Let surrogates that have to answer refuse what is observed."""
+    for port in () if assembly.observe is None else assembly.observe.observes:
+        component, _, name = port.partition(".")
+        check = getattr(assembly.members[component].surrogate, "check_export", None)
+        if check is not None and component in assembly.insisting:
+            with faults.at("components", component):
+                check(name)
 
 
 def _without_adjoint(assembly: Assembly) -> Iterator[str]:
