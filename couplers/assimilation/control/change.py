@@ -7,7 +7,7 @@ change   field                               x of prior   what one sigma of x is
 ======== =================================== ============ =====================================
 scale    p x                                 1            a fraction of the prior
 add      p + x                               0            in the field's units
-lognormal p exp(x)                           0            of the logarithm
+lognormal p exp(x)                           0 (median)   of the logarithm
 bounded  a + (b - a) logistic(logit(p) + x)  0            of the logit
 ======== =================================== ============ =====================================
 
@@ -38,14 +38,15 @@ class Change(Protocol):
 
     Attributes
     ----------
-    neutral
-        The x that leaves the prior as it is.
     weighs
         Whether the centre of an element lies where its prior does (else where its cells are).
     """
 
-    neutral: ClassVar[float]
     weighs: ClassVar[bool]
+
+    @property
+    def neutral(self) -> float:
+        """The x of the prior."""
 
     def check(self, prior: Array, where: str) -> Flags:
         """Return which cells can be changed; those that are not active are NaN.
@@ -72,7 +73,7 @@ class Change(Protocol):
 class Scale:
     """``field = p x``, xA = 1: factors on a prior that is not negative."""
 
-    neutral: ClassVar[float] = 1.0
+    neutral: float = 1.0
     weighs: ClassVar[bool] = True
 
     def check(self, prior: Array, where: str) -> Flags:
@@ -102,7 +103,7 @@ class Scale:
 class Add(Scale):
     """``field = p + x``, xA = 0."""
 
-    neutral: ClassVar[float] = 0.0
+    neutral: float = 0.0
     weighs: ClassVar[bool] = False
 
     def check(self, prior: Array, where: str) -> Flags:
@@ -119,9 +120,19 @@ class Add(Scale):
 
 
 class Lognormal(Scale):
-    """``field = p exp(x)``, xA = 0: stays positive; the prior is the median."""
+    """``field = p exp(x)``: stays positive; the prior is the median, xA = 0, unless it is the mean.
 
-    neutral: ClassVar[float] = 0.0
+    Parameters
+    ----------
+    sigma
+        Standard deviation of x, where the prior is the mean of what x makes of it: the median is then
+        ``p exp(-sigma²/2)``, so that xA = -sigma²/2. None: the prior is the median.
+    """
+
+    neutral: float = 0.0
+
+    def __init__(self, sigma: float | None = None) -> None:
+        self.neutral = 0.0 if sigma is None else -0.5 * sigma**2
 
     def outward(self, prior: Tensor, x: Tensor) -> Tensor:
         """Return ``p exp(x)``."""

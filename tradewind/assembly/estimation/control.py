@@ -14,7 +14,7 @@ from torch import Tensor
 from tradewind.assembly.exchanges.fields import field_of
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly, Member
-from tradewind.config.sections.control import ChangeBy, ControlSection, CorrelationSection
+from tradewind.config.sections.control import ChangeBy, ControlSection, CorrelationSection, PriorIs
 from tradewind.config.source import Key
 from tradewind.couplers.assimilation.control import (
     Add,
@@ -144,7 +144,9 @@ def _control(section: ControlSection, variable: Variable, prior: Tensor, member:
 def _change(section: ControlSection) -> Change:
     if section.bounds is not None:
         return Bounded(*section.bounds)
-    return {ChangeBy.ADD: Add(), ChangeBy.LOGNORMAL: Lognormal()}.get(section.change, Scale())
+    if section.change is ChangeBy.LOGNORMAL:
+        return Lognormal(section.prior_error if section.prior_is is PriorIs.MEAN else None)
+    return Add() if section.change is ChangeBy.ADD else Scale()
 
 
 def _correlation(section: CorrelationSection | None) -> Correlation | None:

@@ -34,6 +34,13 @@ class ChangeBy(StrEnum):
     BOUNDED = "bounded"
 
 
+class PriorIs(StrEnum):
+    """What of a lognormal prior the given field is."""
+
+    MEDIAN = "median"
+    MEAN = "mean"
+
+
 class Kernel(StrEnum):
     """How a correlation falls with distance."""
 
@@ -102,6 +109,9 @@ class ControlSection(Section):
     prior: Initial | None = Field(
         default=None, description="In the field's units; default: what the component says."
     )
+    prior_is: PriorIs = Field(
+        default=PriorIs.MEDIAN, description="Of lognormal: what the prior is, the median or the mean."
+    )
     prior_error: float = Field(
         gt=0, allow_inf_nan=False, strict=True,
         description="Standard deviation: a fraction (scale), in the field's units (add), of log or logit.",
@@ -126,6 +136,8 @@ class ControlSection(Section):
             raise ValueError("`bounds` and `change: bounded` belong together")
         if self.bounds is not None and self.bounds[0] >= self.bounds[1]:
             raise ValueError(f"nothing lies between {self.bounds[0]:g} and {self.bounds[1]:g}")
+        if self.prior_is is PriorIs.MEAN and self.change is not ChangeBy.LOGNORMAL:
+            raise ValueError("`prior_is: mean` belongs to `change: lognormal`; others are symmetric")
         if self.correlation is not None and self.correlation_km is not None:
             raise ValueError("the correlation is given twice, remove `correlation_km`")
         if self.every is None and self.correlation is not None and self.correlation.time is not None:
