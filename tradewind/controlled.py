@@ -142,7 +142,7 @@ def shares(control: Control, posterior: Posterior) -> Iterator[Share]:
         When the control is of a kind whose fields are not known.
     """
     begin = 0
-    for part in _parts(control):
+    for part in parts_of(control):
         end = begin + len(part.prior)
         covariance, kernel, members = posterior.covariance, posterior.averaging_kernel, posterior.members
         yield Share(
@@ -156,7 +156,14 @@ def shares(control: Control, posterior: Posterior) -> Iterator[Share]:
         begin = end
 
 
-def _parts(control: Control) -> tuple[One, ...]:
+def parts_of(control: Control) -> tuple[One, ...]:
+    """Return the controls of single fields that make up a control, in the order in which x holds them.
+
+    Raises
+    ------
+    ConfigError
+        When the control is of a kind whose fields are not known.
+    """
     if isinstance(control, JointControl):
         return control.parts
     if isinstance(control, FieldControl | PeriodicControl | OfPeriod):
@@ -166,7 +173,7 @@ def _parts(control: Control) -> tuple[One, ...]:
 
 def units_of_elements(control: Control, variable: Callable[[Port], Variable]) -> str:
     """Return the units of x: those of the field where it is added to, else 1; empty where they differ."""
-    bases = [one if isinstance(one, FieldControl) else one.base for one in _parts(control)]
+    bases = [one if isinstance(one, FieldControl) else one.base for one in parts_of(control)]
     found = {variable(base.target).units if type(base.change) is Add else "1" for base in bases}
     return found.pop() if len(found) == 1 else ""
 
@@ -178,7 +185,7 @@ def totals(share: Share, units: str) -> Totals:
     Of a mass flux it is in Tg a year, of anything else (a factor on a prescribed flux) in `units` times m2.
     """
     control = share.control
-    weights = _weights(control, units)
+    weights = cell_weights(control, units)
     before, after = (control.linearize(x).adjoint(weights) for x in (control.prior, share.mean))
     return Totals(
         prior=_total(share, control.prior, weights),
@@ -203,8 +210,14 @@ def _sigma(share: Share, weights: Tensor, slopes: Tensor) -> float:
     return float(torch.tensor(each, dtype=torch.float64).std())
 
 
-def _weights(control: FieldControl | OfPeriod, units: str) -> Tensor:
-    """Return what a cell's value adds to the total, shape ``(cell,)``."""
+def cell_weights(control: FieldControl | OfPeriod, units: str) -> Tensor:
+    """Return what a cell's value adds to the total, shape ``(cell,)``: its area, in units of the total.
+
+    Raises
+    ------
+    ConfigError
+        When the field belongs to no place.
+    """
     if control.layout is None:
         raise ConfigError("a field without a grid has no total", where=control.target)
     area = control.layout.scatter(torch.from_numpy(control.layout.grid.area)) * EARTH_RADIUS**2

@@ -10,14 +10,19 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from tradewind.accounts import call_records, origin
+from tradewind.aggregates import aggregates
 from tradewind.assembly import Assembly, assemble
 from tradewind.assembly.estimation.screening import screened
 from tradewind.assimilation import assimilate
+from tradewind.config.sections.models import Shown
 from tradewind.controlled import controlled_fields
 from tradewind.coupled.model import CoupledModel
 from tradewind.couplers.assimilation import Posterior, Progress
+from tradewind.dropped import dropped
 from tradewind.errors import ConfigError
 from tradewind.output.writing import write_outputs
+from tradewind.plumes import Examples, examples
+from tradewind.regions import Regions
 from tradewind.results import AssimilationResult, InversionResult, SimulationResult
 from tradewind.simulation import Begin, simulate_assembled
 
@@ -104,12 +109,27 @@ def invert(assembly: Assembly, progress: Progress | None = None) -> InversionRes
     model, rejected = screened(assembly, model)
     observations = model.observe.windows(assembly.windows)
     posterior = solver.solve(model, assembly.control, observations)
-    return replace(summarised(assembly, model, posterior), rejected=rejected)
+    return replace(
+        summarised(assembly, model, posterior),
+        rejected=rejected,
+        examples=_examples(assembly, model, posterior),
+    )
+
+
+def _examples(assembly: Assembly, model: CoupledModel, posterior: Posterior) -> Examples | None:
+    """Return a plume and a footprint where a file shows them, and the method has linearized the model too."""
+    output = assembly.config.output
+    if output.examples is Shown.NONE or not (output.file or output.report):
+        return None
+    if assembly.solver is None or not assembly.solver.needs_gradient:
+        return None
+    return examples(assembly, model, posterior)
 
 
 def summarised(assembly: Assembly, model: CoupledModel, posterior: Posterior) -> InversionResult:
     """Return everything that the outputs show, whatever the posterior lacks."""
     control, observe = model.control, model.observe
+    regions = Regions(assembly.config.output.regions)
     return InversionResult(
         name=assembly.config.source.file.stem,
         fields=tuple(controlled_fields(control, posterior, assembly.variable, assembly.parameters)),
@@ -121,5 +141,7 @@ def summarised(assembly: Assembly, model: CoupledModel, posterior: Posterior) ->
         windows=assembly.windows,
         calls=tuple(call_records(assembly, model.calls)),
         provenance=origin(assembly),
+        dropped=tuple(dropped(observe)),
+        aggregates=aggregates(control, posterior, assembly.variable, regions),
         notes=(*assembly.notes, *posterior.details.get("notes", ())),
     )

@@ -14,8 +14,11 @@ from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.fields import Variable
 
 if TYPE_CHECKING:
+    from tradewind.aggregates import Aggregates
     from tradewind.couplers.coupling.time.calendars import Time
     from tradewind.couplers.grids import Grid
+    from tradewind.dropped import Dropped
+    from tradewind.plumes import Examples
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,12 @@ class InversionResult:
         By window, gathered from all ranks in time order, with ``posterior.simulated`` beside them.
     rejected
         Those that were not used, by window, with the reasons.
+    dropped
+        What never came as far as a window, counted by stream and reason.
+    aggregates
+        Totals by sector and region; None where no mass flux is controlled.
+    examples
+        A plume and a footprint.
     provenance
         Versions, hashes, seeds, config text: plain strings and numbers.
     """
@@ -136,6 +145,9 @@ class InversionResult:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
     rejected: Mapping[Interval, Departures] = field(default_factory=dict)
+    dropped: Sequence[Dropped] = ()
+    aggregates: Aggregates | None = None
+    examples: Examples | None = None
 
     @property
     def target(self) -> str:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tradewind.assembly.faults import Faults
+from tradewind.controlled import parts_of
 from tradewind.couplers.coupling.time.alarms import MICROSECOND, alarm
 from tradewind.errors import DataError, did_you_mean
 from tradewind.output.files import check_writable
+from tradewind.regions import Regions
 
 if TYPE_CHECKING:
     from tradewind.assembly.parts import Assembly
@@ -31,6 +33,7 @@ def check_outputs(assembly: Assembly, faults: Faults) -> None:
         with faults.at("run", "restart", "every"):
             restart_alarm(assembly)
     _check_fields(assembly, faults)
+    _check_regions(assembly, faults)
     assembly.notes += _without_effect(assembly)
 
 
@@ -49,6 +52,19 @@ def _check_fields(assembly: Assembly, faults: Faults) -> None:
             faults.add(("output", "fields", number), f"{what}, {did_you_mean(str(field), known)}")
     with faults.at("output", "every"):
         fields_alarm(assembly)
+
+
+def _check_regions(assembly: Assembly, faults: Faults) -> None:
+    """Refuse regions that cannot be read or lie elsewhere than the fields that x sets."""
+    if assembly.control is None:
+        return
+    grids = [part.layout.grid for part in parts_of(assembly.control) if part.layout is not None]
+    for name, path in assembly.config.output.regions.items():
+        with faults.at("output", "regions", name):
+            regions = Regions({name: path})
+            for grid in grids:
+                regions(grid)
+            assembly.notes += regions.notes
 
 
 def _readable(assembly: Assembly) -> Iterator[str]:

@@ -114,6 +114,20 @@ class ComponentSection(Section):
         return run_as
 
 
+class Shown(StrEnum):
+    """Whether something that costs a little is made for the files."""
+
+    MADE = "made"
+    NONE = "none"
+
+
+class Matrices(StrEnum):
+    """Whether matrices of all elements are written."""
+
+    WRITTEN = "written"
+    LEFT_OUT = "left-out"
+
+
 class OutputSection(Section):
     """Files to write."""
 
@@ -124,6 +138,15 @@ class OutputSection(Section):
     )
     every: Rhythm | None = Field(
         default=None, description="How often fields are written; default: at every coupling interval."
+    )
+    regions: dict[str, RelativePath] = Field(
+        default_factory=dict, description="Files of regions, by name, whose totals an inversion tells."
+    )
+    examples: Shown = Field(
+        default=Shown.MADE, description="Whether an inversion shows a plume and a footprint."
+    )
+    matrices: Matrices = Field(
+        default=Matrices.WRITTEN, description="Whether covariance and averaging kernel of x are written."
     )
 
 
