@@ -7,7 +7,7 @@ order on every rank. torch differentiates only inside a component's step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -322,10 +322,37 @@ class CoupledRun:
         if back := [e.name for e in exchanges if e.source.component == component]:
             what = f"feeds what it is fed by ({', '.join(back)}): there is no run upstream of it"
             raise ConfigError(what, where=f"component {component!r}")
-        kept = [p for p in self.participants if p.name in needed - {component}]
+        return self._open_ended(component, needed, exchanges)
+
+    def without(self, component: str) -> CoupledRun:
+        """Return the run of all others, which must not depend on `component`; its imports are open ends.
+
+        Raises
+        ------
+        ConfigError
+            When it feeds another.
+        """
+        if fed := [e.name for e in self.exchanges if component in _sources(e)]:
+            what = f"feeds others ({', '.join(fed)}): there is no run without it"
+            raise ConfigError(what, where=f"component {component!r}")
+        return self._open_ended(component, {p.name for p in self.participants}, self.exchanges)
+
+    def _open_ended(
+        self, component: str, names: Collection[str], exchanges: Sequence[Exchange]
+    ) -> CoupledRun:
+        kept = [p for p in self.participants if p.name in names and p.name != component]
         end = next(p for p in self.participants if p.name == component)
         if fed_by := [e for e in exchanges if e.target.component == component]:
             kept.append(sink_of(end, fed_by))
+        return CoupledRun(self.clock, kept, exchanges, self.members)
+
+    def only(self, components: Iterable[str]) -> CoupledRun:
+        """Return the run of `components` and of all that feeds them, and of nothing else."""
+        needed = frozenset(components)
+        while more := {e.source.component for name in needed for e in self._feeding(name)} - needed:
+            needed |= more
+        exchanges = [e for e in self.exchanges if e.target.component in needed]
+        kept = [p for p in self.participants if p.name in needed]
         return CoupledRun(self.clock, kept, exchanges, self.members)
 
     def _feeding(self, component: str) -> Iterator[Exchange]:
@@ -337,6 +364,12 @@ class CoupledRun:
     def with_members(self, members: int) -> CoupledRun:
         """Return the same run for another number of members, at its start."""
         return CoupledRun(self.clock, self.participants, self.exchanges, members)
+
+
+def _sources(exchange: Exchange) -> set[str]:
+    """Return the components that an exchange takes anything from."""
+    moving = set() if exchange.moving is None else {exchange.moving.source.component}
+    return {exchange.source.component} | moving
 
 
 def _in_order(participants: Sequence[Participant], plan: Plan) -> tuple[Participant, ...]:

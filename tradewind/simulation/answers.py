@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tradewind.coupled.derivatives.checkpoints import Watch
+from tradewind.coupled.derivatives.paths import reached
 from tradewind.coupled.model import Calls, CoupledModel
 from tradewind.coupled.model.looking import begun, fields_of, looked_at, looks_of, simulated, watch
 from tradewind.plugins.solvers.windows import refuse_nan
@@ -114,8 +115,8 @@ class Answers:
     @cached_property
     def _without_observed(self) -> CoupledRun:
         """The run without the observed component, or the whole one where that is needed."""
-        observed = "" if self.observe is None else self.observe.observes[0].partition(".")[0]
-        above = self.whole.upstream(observed)
-        stepped = {p.name for p in above.participants} | {observed}
-        spared = {p.name for p in self.whole.participants} <= stepped
-        return above if spared and all(port in above.ports.outputs for port in self.asked) else self.whole
+        observed = "" if self.model is None else self.model.replaced
+        if not observed or reached(self.whole.exchanges, [observed]) != {observed}:
+            return self.whole
+        others = self.whole.without(observed)
+        return others if all(port in others.ports.outputs for port in self.asked) else self.whole

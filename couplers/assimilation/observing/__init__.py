@@ -12,6 +12,7 @@ from tradewind.couplers.assimilation.observing.screening import (
     Selection,
     screen,
 )
+from tradewind.couplers.assimilation.observing.summed import SummedOperator
 from tradewind.couplers.assimilation.observing.thinning import Joining, Thinning, Uncertainty
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Present",
     "Screening",
     "Selection",
+    "SummedOperator",
     "Thinning",
     "Uncertainty",
     "screen",

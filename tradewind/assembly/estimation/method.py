@@ -8,7 +8,7 @@ from tradewind.assembly.estimation.ensemble import build_filter, is_filter, seed
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.parts import Assembly
 from tradewind.coupled.derivatives.paths import on_the_way
-from tradewind.coupled.model.surrogates import OTHER_LOOKS, UNKNOWN_LOOKS, at_the_end
+from tradewind.coupled.model.surrogates import OTHER_LOOKS, UNKNOWN_LOOKS, alone
 from tradewind.couplers.assimilation import Solver
 from tradewind.plugins.registry import Role
 
@@ -40,7 +40,7 @@ def _looked_at_otherwise(assembly: Assembly) -> Iterator[str]:
         return
     observed = {port.partition(".")[0] for port in assembly.observe.observes}
     for name in sorted(observed & assembly.insisting):
-        if not all(at_the_end(assembly.observe, window) for window in assembly.windows):
+        if not all(alone(assembly.observe, w, name, assembly.exchanges) for w in assembly.windows):
             yield name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tradewind.assembly.estimation.preparing import prepared
 from tradewind.assembly.estimation.screening import check_limits
@@ -11,7 +12,7 @@ from tradewind.assembly.parts import Assembly, Member
 from tradewind.config.sections.observing import ObservationsSection
 from tradewind.config.source import Key
 from tradewind.couplers.assimilation import ObservationOperator
-from tradewind.couplers.assimilation.observing import ObservationNetwork, Observed
+from tradewind.couplers.assimilation.observing import ObservationNetwork, Observed, SummedOperator
 from tradewind.couplers.coupling.fields import Variable
 from tradewind.couplers.coupling.units import factor
 from tradewind.errors import ConfigError, UnitsError, did_you_mean
@@ -58,6 +59,8 @@ def _stream(
         with faults.at(*at, "options"):
             operator = _operator(assembly, section, observed)
             found = operator.windows(assembly.windows) if assembly.windows else {}
+            for window in assembly.windows[:1] if isinstance(operator, SummedOperator) else ():
+                operator.looks(window)  # refuses what is not linear
             with faults.at(*at):
                 return prepared(operator, section, found, assembly.windows)
     return None
@@ -73,18 +76,46 @@ def _operator(assembly: Assembly, section: ObservationsSection, observed: Observ
             f"{section.operator!r} observes {wanted}, but {own.name!r} is exported in {own.units}",
             hint="observe another export",
         )
-    return operator
+    ports = [str(port) for port in section.of or ()]
+    return SummedOperator(operator, ports) if len(ports) > 1 else operator
 
 
 def _observed(assembly: Assembly, section: ObservationsSection, faults: Faults) -> Observed:
     """Return what is observed: what is named, or the only export that feeds no exchange."""
     if section.of is None:
-        port = _free(assembly, faults)
-    else:
-        port = str(section.of)
-        known = [f"{name}.{v.name}" for name, m in assembly.members.items() for v in _variables(m)]
-        if port not in known:
-            raise ConfigError(f"no component exports {port!r}", hint=did_you_mean(port, known))
+        return _at(assembly, _free(assembly, faults))
+    first, *others = (_at(assembly, str(port)) for port in section.of)
+    for other in others:
+        _refuse_unlike(first, other)
+    return replace(first, initial=all(one.initial for one in (first, *others)))
+
+
+def _refuse_unlike(first: Observed, other: Observed) -> None:
+    """Refuse to add up what is not the same kind of field.
+
+    Raises
+    ------
+    ConfigError
+        Another grid, other levels, units or steps.
+    """
+    units = (first.variable.units, other.variable.units)
+    apart = {
+        "units": units if factor(*units) != 1.0 else ("", ""),
+        "levels": (first.extra, other.extra),
+        "steps": (first.step, other.step),
+    }
+    found = [f"other {name} ({a} and {b})" for name, (a, b) in apart.items() if a != b]
+    found += [] if first.layout == other.layout else ["another grid"]
+    if found:
+        what = f"{first.port} and {other.port} cannot be added up: {', '.join(found)}"
+        raise ConfigError(what, hint="bring one to the other by an exchange, or observe them apart")
+
+
+def _at(assembly: Assembly, port: str) -> Observed:
+    """Return one variable as an operator meets it."""
+    known = [f"{name}.{v.name}" for name, m in assembly.members.items() for v in _variables(m)]
+    if port not in known:
+        raise ConfigError(f"no component exports {port!r}", hint=did_you_mean(port, known))
     component, _, name = port.partition(".")
     member = assembly.members[component]
     variable = next(v for v in _variables(member) if v.name == name)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 
 from tradewind.config.sections.section import Section
-from tradewind.config.sections.values import At, Duration, Settings
+from tradewind.config.sections.values import AtSome, Duration, Settings
 from tradewind.couplers.distances import Distance
 
 
@@ -91,7 +91,10 @@ class ObservationsSection(Section):
     """What is observed, and of which variable."""
 
     operator: str
-    of: At | None = None
+    of: AtSome | None = Field(
+        default=None,
+        description="Which variable; of a list, the sum of all. Default: what feeds no exchange.",
+    )
     name: str | None = Field(default=None, description="What it is called; default: as the operator.")
     options: Settings = Field(default_factory=dict)
     thin: ThinSection | None = Field(default=None, description="Fewer of them; default: all.")

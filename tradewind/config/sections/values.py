@@ -14,11 +14,12 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
 )
+from pydantic.json_schema import JsonSchemaValue
 
 from tradewind.couplers.coupling.time.calendars import HINT, Calendar, Time, format_time, parse_time
 from tradewind.plugins.options import Duration, duration
 
-__all__ = ["At", "Date", "Duration", "Endpoint", "Settings", "date", "duration"]
+__all__ = ["At", "AtSome", "Date", "Duration", "Endpoint", "Settings", "date", "duration"]
 
 
 def date(value: object, info: ValidationInfo) -> Time:
@@ -73,11 +74,24 @@ class Endpoint:
         return cls(component, variable)
 
 
-At = Annotated[
-    Endpoint,
-    BeforeValidator(Endpoint.parse),
-    WithJsonSchema({"type": "string", "pattern": r"^[^.]+\..+$"}),
+_AT: JsonSchemaValue = {"type": "string", "pattern": r"^[^.]+\..+$"}
+At = Annotated[Endpoint, BeforeValidator(Endpoint.parse), WithJsonSchema(_AT)]
+
+
+def _several(value: object) -> tuple[Endpoint, ...]:
+    parts = tuple(Endpoint.parse(part) for part in (value if isinstance(value, list | tuple) else [value]))
+    if not parts or len(set(parts)) < len(parts):
+        what = "the list is empty" if not parts else "the same one is named twice"
+        raise ValueError(f"{what}: give each component.variable once")
+    return parts
+
+
+AtSome = Annotated[
+    tuple[Endpoint, ...],
+    BeforeValidator(_several),
+    WithJsonSchema({"anyOf": [_AT, {"type": "array", "items": _AT, "minItems": 1}]}),
 ]
+"""One ``component.variable``, or a list of them."""
 
 
 def _mapping(value: object) -> object:

@@ -166,6 +166,35 @@ class PartsOperator(LinearOperator):
         return reduce(torch.add, found) if found else y.new_zeros(*y.shape[:-1], self._sizes[k])
 
 
+class Taken(LinearOperator):
+    """Some parts of a joined vector, in their order; of its adjoint, the others are zero.
+
+    Parameters
+    ----------
+    spaces
+        Of all parts.
+    which
+        Numbers of those that are taken, ascending, at least one.
+    """
+
+    def __init__(self, spaces: Sequence[Space], which: Sequence[int]) -> None:
+        self.domain, self.range = joined(spaces), joined([spaces[k] for k in which])
+        self._sizes, self._which = [space.size for space in spaces], frozenset(which)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the parts, shape ``(..., range)``."""
+        self.check(x, self.domain)
+        parts = torch.split(x, self._sizes, dim=-1)
+        return torch.cat([part for k, part in enumerate(parts) if k in self._which], dim=-1)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """Return the parts between zeros, shape ``(..., domain)``."""
+        self.check(y, self.range)
+        own = iter(torch.split(y, [size for k, size in enumerate(self._sizes) if k in self._which], dim=-1))
+        empty = (y.new_zeros(*y.shape[:-1], size) for size in self._sizes)
+        return torch.cat([next(own) if k in self._which else e for k, e in enumerate(empty)], dim=-1)
+
+
 class ByAdjoint(LinearOperator):
     """An operator of which only the adjoint can be applied: its matrix is made row by row, once.
 

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from tradewind.coupled.derivatives.checkpoints import Tape, Watch, sparing
-from tradewind.coupled.derivatives.operators import BLOCK, ByAdjoint, PartsOperator, RunTangent
+from tradewind.coupled.derivatives.operators import BLOCK, ByAdjoint, PartsOperator
 from tradewind.coupled.derivatives.paths import on_the_way
 from tradewind.coupled.model.looking import begun, fields_of, looked_at, looks_of, simulated, watch
 from tradewind.coupled.model.names import Companies, Names
 from tradewind.coupled.model.stand_in import Calls, StandIn
 from tradewind.coupled.model.standing import StandingStill
-from tradewind.coupled.model.surrogates import StandIns
+from tradewind.coupled.model.surrogates import StandIns, from_part
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Event, Participant
 from tradewind.couplers.assimilation import Control, Look, ObservationOperator
@@ -86,9 +86,11 @@ class CoupledModel:
         """Return K of `window`: looks, components, exchanges and control composed."""
         looks, stand_in = looks_of(self.observe, window), self.stand_in(window, x)
         if stand_in is None:
-            chain = self._from_tape(x, looks, window)
+            chain = self._from_tape(self.run, x, looks, window)
         else:
             chain = self._seen(looks, stand_in.exported, window) @ stand_in.chain
+            if others := self._stand_ins.others(looks):
+                chain = chain + self._from_tape(self._stand_ins.beside, x, others, window)
         whole = chain @ self.control.at(window).linearize(x)
         return ByAdjoint(whole) if self._only_adjoint else whole
 
@@ -119,10 +121,12 @@ class CoupledModel:
     def _fields(self, rows: Tensor, looks: Mapping[Event, Look], window: Interval) -> Mapping[Event, Tensor]:
         """Return what is looked at, by event, shape ``(member, *extra, cell)``."""
         exported = self._stand_ins.exported(rows, window)
-        if exported is not None:
-            return dict.fromkeys(looks, exported)
-        run = self.companies.of(self.run, len(rows))
-        return self._stepped(run, rows, looks, window, _watching)[1]
+        answered = {} if exported is None else dict.fromkeys(looks, exported)
+        others = looks if exported is None else self._stand_ins.others(looks)
+        if not others:
+            return answered
+        run = self.companies.of(self.run if exported is None else self._stand_ins.beside, len(rows))
+        return {**answered, **self._stepped(run, rows, others, window, _watching)[1]}
 
     def _stepped(
         self, run: CoupledRun, rows: Tensor, looks: Mapping[Event, Look], window: Interval, kind: Kind
@@ -132,21 +136,25 @@ class CoupledModel:
         with run.recording(kind(run, window.stop)) as tape:
             watch(run, tape, looks, window)
             for target, values in fields_of(self.control.at(window), rows).items():
-                run.put(target, values)
+                if target in run.ports.inputs:
+                    run.put(target, values)
             tape.seen |= begun(run, looks, window)
             run.advance(max(time for _, time in looks))
         return tape, looked_at(looks, tape.seen)
 
-    def _from_tape(self, x: Tensor, looks: Mapping[Event, Look], window: Interval) -> LinearOperator:
+    def _from_tape(
+        self, run: CoupledRun, x: Tensor, looks: Mapping[Event, Look], window: Interval
+    ) -> LinearOperator:
+        """Return the derivative of what is looked at of a run, or of a part of it, by what is controlled."""
         control = self.control.at(window)
         given = self.names.given(control.targets, window)
         if not looks:
             m = Replicated(len(self.observe.offset(window)))
             return PartsOperator(list(given.values()), [], m)
-        tape, fields = self._stepped(self.run, x[None], looks, window, sparing)
+        tape, fields = self._stepped(run, x[None], looks, window, sparing)
         wanted = {event: look.linearize(fields[event][0]) for event, look in looks.items()}
         count = self.calls.of(self._counted, "reference")
-        return CountedOperator(RunTangent(self.run, tape, given, wanted), count)
+        return CountedOperator(from_part(given, run, tape, wanted), count)
 
     # ------------------------------------------------------------------ a surrogate's
     def stand_in(self, window: Interval, x: Tensor | None = None) -> StandIn | None:
@@ -165,6 +173,11 @@ class CoupledModel:
         """
         return self._stand_ins.at(self.control.prior if x is None else x, window)
 
+    @property
+    def replaced(self) -> str:
+        """The component for which a surrogate answered last; empty before one has."""
+        return self._stand_ins.component
+
     def window_model(self, observed: Participant, window: Interval) -> WindowModel:
         """Return what a surrogate of `observed` is asked about `window`."""
         return self._stand_ins.window_model(observed, window)
@@ -175,8 +188,9 @@ class CoupledModel:
 
     def _seen(self, looks: Mapping[Event, Look], exported: Tensor, window: Interval) -> LinearOperator:
         """Return H' of the looks at one export."""
-        terms = [(0, look.linearize(exported)) for look in looks.values()]
-        space = self.names.space(self.observe.observes[0])
+        export = self._stand_ins.export
+        terms = [(0, look.linearize(exported)) for (port, _), look in looks.items() if port == export]
+        space = self.names.space(export)
         return PartsOperator([space], terms, Replicated(len(self.observe.offset(window))))
 
     # ------------------------------------------------------------------ names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -11,17 +11,18 @@ import torch
 from torch import Tensor
 
 from tradewind.coupled.derivatives.checkpoints import Watch, sparing
-from tradewind.coupled.derivatives.operators import RunTangent, Weighted
-from tradewind.coupled.derivatives.paths import between, leads, reached
+from tradewind.coupled.derivatives.operators import PartsOperator, RunTangent, Taken, Weighted
+from tradewind.coupled.derivatives.paths import leads, on_the_way, reached
 from tradewind.coupled.model.looking import fields_of, looks_of
 from tradewind.coupled.model.names import Names
 from tradewind.coupled.model.stand_in import StandIn, exported
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Event, Participant, Port
-from tradewind.couplers.assimilation import ObservationOperator
+from tradewind.couplers.assimilation import Look, ObservationOperator
 from tradewind.couplers.assimilation.linearization import CountedOperator, WindowModel, spans
 from tradewind.couplers.coupling.component import Interval
-from tradewind.couplers.operators import LinearOperator
+from tradewind.couplers.coupling.exchange import Exchange
+from tradewind.couplers.operators import LinearOperator, Space
 from tradewind.errors import SpecError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 UNKNOWN_LOOKS = "its surrogate knows one export at a window's end, and something else is looked at"
-OTHER_LOOKS = "observe one export at the ends of windows, or set run_as to guarded or reference"
+OTHER_LOOKS = "observe one export of it at the ends of windows, or set run_as to guarded or reference"
 
 
 @dataclass
@@ -38,6 +39,7 @@ class _Last:
     """What was asked for last: a window is asked several times in a row, for values, Jacobian and error."""
 
     window: Interval | None = None
+    observed: Participant | None = None
     operator: LinearOperator | None = None
     silent: Tensor | None = None
     fields: Mapping[Port, Tensor] | None = None
@@ -56,7 +58,7 @@ class StandIns:
     def __init__(self, model: CoupledModel) -> None:
         self.model = model
         self._last = _Last()
-        self._above: tuple[CoupledRun, CoupledRun] | None = None
+        self._parts: dict[str, tuple[CoupledRun, CoupledRun]] = {}
 
     def at(self, x: Tensor, window: Interval) -> StandIn | None:
         """Return what stands in at x, shape ``(n,)``; None where the run is stepped."""
@@ -87,35 +89,48 @@ class StandIns:
     # ------------------------------------------------------------------ the surrogate
     def _asked(self, window: Interval) -> _Last:
         if self._last.window != window:
-            observed = self._observed(window)
-            operator = None if observed is None else self._operator(observed, window)
-            silent = None if observed is None or operator is None else self._silent(observed, window)
-            self._last = _Last(window, operator, silent)
+            self._last = self._answering(window)
         return self._last
 
-    def _observed(self, window: Interval) -> Participant | None:
-        """Return the one component of which one export is looked at, at the window's end and no other time.
+    def _answering(self, window: Interval) -> _Last:
+        """Return the first observed component of which a surrogate answers, and its operator.
 
         Raises
         ------
         SpecError
-            When a surrogate that can only linearize has to answer, and something else is looked at.
+            When a surrogate that can only linearize has to answer, and cannot: something else is looked at,
+            or another surrogate answers already.
         """
-        model = self.model
-        ports = model.observe.observes
-        if at_the_end(model.observe, window):
-            observed = self.names.participant(ports[0])
-            if ports[0].partition(".")[2] in {v.name for v in observed.spec.exports}:
-                return observed
-        if stuck := sorted({port.partition(".")[0] for port in ports} & set(model.insisting)):
+        possible = [*self._possible(window)]
+        answers = ((one, self._operator(one, window)) for one in possible)
+        observed, operator = next(((o, a) for o, a in answers if a is not None), (None, None))
+        served = {one.name for one in ([observed] if observed else possible)}
+        if stuck := sorted((components(self.model.observe) & set(self.model.insisting)) - served):
             raise SpecError(UNKNOWN_LOOKS, where=f"component {stuck[0]!r}", hint=OTHER_LOOKS)
-        return None
+        silent = None if observed is None else self._silent(observed, window)
+        return _Last(window, observed, operator, silent)
+
+    def _possible(self, window: Interval) -> Iterator[Participant]:
+        """Yield components of which one export is looked at, at the end, and that feed nothing else seen."""
+        observe, exchanges = self.model.observe, self.model.run.exchanges
+        several = len(components(observe)) > 1
+        for port in observe.observes:
+            observed = self.names.participant(port)
+            exported = port.partition(".")[2] in {v.name for v in observed.spec.exports}
+            fed = {e.target.variable.name for e in self.model.run.into[observed.name]}
+            if (
+                exported
+                and (len(fed) == 1 or not several)
+                and alone(observe, window, observed.name, exchanges)
+            ):
+                yield observed
 
     def _operator(self, observed: Participant, window: Interval) -> LinearOperator | None:
         """Return the surrogate's operator; None where there is none, or where it could not serve.
 
         It knows one window's mean import, and what is exported at its end: the component must be linear, and
-        neither hold a control nor feed itself through others.
+        neither hold a control nor feed itself through others. What is controlled must lead to it, or to what
+        is looked at beside it.
         """
         run, caller = self.model.run, self.model.callers.get(observed.name)
         controlled = {target.partition(".")[0] for target in self.model.control.targets}
@@ -123,13 +138,14 @@ class StandIns:
             return None
         fed = {target for source, target in leads(run.exchanges) if source == observed.name}
         feeds_itself = observed.name in reached(run.exchanges, fed)
-        if feeds_itself or not all(between(run.exchanges, name, observed.name) for name in controlled):
+        leading = on_the_way(run.exchanges, self.model.control.targets, self.model.observe.observes)
+        if feeds_itself or not controlled <= leading:
             return None
         return caller.linearize(self.window_model(observed, window), None, window)
 
     def window_model(self, observed: Participant, window: Interval) -> WindowModel:
         """Return what a surrogate of `observed` is asked about `window`."""
-        given, wanted = self._single_import(observed), self._export.partition(".")[2]
+        given, wanted = self._single_import(observed), self._port_of(observed).partition(".")[2]
         return WindowModel(
             observed.name, observed.spec, given, wanted, observed.layouts,
             reference=lambda: self._component_tangent(observed, window),
@@ -141,14 +157,15 @@ class StandIns:
         initial = self._alone(observed).start(window.start).states[observed.name]
         if not any(bool(value.any()) for value in initial.fields.values()):
             return None
-        return self._recorded_alone(observed, window)[0].get(self._export)[0]
+        return self._recorded_alone(observed, window)[0].get(self._port_of(observed))[0]
 
     def _component_tangent(self, observed: Participant, window: Interval) -> LinearOperator:
         """Return the reference model's own operator: one component alone, with a constant import."""
         alone, tape = self._recorded_alone(observed, window)
         port = observed.port(self._single_import(observed))
         given = Names(alone).given([port], window)
-        wanted = {(self._export, window.stop): Weighted(1.0, self.names.space(self._export))}
+        export = self._port_of(observed)
+        wanted = {(export, window.stop): Weighted(1.0, self.names.space(export))}
         count = self.model.calls.of(observed.name, "reference")
         return CountedOperator(RunTangent(alone, tape, given, wanted), count)
 
@@ -176,7 +193,8 @@ class StandIns:
             seen = self._advanced(above, tape, fields, window)
         names = Names(above)
         wanted = {event: Weighted(share, names.space(event[0])) for event, share in shares.items()}
-        return RunTangent(above, tape, names.given(fields, window), wanted), _mean(seen, shares)[0]
+        made = from_part(self.names.given(fields, window), above, tape, wanted)
+        return made, _mean(seen, shares)[0]
 
     def _means(self, rows: Tensor, window: Interval) -> Tensor:
         """Return what the observed component imports on average, of every row, shape ``(member, cell)``."""
@@ -193,13 +211,14 @@ class StandIns:
         for event in self._shares(window):
             tape.watch(event[0].partition(".")[0], event)
         for target, value in fields.items():
-            above.put(target, value)
+            if target in above.ports.inputs:
+                above.put(target, value)
         above.advance(window.stop)
         return tape.seen
 
     def _shares(self, window: Interval) -> dict[Event, float]:
         """Return the observed component's import at each of its steps, with the step's share of `window`."""
-        observed = self.names.participant(self._export)
+        observed = self.names.participant(self.export)
         port = observed.port(self._single_import(observed))
         parts = tuple(self.above.steps_of(observed.name, window))
         return {(port, p.stop): share for p, share in zip(parts, spans(window, parts), strict=True)}
@@ -207,10 +226,27 @@ class StandIns:
     @property
     def above(self) -> CoupledRun:
         """The run of all that feeds the observed component."""
+        name = self.export.partition(".")[0]
+        return self._part(f"above {name}", lambda run: run.upstream(name))
+
+    # ------------------------------------------------------------------ what is looked at beside it
+    @property
+    def beside(self) -> CoupledRun:
+        """The run of all else that is looked at, and of what feeds that."""
+        name = self.export.partition(".")[0]
+        others = components(self.model.observe) - {name}
+        return self._part(f"beside {name}", lambda run: run.only(others))
+
+    def others(self, looks: Mapping[Event, Look]) -> dict[Event, Look]:
+        """Return the looks at anything but what a surrogate answers for."""
+        return {event: look for event, look in looks.items() if event[0] != self.export}
+
+    def _part(self, name: str, make: Callable[[CoupledRun], CoupledRun]) -> CoupledRun:
+        """Return a part of the model's run, made once."""
         run = self.model.run
-        if self._above is None or self._above[0] is not run:
-            self._above = run, run.upstream(self._export.partition(".")[0])
-        return self._above[1]
+        if name not in self._parts or self._parts[name][0] is not run:
+            self._parts[name] = run, make(run)
+        return self._parts[name][1]
 
     # ------------------------------------------------------------------ names
     @property
@@ -219,8 +255,19 @@ class StandIns:
         return Names(self.model.run)
 
     @property
-    def _export(self) -> Port:
-        return self.model.observe.observes[0]
+    def export(self) -> Port:
+        """What a surrogate answered for last, else what is looked at first."""
+        observed = self._last.observed
+        return self.model.observe.observes[0] if observed is None else self._port_of(observed)
+
+    @property
+    def component(self) -> str:
+        """Whose surrogate answered last; empty: nobody's."""
+        return "" if self._last.observed is None else self._last.observed.name
+
+    def _port_of(self, observed: Participant) -> Port:
+        """Return what is looked at of a component."""
+        return next(p for p in self.model.observe.observes if p.partition(".")[0] == observed.name)
 
     def _single_import(self, participant: Participant) -> str:
         fed = {e.target.variable.name for e in self.model.run.into[participant.name]}
@@ -232,10 +279,33 @@ class StandIns:
         return fed.pop()
 
 
-def at_the_end(observe: ObservationOperator, window: Interval) -> bool:
-    """Return whether one port is looked at, at the window's end and no other time."""
-    ports = observe.observes
-    return len(ports) == 1 and set(looks_of(observe, window)) <= {(ports[0], window.stop)}
+def components(observe: ObservationOperator) -> set[str]:
+    """Return the components that are looked at."""
+    return {port.partition(".")[0] for port in observe.observes}
+
+
+def alone(
+    observe: ObservationOperator, window: Interval, component: str, exchanges: Sequence[Exchange]
+) -> bool:
+    """Return whether a component shows one port, at the window's end, and nothing that others show of it."""
+    ports = [port for port in observe.observes if port.partition(".")[0] == component]
+    times = {time for port, time in looks_of(observe, window) if port in ports}
+    hidden = not reached(exchanges, [component]) & (components(observe) - {component})
+    return len(ports) == 1 and times <= {window.stop} and hidden
+
+
+def from_part(
+    given: Mapping[Event, Space], run: CoupledRun, tape: Tape, wanted: Mapping[Event, LinearOperator]
+) -> LinearOperator:
+    """Return the derivative of a recorded run by all that is put, of which this run need not know all."""
+    known = {event: space for event, space in given.items() if event[0] in run.ports.inputs}
+    if not known:
+        return PartsOperator([*given.values()], [], next(iter(wanted.values())).range)
+    tangent = RunTangent(run, tape, known, wanted)
+    if len(known) == len(given):
+        return tangent
+    which = [k for k, event in enumerate(given) if event in known]
+    return tangent @ Taken([*given.values()], which)
 
 
 def _mean(seen: Mapping[Event, Tensor], shares: Mapping[Event, float]) -> Tensor:
