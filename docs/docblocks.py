@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from preloaded import Preloaded
+
 FENCE = re.compile(r"^```(\w*)\s*$")
 MARK = re.compile(r"^<!-- ([a-z-]+): (.*) -->$")
 TIME = re.compile(r"\d[\d.]*(?: × 10\S+)?\s?(?:µs|ms|s|min|h)(?![A-Za-z0-9])")
@@ -64,10 +66,13 @@ class Runner:
     ----------
     mpiexec
         Command that starts ranks.
+    preloaded
+        Where ``tradewind`` is run; None: in new processes.
     """
 
     folder: Path
     mpiexec: str
+    preloaded: Preloaded | None = None
     names: dict[str, object] = field(default_factory=lambda: {"__name__": "__docs__"})
 
     def run(self, block: Block) -> None:
@@ -90,13 +95,21 @@ class Runner:
 
     def _command(self, block: Block, command: str, expected: list[str]) -> None:
         environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "120", "PYTHONPATH": str(self.folder)}
+        code, printed = self._done(command, environment)
+        where = f"{block.page.name}:{block.line}: {command}"
+        assert code == int(block.marks.get("exit", 0)), f"{where}\n{printed}"
+        missing = unmatched(expected, printed.splitlines())
+        assert missing is None, f"{where}\nnot printed: {missing}\n{printed}"
+
+    def _done(self, command: str, environment: Mapping[str, str]) -> tuple[int, str]:
+        """Return exit code and output of a command."""
+        program, *arguments = shlex.split(command)
+        if self.preloaded is not None and program.rpartition("/")[2] == "tradewind":
+            return self.preloaded.run(arguments, self.folder, environment)
         done = subprocess.run(
             self.words(command), cwd=self.folder, env=environment, capture_output=True, text=True, check=False
         )
-        where, printed = f"{block.page.name}:{block.line}: {command}", done.stdout + done.stderr
-        assert done.returncode == int(block.marks.get("exit", 0)), f"{where}\n{printed}"
-        missing = unmatched(expected, printed.splitlines())
-        assert missing is None, f"{where}\nnot printed: {missing}\n{printed}"
+        return done.returncode, done.stdout + done.stderr
 
     def words(self, command: str) -> list[str]:
         """Return a command with the programs of this environment."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import docblocks
 import doctables
 import pytest
+from preloaded import Preloaded
 from typer.main import get_command
 
 import tradewind
@@ -94,10 +95,17 @@ def folder(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def preloaded() -> Iterator[Preloaded]:
+    """Return a process in which commands run without loading everything anew."""
+    with Preloaded() as process:
+        yield process
+
+
 @pytest.mark.parametrize("page", RUNNING, ids=name_of)
-def test_blocks_run(page, folder):
+def test_blocks_run(page, folder, preloaded):
     beside = Path(sys.executable).with_name("mpiexec")
-    runner = docblocks.Runner(folder, str(beside) if beside.exists() else "mpiexec")
+    runner = docblocks.Runner(folder, str(beside) if beside.exists() else "mpiexec", preloaded)
     before = set(sys.modules)
     try:
         for block in docblocks.blocks(page):
