@@ -7,7 +7,7 @@ for the scores in the header.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -45,11 +45,38 @@ class SimulatedSection(Options):
     per_situation: PositiveInt = 96
 
 
+class SynopticSection(Options):
+    """Situations of idealised waves and pressure systems, and cells drawn in each."""
+
+    situations: NonNegativeInt = 0
+    per_situation: PositiveInt = 32
+
+
+class ClimatologySection(Options):
+    """Situations around monthly winds, and cells drawn in each.
+
+    Attributes
+    ----------
+    file
+        ``monthly_navy_winds.cdf`` of the Debian package ``ferret-datasets``; where it is absent, these
+        situations are left out, and the checkpoint says so.
+    """
+
+    situations: NonNegativeInt = 0
+    per_situation: PositiveInt = 32
+    file: RelativePath = Path("/usr/share/ferret-vis/data/monthly_navy_winds.cdf")
+
+
 class SamplesSection(Options):
     """Where samples come from.
 
     Attributes
     ----------
+    train, validation, test
+        Real weather: of the training, of early stopping and the error model, of the scores.
+    simulated, synoptic, climatology
+        More weather for the training: mixtures of the training period's anomalies, idealised synoptic
+        flow, and climatological winds.
     keep
         File that keeps the samples, so that a second network need not wait for the reference model.
     """
@@ -58,6 +85,8 @@ class SamplesSection(Options):
     validation: PeriodSection
     test: PeriodSection
     simulated: SimulatedSection = SimulatedSection()
+    synoptic: SynopticSection = SynopticSection()
+    climatology: ClimatologySection = ClimatologySection()
     keep: RelativePath | None = None
 
 
@@ -89,7 +118,7 @@ class TrainingConfig(Options):
     """
 
     surrogate: Literal["jacobian-emulator"] = "jacobian-emulator"
-    network: Literal["compact", "published"] = "compact"
+    network: Literal["compact", "operator", "published"] = "compact"
     network_options: dict[str, Any] = Field(default_factory=dict)
     transport: TransportOptions
     window: Duration
@@ -160,26 +189,31 @@ class Training:
 
     def __init__(self, config: TrainingConfig, text: str = "") -> None:
         self.config, self.text = config, text
+        # asked at every improvement, and a gigabyte of samples takes seconds
+        self._domain, self._digest = _Once(_domain_of), _Once(_digest_of)
 
     def run(self, progress: Progress) -> Trained:
         """Make samples, train, score and write."""
         from tradewind.surrogates.checkpoint import save_checkpoint
-        from tradewind.surrogates.progress import Bar
+        from tradewind.surrogates.progress import Bar, KeepBest, Together
         from tradewind.surrogates.training import train
 
         sets = self.samples(progress)
         network = self.network(sets["train"])
-        plan = self.plan()
-        train(
-            network,
-            sets["train"],
-            sets["validation"],
-            plan,
-            Bar(f"training the {self.config.network} network"),
-        )
+        kept = self.unfinished
+        keep = KeepBest(kept, lambda best, line: self.header(best, sets, epoch=line.number))
+        told = Together([Bar(f"training the {self.config.network} network"), keep])
+        train(network, sets["train"], sets["validation"], self.plan(), told)
         header = self.header(network, sets)
         save_checkpoint(self.config.output, network, header)
+        kept.unlink(missing_ok=True)
         return Trained(self.config.output, header)
+
+    @property
+    def unfinished(self) -> Path:
+        """Checkpoint of the best epoch so far; it stays behind where a training is cut short."""
+        output = self.config.output
+        return output.with_name(f"{output.stem}.unfinished{output.suffix}")
 
     # ------------------------------------------------------------------ samples
     def samples(self, progress: Progress) -> Mapping[str, Samples]:
@@ -198,12 +232,33 @@ class Training:
             include={
                 "transport": True,
                 "window": True,
-                "samples": {"train", "validation", "test", "simulated"},
+                "samples": {"train", "validation", "test", "simulated", "synoptic", "climatology"},
                 "seed": True,
             },
-            exclude={"transport": {"weather"}},
+            exclude={"transport": {"weather"}, "samples": {"climatology": {"file"}}},
         )
-        return hashlib.sha256((weather + settings).encode()).hexdigest()
+        return hashlib.sha256((weather + str(self.climatology()) + settings).encode()).hexdigest()
+
+    def climatology(self) -> dict[str, str]:
+        """Return name and hash of the climatological winds, or why there are none; empty if none are asked.
+
+        The training goes on without a file that is absent: not every machine has the package.
+        """
+        from tradewind.plugins.jacobian_emulator.climatology import PACKAGE, digest
+
+        section = self.config.samples.climatology
+        if not section.situations:
+            return {}
+        if not section.file.is_file():
+            return {"file": section.file.name, "skipped": f"not found; the package {PACKAGE} brings it"}
+        return {"file": section.file.name, "sha256": digest(section.file)}
+
+    def weather(self) -> dict[str, Any]:
+        """Return how many situations each kind of weather gave to the training, and of which file."""
+        sets = self.config.samples
+        kinds = {"simulated": sets.simulated, "synoptic": sets.synoptic, "climatology": sets.climatology}
+        counts = {name: kind.situations for name, kind in kinds.items()}
+        return {"situations": counts, "climatology": self.climatology()}
 
     def make(self, progress: Progress) -> Mapping[str, Samples]:
         """Ask the reference model for all samples."""
@@ -215,6 +270,7 @@ class Training:
             "train": [
                 *_each(progress, "real weather", maker.real(_period(sets.train), sets.train.per_time, seed)),
                 *_each(progress, "simulated weather", self._simulated(maker, seed + 10_000)),
+                *self._more(maker, seed + 50_000, progress),
             ],
             "validation": list(maker.real(_period(sets.validation), sets.validation.per_time, seed + 30_000)),
             "test": list(maker.real(_period(sets.test), sets.test.per_time, seed + 40_000)),
@@ -226,6 +282,23 @@ class Training:
         return maker.simulated(
             _period(sets.train), sets.simulated.situations, sets.simulated.per_situation, seed
         )
+
+    def _more(self, maker: SampleMaker, seed: int, progress: Progress) -> Iterator[Samples]:
+        """Yield samples of weather that no analysis holds, where the config asks for them."""
+        from tradewind.plugins.jacobian_emulator.climatology import MonthlyWinds
+
+        sets = self.config.samples
+        synoptic, climatology = sets.synoptic, sets.climatology
+        if synoptic.situations:
+            size = (synoptic.situations, synoptic.per_situation)
+            yield from _each(progress, "synoptic flow", maker.synoptic(_period(sets.train), *size, seed))
+        if "sha256" in self.climatology():
+            size = (climatology.situations, climatology.per_situation)
+            monthly = MonthlyWinds.read(climatology.file)
+            parts = maker.climatological(_period(sets.train), monthly, *size, seed + 10_000)
+            yield from _each(progress, "climatological winds", parts)
+        elif climatology.situations:
+            progress("no climatological winds: the file is not there", 1)()
 
     def maker(self) -> SampleMaker:
         """Return what asks the reference model."""
@@ -248,10 +321,11 @@ class Training:
     def network_options(self) -> dict[str, Any]:
         """Return the network's options: what the model's window and cells imply, then the config's own."""
         options = dict(self.config.network_options)
-        if self.config.network == "compact":
-            hours = self.config.window.total_seconds() / 3600
-            implied = {"hours": hours, "spacing": self.config.transport.spacing}
-            options["plume"] = implied | dict(options.get("plume", {}))
+        hours = self.config.window.total_seconds() / 3600
+        implied = {"hours": hours, "spacing": self.config.transport.spacing}
+        if self.config.network != "published":
+            guess = "puffs" if "puffs" in options or self.config.network == "operator" else "plume"
+            options[guess] = implied | dict(options.get(guess, {}))
         return options
 
     def plan(self) -> TrainingPlan:
@@ -260,30 +334,67 @@ class Training:
 
         return TrainingPlan(**self.config.plan.model_dump(), seed=self.config.seed)
 
-    def header(self, network: WindowNetwork, sets: Mapping[str, Samples]) -> CheckpointHeader:
-        """Return everything that the checkpoint says about its network."""
-        from tradewind.plugins.jacobian_emulator.surrogate import reference_settings
+    def header(
+        self, network: WindowNetwork, sets: Mapping[str, Samples], epoch: int | None = None
+    ) -> CheckpointHeader:
+        """Return everything that the checkpoint says about its network.
+
+        Parameters
+        ----------
+        epoch
+            Of a training that still goes on: the test set is not looked at then.
+        """
         from tradewind.surrogates.checkpoint import CheckpointHeader
-        from tradewind.surrogates.domain import Domain
         from tradewind.surrogates.held_out import fit_error_model, held_out_scores
         from tradewind.surrogates.surrogate import describe
 
-        period = self.config.samples.train
-        provenance = {
-            "reference": reference_settings(self.config.transport, self.config.window),
-            "samples": {name: {"count": len(part), "sha256": part.digest()} for name, part in sets.items()},
-            "plan": self.plan().summary(),
-            "config": self.text,
-        }
+        period, domain = self.config.samples.train, self._domain(sets["train"])
         return CheckpointHeader(
             **describe(network),
             training_period=(period.start.isoformat(), period.stop.isoformat()),
-            provenance=provenance,
+            provenance=self.provenance(sets, epoch),
             seed=self.config.seed,
-            scores=held_out_scores(network, sets["test"]),
-            domain=Domain.fit(sets["train"].windows).bounds(),
+            scores=held_out_scores(network, sets["test"]) if epoch is None else {},
+            domain=domain,
             error=fit_error_model(network, sets["validation"]),
         )
+
+    def provenance(self, sets: Mapping[str, Samples], epoch: int | None = None) -> dict[str, Any]:
+        """Return which model, samples and weather, plan and config a network comes from."""
+        from tradewind.plugins.jacobian_emulator.surrogate import reference_settings
+
+        return {
+            "reference": reference_settings(self.config.transport, self.config.window),
+            "samples": {
+                name: {"count": len(part), "sha256": self._digest(part)} for name, part in sets.items()
+            },
+            "weather": self.weather(),
+            "plan": self.plan().summary(),
+            "config": self.text,
+        } | ({} if epoch is None else {"unfinished_after_epoch": epoch})
+
+
+class _Once:
+    """Asks a function once for each set of samples, which are known by identity."""
+
+    def __init__(self, function: Callable[[Samples], Any]) -> None:
+        self.function = function
+        self.known: dict[int, tuple[Samples, Any]] = {}
+
+    def __call__(self, samples: Samples) -> Any:
+        if id(samples) not in self.known:
+            self.known[id(samples)] = (samples, self.function(samples))
+        return self.known[id(samples)][1]
+
+
+def _domain_of(samples: Samples) -> Any:
+    from tradewind.surrogates.domain import Domain
+
+    return Domain.fit(samples.windows).bounds()
+
+
+def _digest_of(samples: Samples) -> str:
+    return samples.digest()
 
 
 def _period(section: PeriodSection) -> Period:

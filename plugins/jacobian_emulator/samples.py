@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from tradewind.errors import ConfigError
+from tradewind.plugins.jacobian_emulator.climatology import ClimatologicalFlow, MonthlyWinds
 from tradewind.plugins.jacobian_emulator.inputs import InputWindows
 from tradewind.plugins.jacobian_emulator.simulated import Simulator
+from tradewind.plugins.jacobian_emulator.synoptic import SynopticFlow
 from tradewind.plugins.transport.massflux import FlowSource
 from tradewind.plugins.transport.model import Transport
 from tradewind.plugins.transport.weather import Weather
@@ -22,6 +25,13 @@ from tradewind.surrogates.datasets import Windows as Inputs
 HALF = 20
 BATCH = 8
 STRETCH = 0.9
+
+
+class WeatherSource(Protocol):
+    """Draws situations as long as one window."""
+
+    def draw(self, seed: int) -> Weather:
+        """Return one situation; the same seed gives the same weather."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +87,36 @@ class SampleMaker:
     def simulated(self, period: Period, situations: int, per_situation: int, seed: int) -> Iterator[Samples]:
         """Yield samples of simulated weather, drawn from the analyses of `period`."""
         weather = period.cut(self.transport.flows.weather)
-        analyses = 1 + round(self.length / (weather.times[1] - weather.times[0]))
-        simulator = Simulator(weather, analyses, 1.2)
+        simulator = Simulator(weather, self.analyses, 1.2)
+        return self.drawn(simulator, situations, per_situation, seed)
+
+    def synoptic(self, period: Period, situations: int, per_situation: int, seed: int) -> Iterator[Samples]:
+        """Yield samples of idealised synoptic flow on the points of the weather of `period`."""
+        flow = SynopticFlow(period.cut(self.transport.flows.weather), self.analyses)
+        return self.drawn(flow, situations, per_situation, seed)
+
+    def climatological(
+        self, period: Period, monthly: MonthlyWinds, situations: int, per_situation: int, seed: int
+    ) -> Iterator[Samples]:
+        """Yield samples of situations around monthly winds, on the points of the weather of `period`."""
+        like = period.cut(self.transport.flows.weather)
+        flow = ClimatologicalFlow.over(monthly, like, self.analyses)
+        return self.drawn(flow, situations, per_situation, seed)
+
+    @property
+    def analyses(self) -> int:
+        """Analyses that a situation needs to hold one window."""
+        times = self.transport.flows.weather.times
+        return 1 + round(self.length / (times[1] - times[0]))
+
+    def drawn(
+        self, source: WeatherSource, situations: int, per_situation: int, seed: int
+    ) -> Iterator[Samples]:
+        """Yield samples of drawn situations, `per_situation` random cells each."""
         for number in range(situations):
-            drawn = simulator.draw(seed + number)
-            flows = FlowSource(drawn, self.transport.domain)
-            yield self.at(flows, drawn.times[-1], self.cells(per_situation, seed + number))
+            weather = source.draw(seed + number)
+            flows = FlowSource(weather, self.transport.domain)
+            yield self.at(flows, weather.times[-1], self.cells(per_situation, seed + number))
 
     def cells(self, count: int, seed: int) -> list[Cell]:
         """Draw cells whose windows lie within the region.

@@ -16,6 +16,7 @@ from tradewind.surrogates.networks.base import (
     parameter_count,
 )
 from tradewind.surrogates.networks.compact import CompactNetwork
+from tradewind.surrogates.networks.operator import OperatorNetwork
 from tradewind.surrogates.networks.published import PublishedNetwork
 from tradewind.surrogates.normalisation import Normalisation
 
@@ -24,6 +25,7 @@ __all__ = [
     "NETWORKS",
     "WINDOW",
     "CompactNetwork",
+    "OperatorNetwork",
     "PublishedNetwork",
     "WindowNetwork",
     "build_network",
@@ -33,7 +35,7 @@ __all__ = [
 ]
 
 NETWORKS: Mapping[str, type[WindowNetwork]] = MappingProxyType(
-    {kind.name: kind for kind in (CompactNetwork, PublishedNetwork)}
+    {kind.name: kind for kind in (CompactNetwork, OperatorNetwork, PublishedNetwork)}
 )
 
 
@@ -48,7 +50,7 @@ def build_network(
     Parameters
     ----------
     name
-        Kind of network: ``compact``, ``published`` or a key of `known`.
+        Kind of network: ``compact``, ``operator``, ``published`` or a key of `known`.
     options
         Keyword arguments of its constructor.
     normalisation

@@ -1,4 +1,4 @@
-"""The compact network: a first guess of the plume by trajectories, corrected by a small U-Net."""
+"""The compact network: a first guess of the plume by puffs or by trajectories, corrected by a small U-Net."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from tradewind.surrogates.networks.base import CENTRE, CHANNELS, WINDOW, WindowNetwork, check_inputs
 from tradewind.surrogates.networks.first_guess import FirstGuess, Plume, Spread, halved_along_rows
+from tradewind.surrogates.networks.puffs import Puffs
 from tradewind.surrogates.networks.unet import UNet
 from tradewind.surrogates.normalisation import Normalisation
 
@@ -32,7 +33,10 @@ class CompactNetwork(WindowNetwork):
     widths
         Channels of the U-Net at each resolution.
     plume
-        How first guesses are made: a `Plume`, or its attributes as a mapping.
+        First guesses by trajectories of fixed blends of winds, whose mixture the U-Net decides: a `Plume`,
+        or its attributes as a mapping.
+    puffs
+        Instead, first guesses by `Puffs`, which know their shares themselves: its options.
     stride
         1: the U-Net corrects every cell; 2: it sees and corrects squares of two by two cells, and the
         correction is interpolated between them, at a third of the cost.
@@ -47,19 +51,21 @@ class CompactNetwork(WindowNetwork):
         *,
         widths: Sequence[int] = WIDTHS,
         plume: Plume | Mapping[str, Any] | None = None,
+        puffs: Mapping[str, Any] | None = None,
         stride: int = 2,
     ) -> None:
         super().__init__(normalisation)
         if stride not in {1, 2}:
             raise ValueError(f"a stride of {stride} cells, expected 1 or 2")
         self.widths, self.stride = tuple(widths), stride
-        self.plume = plume if isinstance(plume, Plume) else Plume(**(plume or {}))
-        self.first_guess = FirstGuess(self.plume)
-        maps = self.plume.maps
+        if plume is not None and puffs is not None:
+            raise ValueError("a first guess by a plume or by puffs, not both")
+        self.first_guess = _first_guess(plume, puffs)
+        maps = self.first_guess.maps
         self.unet = UNet(maps + COORDINATES, CHANNELS, widths)
         _put_channels_last(self.unet)
         self.correction = nn.Conv2d(widths[0], 1, 1)
-        self.mixture = nn.Linear(widths[-1], maps)
+        self.mixture = nn.Linear(widths[-1], maps) if puffs is None else None
         self.left = nn.Linear(widths[-1], 1)
         for layer in (self.correction, self.mixture, self.left):
             _start_at_zero(layer)
@@ -71,20 +77,31 @@ class CompactNetwork(WindowNetwork):
 
     def options(self) -> Mapping[str, Any]:
         """Return the constructor's options as plain values."""
-        plume = {**vars(self.plume), "blends": [list(blend) for blend in self.plume.blends]}
-        return {"widths": list(self.widths), "plume": plume, "stride": self.stride}
+        return {"widths": list(self.widths), **self._guess_options(), "stride": self.stride}
+
+    def _guess_options(self) -> Mapping[str, Any]:
+        if isinstance(self.first_guess, Puffs):
+            return {"puffs": dict(self.first_guess.options())}
+        plume = self.first_guess.plume
+        return {"plume": {**vars(plume), "blends": [list(blend) for blend in plume.blends]}}
 
     def forward(self, x: torch.Tensor, latitude: torch.Tensor) -> torch.Tensor:
         """Return the fractions, shape ``(sample, 41, 41)``; non-negative, summing to at most one."""
         check_inputs(x, latitude)
         spread = self.first_guess.spread(x, latitude)
         field, summary = self.unet(*self._seen(spread, x))
-        inside = spread.mixed(torch.softmax(self.mixture(summary), dim=1) * self.plume.ages)
+        inside = self._inside(spread, summary)
         left = (1.0 - inside.sum(dim=(1, 2))).clamp_min(0.0)[:, None]
         cells = torch.log(inside + FLOOR).flatten(1) + self._on_cells(self.correction(field)).flatten(1)
         outside = torch.log(left + FLOOR) + self.left(summary)
         shares = torch.softmax(torch.cat([cells, outside], dim=1), dim=1)
         return shares[:, :-1].reshape(-1, WINDOW, WINDOW)
+
+    def _inside(self, spread: Spread, summary: torch.Tensor) -> torch.Tensor:
+        """Return the first guess: of puffs their sum, of trajectories the best mixture."""
+        if self.mixture is None:
+            return spread.total()
+        return spread.mixed(torch.softmax(self.mixture(summary), dim=1) * self.first_guess.ages)
 
     def _seen(self, spread: Spread, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return plumes, and the weather at half their resolution: it is smooth on the scale of cells."""
@@ -115,8 +132,18 @@ def _put_channels_last(module: nn.Module) -> None:
             kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
 
 
-def _start_at_zero(layer: nn.Conv2d | nn.Linear) -> None:
+def _first_guess(
+    plume: Plume | Mapping[str, Any] | None, puffs: Mapping[str, Any] | None
+) -> FirstGuess | Puffs:
+    if puffs is not None:
+        return Puffs(**puffs)
+    return FirstGuess(plume if isinstance(plume, Plume) else Plume(**(plume or {})))
+
+
+def _start_at_zero(layer: nn.Conv2d | nn.Linear | None) -> None:
     """Make an untrained network answer with its first guess."""
+    if layer is None:
+        return
     nn.init.zeros_(layer.weight)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

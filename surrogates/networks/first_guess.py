@@ -199,6 +199,11 @@ class Spread:
         """Return means over two by two cells, as shares of 21 cells along both axes."""
         return Spread(halved_along_rows(self.east), halved_along_rows(self.north), self.particles)
 
+    def total(self) -> torch.Tensor:
+        """Return the sum of the maps, shape ``(sample, 41, 41)``."""
+        north = self.north.flatten(1, 2).transpose(1, 2)
+        return torch.matmul(north, self.east.flatten(1, 2)) / self.particles
+
     def mixed(self, weights: torch.Tensor) -> torch.Tensor:
         """Return the maps summed with `weights`, shape ``(sample, maps)``; shape ``(sample, 41, 41)``."""
         weighted = (self.north * weights[:, :, None, None]).flatten(1, 2)
@@ -225,6 +230,16 @@ class FirstGuess(nn.Module):
         self.register_buffer("blends", torch.tensor(plume.blends), persistent=False)
         self.log_start = nn.Parameter(torch.full(shape, math.log(0.05)))
         self.log_growth = nn.Parameter(torch.full(shape, math.log(0.7)))
+
+    @property
+    def maps(self) -> int:
+        """Number of maps."""
+        return self.plume.maps
+
+    @property
+    def ages(self) -> int:
+        """Number of age groups of a guess."""
+        return self.plume.ages
 
     def forward(self, x: torch.Tensor, latitude: torch.Tensor) -> torch.Tensor:
         """Return the maps, shape ``(sample, maps, 41, 41)``; a map sums to at most ``1 / ages``."""

@@ -112,7 +112,7 @@ def test_a_unet_of_any_depth_keeps_the_resolution(widths):
 def test_either_stride_starts_from_the_first_guess(stride):
     network = CompactNetwork(widths=(4, 4, 8), plume={"particles": 4, "ages": 2}, stride=stride).eval()
     x, latitude = torch.zeros(1, 13, 41, 41), torch.full((1,), 40.0)
-    guess = network.first_guess(x, latitude).mean(1)[0] * network.plume.ages
+    guess = network.first_guess(x, latitude).mean(1)[0] * network.first_guess.ages
     assert torch.allclose(network(x, latitude)[0], guess, atol=5e-3)
 
 
