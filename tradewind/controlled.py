@@ -81,6 +81,18 @@ class Share:
         elements = self.kernel.reshape(-1, self._elements).mean(dim=0)
         return torch.cat([elements, elements.new_full((1,), nan)])[self._labels]
 
+    def dofs(self) -> Tensor | None:
+        """Return each cell's part of the degrees of freedom, which add up to the field's; 0 without element.
+
+        An element's part, of all periods, is shared equally by its cells.
+        """
+        if self.kernel is None:
+            return None
+        elements = self.kernel.reshape(-1, self._elements).sum(dim=0)
+        labels = self._labels
+        cells = torch.bincount(labels[labels >= 0].reshape(-1), minlength=len(elements)).clamp(min=1)
+        return torch.cat([elements / cells, elements.new_zeros(1)])[labels]
+
     @property
     def element(self) -> Tensor:
         """Position in x of each cell's element, that of the first period; -1 for none."""
@@ -129,6 +141,7 @@ def controlled_fields(
             element=share.element,
             sigma=share.sigma(),
             sensitivity=share.sensitivity(),
+            dofs=share.dofs(),
             totals=totals(share, declared.units) if of_area else None,
         )
 

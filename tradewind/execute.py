@@ -14,12 +14,12 @@ from tradewind.aggregates import aggregates
 from tradewind.assembly import Assembly, assemble
 from tradewind.assembly.estimation.screening import screened
 from tradewind.assimilation import assimilate
-from tradewind.config.sections.models import Shown
 from tradewind.controlled import controlled_fields
 from tradewind.coupled.model import CoupledModel
 from tradewind.couplers.assimilation import Posterior, Progress
 from tradewind.dropped import dropped
 from tradewind.errors import ConfigError
+from tradewind.output.asked import Shown
 from tradewind.output.writing import write_outputs
 from tradewind.plumes import Examples, examples
 from tradewind.regions import Regions
@@ -142,6 +142,7 @@ def summarised(assembly: Assembly, model: CoupledModel, posterior: Posterior) ->
         calls=tuple(call_records(assembly, model.calls)),
         provenance=origin(assembly),
         dropped=tuple(dropped(observe)),
+        matrices=assembly.config.output.matrices,
         aggregates=aggregates(control, posterior, assembly.variable, regions),
         notes=(*assembly.notes, *posterior.details.get("notes", ())),
     )

@@ -93,7 +93,7 @@ class Examples:
 
 
 def examples(assembly: Assembly, model: CoupledModel, posterior: Posterior) -> Examples:
-    """Return the plume of the strongest source and the footprint of the observation that sees most; collective.
+    """Return the plume of the strongest source, the footprint of what sees most; collective.
 
     Of the window with the most observations. One rank makes them. A model that cannot give them leaves them
     out, with a note.

@@ -12,6 +12,7 @@ from tradewind.budget import Budget
 from tradewind.couplers.assimilation import Departures, ObservationsByWindow, Posterior
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.fields import Variable
+from tradewind.output.asked import Matrices
 
 if TYPE_CHECKING:
     from tradewind.aggregates import Aggregates
@@ -80,6 +81,9 @@ class ControlledField:
     sensitivity
         Diagonal of the averaging kernel, spread to the cells, of the same shape; NaN where a cell belongs
         to no element. None where the method gives no kernel.
+    dofs
+        The cells' parts of the degrees of freedom for signal, of the same shape: their sum is the field's.
+        None where the method gives no kernel.
     element
         Position in x of each cell's element (of the first period), int64, of the same shape; -1 for none.
     totals
@@ -95,6 +99,7 @@ class ControlledField:
     element: Tensor
     sigma: Tensor | None = None
     sensitivity: Tensor | None = None
+    dofs: Tensor | None = None
     totals: Totals | None = None
 
     @property
@@ -129,6 +134,8 @@ class InversionResult:
         Totals by sector and region; None where no mass flux is controlled.
     examples
         A plume and a footprint.
+    matrices
+        Whether the file holds matrices of all elements.
     provenance
         Versions, hashes, seeds, config text: plain strings and numbers.
     """
@@ -148,6 +155,7 @@ class InversionResult:
     dropped: Sequence[Dropped] = ()
     aggregates: Aggregates | None = None
     examples: Examples | None = None
+    matrices: Matrices = Matrices.WRITTEN
 
     @property
     def target(self) -> str:

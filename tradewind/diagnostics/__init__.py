@@ -11,19 +11,24 @@ from tradewind.diagnostics.information import Impact, dofs, dofs_of_kernel, impa
 from tradewind.diagnostics.innovations import Innovations, Moments
 from tradewind.diagnostics.inversion import departures_of
 from tradewind.diagnostics.rejection import rejected
+from tradewind.diagnostics.rolling import Rolling, rolling
 from tradewind.diagnostics.sample import Sample, by_stream, by_window
+from tradewind.diagnostics.variants import Effect, Variants, effects, variants
 
 __all__ = [
     "Descent",
     "Desroziers",
     "Diagnosis",
+    "Effect",
     "Impact",
     "Innovations",
     "Moments",
     "Part",
     "RankHistogram",
+    "Rolling",
     "Sample",
     "SpreadSkill",
+    "Variants",
     "by_stream",
     "by_window",
     "chi_square",
@@ -33,9 +38,12 @@ __all__ = [
     "diagnose",
     "dofs",
     "dofs_of_kernel",
+    "effects",
     "impacts",
     "influence",
     "rank_histogram",
     "rejected",
+    "rolling",
     "spread_skill",
+    "variants",
 ]

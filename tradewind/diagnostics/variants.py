@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[np.float64]
 
 PARAMETERS = ("prior_error", "observation_error", "gamma", "boundary_error")
-"""Hyper-parameters: factors on both errors, the weight of the observations, the factor on boundaries' errors."""
+"""Hyper-parameters: factors on both errors, the observations' weight, a factor on boundaries' errors."""
 WHERE = "details['ensemble']"
 
 

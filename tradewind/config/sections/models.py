@@ -22,6 +22,7 @@ from tradewind.config.sections.solving import EnsembleSection, SolveSection
 from tradewind.config.sections.values import At, Date, Duration, Endpoint, Settings
 from tradewind.config.source import ConfigSource
 from tradewind.couplers.coupling.time.calendars import Calendar
+from tradewind.output.asked import Matrices, Shown
 from tradewind.plugins.options import RelativePath
 
 SOURCE = "source"
@@ -112,20 +113,6 @@ class ComponentSection(Section):
         if run_as is not RunAs.REFERENCE and "surrogate" in info.data and info.data["surrogate"] is None:
             raise ValueError(f"{run_as} needs a surrogate, name one under `surrogate:`")
         return run_as
-
-
-class Shown(StrEnum):
-    """Whether something that costs a little is made for the files."""
-
-    MADE = "made"
-    NONE = "none"
-
-
-class Matrices(StrEnum):
-    """Whether matrices of all elements are written."""
-
-    WRITTEN = "written"
-    LEFT_OUT = "left-out"
 
 
 class OutputSection(Section):

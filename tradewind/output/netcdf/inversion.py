@@ -11,12 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 import xarray as xr
 
-from tradewind.diagnostics import descent
+from tradewind.diagnostics import descent, rolling, variants
 from tradewind.errors import SpecError
 from tradewind.output import files
+from tradewind.output.asked import Matrices
 from tradewind.output.fit import STAGES, Comparison, array, compare, diagnosis_of, observed_units
+from tradewind.output.netcdf.aggregates import (
+    aggregate_variables,
+    rolling_coordinates,
+    rolling_variables,
+    variant_variables,
+)
 from tradewind.output.netcdf.attributes import described
 from tradewind.output.netcdf.coordinates import (
     Variables,
@@ -25,14 +33,17 @@ from tradewind.output.netcdf.coordinates import (
     variable,
 )
 from tradewind.output.netcdf.diagnostics import descent_variables, diagnostics_variables
+from tradewind.output.netcdf.examples import dropped_variables, example_variables
 from tradewind.output.netcdf.performance import performance_dataset
 from tradewind.output.netcdf.placing import Placing, plain_names
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from tradewind.diagnostics import Diagnosis
     from tradewind.results import ControlledField, InversionResult
 
+MISFITS = {"bias": "mean", "rmse": "root mean square"}
 ELEMENT = "index along element; -1 where the cell belongs to none"
 
 
@@ -61,7 +72,7 @@ def posterior_dataset(result: InversionResult) -> xr.Dataset:
     SpecError
         When a field or vector has another length than its grid, prior or observations.
     """
-    comparison = compare(result)
+    comparison, diagnosis = compare(result), diagnosis_of(result)
     data = (
         _fields(result)
         | _control(result)
@@ -69,15 +80,31 @@ def posterior_dataset(result: InversionResult) -> xr.Dataset:
         | _fit(result, comparison)
         | _scalars(result)
         | descent_variables(descent(result.posterior))
-        | diagnostics_variables(diagnosis_of(result), observed_units(result))
+        | diagnostics_variables(diagnosis, observed_units(result))
+        | _by_stream(diagnosis, observed_units(result))
+        | dropped_variables(result.dropped)
+        | _beyond(result, comparison)
     )
     coords = (
         _placing(result).coordinates
+        | rolling_coordinates(rolling(result.posterior))
         | _elements(result)
         | periods("window", "window", result.windows, "end of the window")
         | places(comparison.coordinates)
     )
     return xr.Dataset(data, coords=coords, attrs=attributes(result))
+
+
+def _beyond(result: InversionResult, comparison: Comparison) -> Variables:
+    """Return totals by sector and region, other hyper-parameters, periods, a plume and a footprint."""
+    posterior, totals = result.posterior, result.aggregates
+    units = str(result.provenance.get("control_units", ""))
+    return (
+        aggregate_variables(totals)
+        | variant_variables(variants(posterior), totals)
+        | rolling_variables(rolling(posterior), units)
+        | example_variables(result, comparison, _placing(result), observed_units(result))
+    )
 
 
 def _fields(result: InversionResult) -> Variables:
@@ -89,7 +116,8 @@ def _fields(result: InversionResult) -> Variables:
 
 
 def _placing(result: InversionResult) -> Placing:
-    return Placing(field.grid for field in result.fields)
+    plume = None if result.examples is None else result.examples.plume
+    return Placing([*(field.grid for field in result.fields), None if plume is None else plume.grid])
 
 
 def prefixed(result: InversionResult) -> list[tuple[str, ControlledField]]:
@@ -103,12 +131,14 @@ def prefixed(result: InversionResult) -> list[tuple[str, ControlledField]]:
 def _field(field: ControlledField, placing: Placing, prefix: str) -> Variables:
     units, port, declared = field.units, field.port, replace(field.variable, grid=field.grid)
     kernel = "diagonal of the averaging kernel: 0 all prior, 1 all observations"
+    shared = "an element's part is shared equally by its cells; their sum is that of the field"
     told = {
         "prior": (field.prior, units, f"prior {port}", ""),
         "prior_sigma": (field.prior_sigma, units, f"standard error of prior {port}", ""),
         "posterior": (field.posterior, units, f"posterior {port}", ""),
         "posterior_sigma": (field.sigma, units, f"standard error of posterior {port}", ""),
         "sensitivity": (field.sensitivity, "1", "averaging kernel sensitivity", kernel),
+        "dofs_of_cell": (field.dofs, "1", "degrees of freedom for signal of the cell", shared),
         "element_of_cell": (field.element, "", "control element of the cell", ELEMENT),
     }
     out = {
@@ -134,9 +164,15 @@ def _control(result: InversionResult) -> Variables:
         "averaging_kernel": (posterior.averaging_kernel, "1"),
     }
     for name, (matrix, its_units) in matrices.items():
-        if matrix is not None:
+        if matrix is not None and result.matrices is Matrices.WRITTEN:
             dims = ("element", "element_2")
             out[name] = variable(dims, array(matrix), its_units, name.replace("_", " "), "")
+    if posterior.averaging_kernel is not None:
+        long = "diagonal of the averaging kernel"
+        out["x_sensitivity"] = _vector(result, posterior.averaging_kernel.diagonal(), "1", long)
+    if "active" in posterior.details:
+        long, bound = "whether the element lies on a bound", posterior.details["active"].to(torch.int8)
+        out["x_at_bound"] = _vector(result, bound, "1", long)
     if result.sigma is not None:
         out["x_posterior_sigma"] = _vector(result, result.sigma, units, "standard error of x_posterior")
     if posterior.members is not None:
@@ -181,12 +217,23 @@ def _fit(result: InversionResult, comparison: Comparison) -> Variables:
     out: Variables = {}
     for stage in STAGES:
         misfit, windows = comparison.misfit(stage), comparison.by_window(stage)
-        for name, meaning in (("bias", "mean"), ("rmse", "root mean square")):
+        for name, meaning in MISFITS.items():
             long = f"{meaning} of simulated minus observed, {stage}"
             out[f"{name}_{stage}"] = variable((), getattr(misfit, name), units, long, "")
             by_window = np.array([getattr(m, name) for m in windows], dtype=np.float64)
             out[f"window_{name}_{stage}"] = variable("window", by_window, units, f"{long}, by window", "")
     return out
+
+
+def _by_stream(found: Diagnosis, units: str) -> Variables:
+    """Return bias and RMSE of each stream along ``stream``, whose names are those of the diagnostics."""
+    out: Variables = {}
+    for stage, side in zip(STAGES, ("before", "after"), strict=True):
+        moments = [getattr(part.innovations, side) for part in found.streams.values()]
+        for name, values in (("bias", [-m.mean for m in moments]), ("rmse", [m.rms for m in moments])):
+            long = f"{MISFITS[name]} of simulated minus observed, {stage}, by stream"
+            out[f"stream_{name}_{stage}"] = variable("stream", np.array(values), units, long)
+    return out if found.streams else {}
 
 
 def _scalars(result: InversionResult) -> Variables:
