@@ -10,6 +10,7 @@ import numpy as np
 from tradewind.couplers.assimilation.observing import Observed
 from tradewind.couplers.coupling.units import conversion
 from tradewind.plugins.observations.options import ColumnOptions
+from tradewind.plugins.observations.reading.formats import FORMATS
 from tradewind.plugins.observations.reading.quality import Sieve
 from tradewind.plugins.observations.sampled import SampledInTime
 from tradewind.plugins.observations.sampling.horizontal import cells_at
@@ -44,21 +45,25 @@ class ColumnOperator(SampledInTime):
 
     def __init__(self, options: ColumnOptions, observed: Observed) -> None:
         conversion(observed.variable.units, PPB)
-        if options.retrieval is None:
+        known = FORMATS[options.format].retrieval
+        self.retrieval = options.retrieval or (known if observed.extra else None)
+        if self.retrieval is None:
             level_of(observed, None, "tell the `retrieval`")
         self._retrievals: Retrievals | None = None
         super().__init__(options, observed)
+        if known is not None and self.retrieval is None:
+            self._dropped.append(f"averaging kernels are not applied: {observed.port} has no layers")
 
     @property
     def besides(self) -> Mapping[str, str]:
-        """Kernels, priors, weights and pressures, where a retrieval is told."""
-        return {} if self.options.retrieval is None else self.options.retrieval.named
+        """Kernels, priors, weights and pressures, where a retrieval is told, or the format has one."""
+        return {} if self.retrieval is None else self.retrieval.named
 
     def sample(self, sieve: Sieve) -> Rows:
         """Return the cells around each place, with the weights of their layers."""
-        if self.options.retrieval is None:
+        if self.retrieval is None:
             return cells_at(sieve.kept, self.observed, self.options.sampling)
-        found = retrievals(sieve, self.observed, self.options.retrieval)
+        found = retrievals(sieve, self.observed, self.retrieval)
         places = cells_at(sieve.kept, self.observed, self.options.sampling)
         at, row = places.of[:, 0], np.arange(len(sieve.kept))
         self._retrievals = found.take(at != NOWHERE)
@@ -67,5 +72,13 @@ class ColumnOperator(SampledInTime):
         return Rows(matrix, np.where(at != NOWHERE, row, NOWHERE)[:, None])
 
     def constant(self) -> Array:
-        """Return what the prior profile contributes, shape ``(m,)``."""
-        return super().constant() if self._retrievals is None else self._retrievals.constant
+        """Return what the prior profile contributes, shape ``(m,)``.
+
+        A background that is a number is air like any other: what the kernel does not see of it is left out.
+        """
+        if self._retrievals is None:
+            return super().constant()
+        said = self.options.background
+        everywhere = said if isinstance(said, float) else 0.0
+        unseen = self._retrievals.layers.sum(axis=-1) - 1.0
+        return np.asarray(self._retrievals.constant + everywhere * unseen)

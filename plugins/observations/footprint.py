@@ -7,11 +7,13 @@ import numpy as np
 from tradewind.couplers.assimilation.observing import Observed
 from tradewind.errors import ConfigError
 from tradewind.plugins.observations.options import FootprintOptions
-from tradewind.plugins.observations.reading.footprints import Footprints
+from tradewind.plugins.observations.reading.files import Files
+from tradewind.plugins.observations.reading.footprints import Footprints, joined_footprints
 from tradewind.plugins.observations.reading.quality import Sieve
+from tradewind.plugins.observations.reading.soundings import Reader, Soundings, joined
 from tradewind.plugins.observations.sampled import Sampled
 from tradewind.plugins.observations.sampling.rows import Rows
-from tradewind.plugins.observations.timing.parts import Lags
+from tradewind.plugins.observations.timing.parts import Lags, Timing
 
 
 class FootprintOperator(Sampled):
@@ -37,14 +39,24 @@ class FootprintOperator(Sampled):
             raise ConfigError(what, hint="see `lag`")
         if observed.extra:
             raise ConfigError(f"{observed.port} has levels", hint="observe a flux without")
-        self._footprints = Footprints.read(options, observed)
-        steps = np.arange(self._footprints.lags * self._each)
-        super().__init__(options, observed, Lags(steps, 1.0 / self._each))
+        super().__init__(options, observed)
 
     @property
     def units(self) -> str:
         """Units of the observations."""
         return self.options.units
+
+    @property
+    def timing(self) -> Timing:
+        """Every step of every lag."""
+        return Lags(np.arange(self._footprints.lags * self._each), 1.0 / self._each)
+
+    def read(self, files: Files, reader: Reader) -> Soundings:
+        """Return the observations of all files whose footprints can be used too."""
+        both = files.each(lambda file: (Footprints.read(file, self.options, self.observed), reader(file)))
+        footprints, soundings = zip(*both.values(), strict=True)
+        self._footprints = joined_footprints(footprints)
+        return joined(soundings)
 
     def sample(self, sieve: Sieve) -> Rows:
         """Return a row for each lag of each observation."""

@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Self
+from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    FiniteFloat,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    model_validator,
+)
 
+from tradewind.plugins.observations.reading.paths import found
 from tradewind.plugins.options import Duration, Options, RelativePath
+
+
+class FormatName(StrEnum):
+    """How observations stand in a file."""
+
+    CF = "cf"
+    TROPOMI = "tropomi"
+    GOSAT = "gosat"
+    TABLE = "table"
+
+
+class OnFailure(StrEnum):
+    """What becomes of a run when one of its files cannot be used."""
+
+    SKIP = "skip"
+    STOP = "stop"
 
 
 class Sampling(StrEnum):
@@ -35,13 +61,25 @@ class FlagOptions(Options):
 class SoundingOptions(Options):
     """Which observations are read from a file, and which of them are used."""
 
-    file: RelativePath = Field(description="netCDF file (CF) of observations along one dimension.")
+    file: Annotated[
+        RelativePath | Annotated[tuple[RelativePath, ...], Field(min_length=1)],
+        Field(description="Files of observations: one, a list, or a pattern with `*`."),
+        AfterValidator(found),
+    ]
+    format: FormatName = Field(default=FormatName.CF, description="How observations stand in them.")
+    on_failure: OnFailure | None = Field(
+        default=None,
+        description="Whether a file that cannot be used is skipped, and told, or stops the run; by default "
+        "one of several is skipped.",
+    )
     variable: str = Field(description="Name or standard name of what was observed.")
     uncertainty: str | None = Field(
         default=None, description="Its standard deviation; by default the variable's name + _uncertainty."
     )
-    background: str | None = Field(
-        default=None, description="Part of it that was in the air before the window; by default none."
+    background: FiniteFloat | str | None = Field(
+        default=None,
+        description="Part of it that was in the air before the window: a variable, or a number in the "
+        "observed variable's units; by default none.",
     )
     tolerance: NonNegativeFloat | None = Field(
         default=None,
@@ -56,6 +94,29 @@ class SoundingOptions(Options):
         default=None, gt=0, description="Greatest uncertainty that is used, in the same units."
     )
     flag: FlagOptions | None = Field(default=None, description="A quality flag of the file.")
+    quality: dict[str, tuple[FiniteFloat | None, FiniteFloat | None] | None] = Field(
+        default_factory=dict,
+        description="Least and greatest value, by variable of the file, of observations that are used; "
+        "besides what the format refuses.",
+    )
+
+    @property
+    def skips(self) -> bool:
+        """Whether files that cannot be used are left out."""
+        return (
+            self.on_failure or (OnFailure.SKIP if len(self.files) > 1 else OnFailure.STOP)
+        ) is OnFailure.SKIP
+
+    @property
+    def where(self) -> str:
+        """The files, for messages."""
+        first, *others = self.files
+        return f"{first} and {len(others)} more" if others else str(first)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files, in order."""
+        return (self.file,) if isinstance(self.file, Path) else self.file
 
 
 class PlacedOptions(SoundingOptions):
@@ -96,6 +157,12 @@ class RetrievalOptions(Options):
     pressure: str | None = Field(
         default=None, description="Pressures of the layers; by default they are the variable's own layers."
     )
+    edges: str | None = Field(
+        default=None, description="Pressures between the layers, one more than these, in place of `pressure`."
+    )
+    surface_pressure: str | None = Field(
+        default=None, description="Pressure at the ground, where the variable's levels are fractions of it."
+    )
     levels: tuple[float, ...] | None = Field(
         default=None, description="Pressures of the variable's levels; by default its own."
     )
@@ -104,6 +171,8 @@ class RetrievalOptions(Options):
     def _whole(self) -> Self:
         if self.averaging_kernel is not None and self.prior is None:
             raise ValueError("an averaging kernel goes with a prior")
+        if self.pressure is not None and self.edges is not None:
+            raise ValueError("give the pressures of layers or those between them, not both")
         return self
 
     @property
@@ -111,7 +180,7 @@ class RetrievalOptions(Options):
         """The variables that are there, by what they are."""
         every = {
             "weights": self.weights, "averaging kernel": self.averaging_kernel, "prior": self.prior,
-            "pressure": self.pressure,
+            "pressure": self.pressure, "edges": self.edges, "surface pressure": self.surface_pressure,
         }  # fmt: skip
         return {what: name for what, name in every.items() if name is not None}
 
@@ -139,6 +208,16 @@ class ProfileOptions(SampledOptions):
     vertical: str = Field(description="Name or standard name of the heights or pressures in the file.")
     levels: tuple[float, ...] | None = Field(
         default=None, description="The same of the variable's levels; by default its own."
+    )
+    surface_pressure: PositiveFloat | str | None = Field(
+        default=None,
+        description="Pressure at the ground, a variable or a number in the units of `vertical`, where the "
+        "levels are fractions of it.",
+    )
+    scale_height: PositiveFloat | None = Field(
+        default=None,
+        description="H of an isothermal atmosphere, metres: heights z become fractions exp(-z/H) of the "
+        "pressure at the ground.",
     )
 
 
@@ -170,6 +249,12 @@ class FootprintOptions(SoundingOptions):
     lag: Duration | None = Field(
         default=None, description="Time between the footprints of one observation; by default a step."
     )
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        if self.format is not FormatName.CF:
+            raise ValueError("footprints are read from files of format cf")
+        return self
 
 
 class FunctionOptions(TimedOptions):

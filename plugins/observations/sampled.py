@@ -19,8 +19,9 @@ from tradewind.couplers.assimilation.sampling import SamplingOperator
 from tradewind.couplers.coupling.component import Interval
 from tradewind.errors import DataError
 from tradewind.plugins.observations.options import InTime, SoundingOptions, TimedOptions
+from tradewind.plugins.observations.reading.files import Files
 from tradewind.plugins.observations.reading.quality import FLAG, Sieve, limits
-from tradewind.plugins.observations.reading.soundings import read
+from tradewind.plugins.observations.reading.soundings import Reader, Soundings, joined
 from tradewind.plugins.observations.sampling.rows import Rows, distinct
 from tradewind.plugins.observations.timing.parts import AtEnd, Between, Timing
 from tradewind.plugins.observations.timing.windows import Dealer, Dealt, refuse_other_calendar, tolerance_of
@@ -66,8 +67,6 @@ class Sampled(ABC):
         File, variables and limits.
     observed
         The observed variable.
-    timing
-        How observations look at time.
 
     Attributes
     ----------
@@ -84,18 +83,20 @@ class Sampled(ABC):
         A grid that cannot be sampled in this way.
     """
 
-    def __init__(self, options: SoundingOptions, observed: Observed, timing: Timing) -> None:
+    def __init__(self, options: SoundingOptions, observed: Observed) -> None:
         self.options, self.observed, self.observes = options, observed, (observed.port,)
         tolerance = tolerance_of(options.tolerance, observed.step)
-        self._dealer = Dealer(observed.step, tolerance, timing, observed.initial)
-        sieve = Sieve(read(options, self.units, {**self.besides, **self._flag}))
+        files = Files(options)
+        sieve = Sieve(self.read(files, Reader(options, self.units, {**self.besides, **self._flag})))
+        self._dealer = Dealer(observed.step, tolerance, self.timing, observed.initial)
         sieve.drop_all(sieve.kept.faults())
         sieve.drop_all(limits(sieve.kept, options))
         rows = self.sample(sieve)
         found = rows.found
         sieve.drop("it is outside of the grid", ~found)
-        sieve.refuse_nothing(str(options.file))
-        self.soundings, self.rows, self._dropped = sieve.kept, rows.take(found), sieve.notes
+        sieve.refuse_nothing(options.where)
+        self.soundings, self.rows = sieve.kept, rows.take(found)
+        self._dropped = [*files.notes, *sieve.notes]
         self.before = self.soundings.background + self.constant()
         self._undealt: list[str] = []
         self._groups: dict[Interval, Group] = {}
@@ -103,6 +104,11 @@ class Sampled(ABC):
         self._known: dict[Hashable, Any] = {}
 
     # ------------------------------------------------------------------ what kinds of operators differ in
+    @property
+    @abstractmethod
+    def timing(self) -> Timing:
+        """How observations look at time; asked for when they have been read."""
+
     @property
     def variable_units(self) -> str:
         """Units that the observed variable must have."""
@@ -117,6 +123,10 @@ class Sampled(ABC):
     def besides(self) -> Mapping[str, str]:
         """What else is read from the file: names there, by those in `Soundings.more`."""
         return {}
+
+    def read(self, files: Files, reader: Reader) -> Soundings:
+        """Return the observations of all files that can be used."""
+        return joined([*files.each(reader).values()])
 
     @abstractmethod
     def sample(self, sieve: Sieve) -> Rows:
@@ -152,7 +162,7 @@ class Sampled(ABC):
             When the windows are of another calendar.
         """
         if not all(w in self._groups for w in windows):
-            refuse_other_calendar(windows, str(self.options.file))
+            refuse_other_calendar(windows, self.options.where)
             dealt = self._dealer.deal(self.soundings.time, windows)
             self._refuse_nothing(dealt, windows)
             self._undealt = list(dealt.notes)
@@ -183,7 +193,7 @@ class Sampled(ABC):
         if not len(dealt.order):
             period = f"{windows[0].start:%Y-%m-%d %H:%M} to {windows[-1].stop:%Y-%m-%d %H:%M}"
             what = f"{'; '.join(dealt.notes)}: {period}, in steps of {self.observed.step}"
-            raise DataError(what, where=str(self.options.file), hint="see `tolerance`")
+            raise DataError(what, where=self.options.where, hint="see `tolerance`")
 
     def _group(self, windows: Sequence[Interval], dealt: Dealt) -> None:
         s = self.soundings
@@ -230,8 +240,10 @@ class SampledInTime(Sampled):
 
     options: TimedOptions
 
-    def __init__(self, options: TimedOptions, observed: Observed) -> None:
-        super().__init__(options, observed, Between() if options.in_time is InTime.LINEAR else AtEnd())
+    @property
+    def timing(self) -> Timing:
+        """How observations look at time."""
+        return Between() if self.options.in_time is InTime.LINEAR else AtEnd()
 
 
 def picked(rows: Rows, group: Group, position: int) -> sparse.csr_array:

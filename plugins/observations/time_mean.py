@@ -10,7 +10,7 @@ from tradewind.plugins.observations.sampled import Sampled
 from tradewind.plugins.observations.sampling.horizontal import cells_at
 from tradewind.plugins.observations.sampling.levels import level_of
 from tradewind.plugins.observations.sampling.rows import Rows, at_level
-from tradewind.plugins.observations.timing.parts import MeanBefore
+from tradewind.plugins.observations.timing.parts import MeanBefore, Timing
 
 
 class TimeMeanOperator(Sampled):
@@ -25,12 +25,17 @@ class TimeMeanOperator(Sampled):
     options: TimeMeanOptions
 
     def __init__(self, options: TimeMeanOptions, observed: Observed) -> None:
-        steps, left = divmod(options.duration, observed.step)
-        if left or not steps:
+        self._steps, left = divmod(options.duration, observed.step)
+        if left or not self._steps:
             what = f"a mean over {options.duration} is no whole number of steps of {observed.step}"
             raise ConfigError(what, hint="see `duration`")
         self._level = level_of(observed, options.level)
-        super().__init__(options, observed, MeanBefore(steps))
+        super().__init__(options, observed)
+
+    @property
+    def timing(self) -> Timing:
+        """The steps before an observation."""
+        return MeanBefore(self._steps)
 
     def sample(self, sieve: Sieve) -> Rows:
         """Return the cells around each place."""

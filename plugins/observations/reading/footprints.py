@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
@@ -48,7 +49,7 @@ class Footprints:
     missing: Flags
 
     @classmethod
-    def read(cls, options: FootprintOptions, observed: Observed) -> Self:
+    def read(cls, file: Path, options: FootprintOptions, observed: Observed) -> Self:
         """Return the footprints of a file.
 
         Raises
@@ -58,15 +59,30 @@ class Footprints:
         UnitsError
             When footprint times flux cannot become the observations' units.
         """
-        where, grid = f"{options.file}, {options.footprint}", observed.layout.grid
-        with opened(options.file) as ds:
-            found = find(ds, options.footprint, str(options.file))
+        where, grid = f"{file}, {options.footprint}", observed.layout.grid
+        with opened(file) as ds:
+            found = find(ds, options.footprint, str(file))
             lags = _lags(found, grid, where)
             _refuse_other_centres(ds, found, grid, where)
             scale = factor(f"{units_of(found)} {observed.variable.units}", options.units)
             parts = [_part(found[k : k + AT_ONCE], lags, scale) for k in range(0, len(found), AT_ONCE)]
         rows = sparse.vstack([rows for rows, _ in parts], format="csr")
         return cls(sparse.csr_array(rows), lags, np.concatenate([missing for _, missing in parts]))
+
+
+def joined_footprints(parts: Sequence[Footprints]) -> Footprints:
+    """Return the footprints of several files as one, in order.
+
+    Raises
+    ------
+    DataError
+        When they look back differently far.
+    """
+    lags = {part.lags for part in parts}
+    if len(lags) > 1:
+        raise DataError(f"footprints have {sorted(lags)} lags", hint="files of one stream have as many")
+    rows = sparse.csr_array(sparse.vstack([part.rows for part in parts], format="csr"))
+    return Footprints(rows, lags.pop(), np.concatenate([part.missing for part in parts]))
 
 
 def _part(found: xr.DataArray, lags: int, scale: float) -> tuple[sparse.csr_array, Flags]:

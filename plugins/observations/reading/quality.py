@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from tradewind.errors import DataError
-from tradewind.plugins.observations.reading.soundings import Soundings
+from tradewind.plugins.observations.options import SoundingOptions
+from tradewind.plugins.observations.reading.formats import FORMATS
+from tradewind.plugins.observations.reading.soundings import QUALITY, Soundings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from tradewind.plugins.observations.options import SoundingOptions
 
     Flags: TypeAlias = NDArray[np.bool_]
 
@@ -34,6 +34,8 @@ def limits(soundings: Soundings, options: SoundingOptions) -> Iterator[tuple[str
     if options.flag is not None:
         bad = ~np.isin(soundings.more[FLAG], options.flag.good)
         yield f"its {options.flag.variable} is none of {', '.join(map(str, options.flag.good))}", bad
+    for name, wanted in FORMATS[options.format].ranges(options).items():
+        yield f"its {name} is {wanted}", wanted.beyond(soundings.more[f"{QUALITY}{name}"])
 
 
 class Sieve:

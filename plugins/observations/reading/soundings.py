@@ -1,21 +1,23 @@
-"""Observations along one dimension of a netCDF file."""
+"""Observations of a stream: read file by file, and joined."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from tradewind.couplers.coupling.units import factor
 from tradewind.errors import DataError
-from tradewind.plugins.observations.reading.netcdf import converted, find, opened, units_of
+from tradewind.plugins.observations.options import SoundingOptions
+from tradewind.plugins.observations.reading.formats import FORMATS
+from tradewind.plugins.observations.reading.netcdf import converted, find, units_of
 
 if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
-
-    from tradewind.plugins.observations.options import SoundingOptions
 
     Array: TypeAlias = NDArray[np.float64]
     Times: TypeAlias = NDArray[np.datetime64]
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     Indices: TypeAlias = NDArray[np.int64]
 
 UTMOST_LATITUDE = 90.0
+ONE_BY_ONE = ("time", "latitude", "longitude", "value", "sigma", "background", "number")
+QUALITY = "quality variable "
+"""Before the names of quality variables, in `Soundings.more`."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Soundings:
     time, latitude, longitude, value, sigma, background
         Shape ``(m,)``.
     number
-        Position in the file, shape ``(m,)``.
+        Position in the file, shape ``(m,)``; of several files, among all that they hold.
     more
         What an operator needs besides (heights, kernels by layer), by name, shape ``(m, ...)``, as it
         stands in the file.
@@ -63,6 +68,25 @@ class Soundings:
             {name: values[which] for name, values in self.more.items()}, self.units,
         )  # fmt: skip
 
+    def like(self, first: Soundings, where: str) -> Soundings:
+        """Return the same with whatever `more` it has in the units of another file's.
+
+        Raises
+        ------
+        DataError
+            When it has other layers.
+        UnitsError
+            When units cannot be converted.
+        """
+        more = dict(self.more)
+        for name, values in self.more.items():
+            if values.shape[1:] != first.more[name].shape[1:]:
+                what = f"{name} of shape {values.shape[1:]}, other files have {first.more[name].shape[1:]}"
+                raise DataError(what, where=where)
+            if self.units[name] != first.units[name]:
+                more[name] = values * factor(self.units[name], first.units[name])
+        return replace(self, more=more, units=first.units)
+
     def faults(self) -> Iterator[tuple[str, Flags]]:
         """Yield why an observation cannot be used, and which are so."""
         yield "its value is missing", ~np.isfinite(self.value)
@@ -72,52 +96,93 @@ class Soundings:
         yield "its place is missing or not on earth", ~on_earth
         yield "its background is missing", ~np.isfinite(self.background)
         for name, values in self.more.items():
-            missing = ~np.isfinite(values.reshape(len(values), -1))
-            yield f"its {name} is missing", np.asarray(missing.any(axis=1))
+            inner = tuple(range(1, values.ndim))
+            yield f"its {name} is missing", np.asarray((~np.isfinite(values)).any(axis=inner))
 
 
-def read(options: SoundingOptions, units: str, more: Mapping[str, str]) -> Soundings:
-    """Return all observations of the file that `options` name.
+def joined(parts: Sequence[Soundings]) -> Soundings:
+    """Return the observations of several files as one, in order; see `Soundings.like`."""
+    sizes = np.cumsum([0, *(len(part) for part in parts)])
+    parts = [replace(p, number=p.number + begin) for p, begin in zip(parts, sizes, strict=False)]
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ONE_BY_ONE}
+    more = {name: np.concatenate([part.more[name] for part in parts]) for name in parts[0].more}
+    return Soundings(**columns, more=more, units=parts[0].units)
+
+
+class Reader:
+    """Reads the observations of one file after the other, by the format that settings name.
 
     Parameters
     ----------
+    options
+        Which variables are read.
     units
         What values, errors and background are converted to.
     more
         What else is read: name in the file by what it is called in `Soundings.more`, as it stands there.
-
-    Raises
-    ------
-    DataError
-        A file that cannot be read, or lacks a variable.
-    UnitsError
-        Units that are missing or cannot be converted.
     """
-    where = str(options.file)
-    with opened(options.file) as ds:
-        return _soundings(ds.load(), options, units, {k: find(ds, name, where) for k, name in more.items()})
 
+    def __init__(self, options: SoundingOptions, units: str, more: Mapping[str, str]) -> None:
+        self.options, self.units, self.format = options, units, FORMATS[options.format]
+        self.ranges = self.format.ranges(options)
+        self.more = {**more, **{f"{QUALITY}{name}": name for name in self.ranges}}
+        told = "variable" in options.model_fields_set or not self.format.variable
+        self.variable = options.variable if told else self.format.variable
+        self.uncertainty = options.uncertainty or self.format.uncertainty
+        self._first: Soundings | None = None
 
-def _soundings(
-    ds: xr.Dataset, options: SoundingOptions, units: str, more: Mapping[str, xr.DataArray]
-) -> Soundings:
-    where = str(options.file)
-    value = find(ds, options.variable, where)
-    sigma = find(ds, options.uncertainty or f"{value.name}_uncertainty", where)
-    time, *place = (find(ds, name, where) for name in ("time", "latitude", "longitude"))
-    if not np.issubdtype(time.dtype, np.datetime64):
-        what = f"times are {time.dtype}"
-        raise DataError(what, where=f"{where}, {time.name}", hint="use the standard calendar")
-    background = [] if options.background is None else [find(ds, options.background, where)]
-    _refuse_other_dimensions(value, [sigma, time, *place, *background], where)
-    before = converted(background[0], units, where) if background else np.zeros(value.shape)
-    latitude, longitude = (np.asarray(p.values, dtype=np.float64) for p in place)
-    return Soundings(
-        time.values.astype("datetime64[ns]"), latitude, longitude, converted(value, units, where),
-        converted(sigma, units, where), before, np.arange(len(value)),
-        {name: _along(value, found, where) for name, found in more.items()},
-        {name: units_of(found) for name, found in more.items()},
-    )  # fmt: skip
+    def __call__(self, file: Path) -> Soundings:
+        """Return all observations of a file.
+
+        Raises
+        ------
+        DataError
+            A file that cannot be read, lacks a variable, or holds other layers than the first.
+        UnitsError
+            Units that are missing or cannot be converted.
+        """
+        with self.format.opened(file, self.names) as ds:
+            found = self._soundings(ds, str(file))
+        self._first = self._first or found
+        return found if found is self._first else found.like(self._first, str(file))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every variable that is read."""
+        background = self.options.background
+        said = [self.variable, self.uncertainty, background if isinstance(background, str) else ""]
+        return frozenset([*(name for name in said if name), *self.more.values()])
+
+    def _soundings(self, ds: xr.Dataset, where: str) -> Soundings:
+        value = find(ds, self.variable, where)
+        sigma = find(ds, self.uncertainty or f"{value.name}_uncertainty", where)
+        time, *place = (find(ds, name, where) for name in ("time", "latitude", "longitude"))
+        if not np.issubdtype(time.dtype, np.datetime64):
+            what = f"times are {time.dtype}"
+            raise DataError(what, where=f"{where}, {time.name}", hint="use the standard calendar")
+        _refuse_other_dimensions(value, [sigma, time, *place], where)
+        more = {key: self._found(ds, key, name, where) for key, name in self.more.items()}
+        latitude, longitude = (np.asarray(p.values, dtype=np.float64) for p in place)
+        return Soundings(
+            time.values.astype("datetime64[ns]"), latitude, longitude, converted(value, self.units, where),
+            converted(sigma, self.units, where), self._background(ds, value, where), np.arange(len(value)),
+            {key: _along(value, found, where) for key, found in more.items()},
+            {key: units_of(found) for key, found in more.items()},
+        )  # fmt: skip
+
+    def _found(self, ds: xr.Dataset, key: str, name: str, where: str) -> xr.DataArray:
+        if key.startswith(QUALITY) and name not in ds.variables:
+            hint = f"`quality: {{{name}: null}}` reads files without"
+            raise DataError(f"no variable {name!r} to tell good observations", where=where, hint=hint)
+        return find(ds, name, where)
+
+    def _background(self, ds: xr.Dataset, value: xr.DataArray, where: str) -> Array:
+        said = self.options.background
+        if not isinstance(said, str):
+            return np.full(value.shape, said or 0.0)
+        background = find(ds, said, where)
+        _refuse_other_dimensions(value, [background], where)
+        return converted(background, self.units, where)
 
 
 def _refuse_other_dimensions(value: xr.DataArray, others: list[xr.DataArray], where: str) -> None:

@@ -81,6 +81,24 @@ def coordinates_of(observed: Observed, given: tuple[float, ...] | None) -> Array
     return levels
 
 
+def are_fractions(levels: Array) -> bool:
+    """Return whether levels are fractions of the pressure at the ground (sigma): none is above 1."""
+    return bool((levels >= 0.0).all() and (levels <= 1.0).all())
+
+
+def interfaces_of(observed: Observed, given: tuple[float, ...] | None) -> Array | None:
+    """Return the coordinates between a variable's levels, shape ``(level + 1,)``; None: not known.
+
+    Parameters
+    ----------
+    given
+        Levels that a user told in place of the variable's own: nothing is known between these.
+    """
+    if given is not None or not observed.variable.interfaces:
+        return None
+    return np.array(observed.variable.interfaces, dtype=np.float64)
+
+
 def between_levels(levels: Array, wanted: Array) -> sparse.csr_array:
     """Return the weights of the two levels around each value, linear in the coordinate.
 
