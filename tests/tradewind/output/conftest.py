@@ -12,11 +12,16 @@ import numpy as np
 import pytest
 import torch
 
+from tradewind.aggregates import aggregates
 from tradewind.couplers.assimilation import Departures
+from tradewind.couplers.assimilation.control import Clustering, FieldControl, Per, PriorError
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.fields import Variable
 from tradewind.couplers.grids import Grid
+from tradewind.couplers.ranks.layout import Layout
 from tradewind.diagnostics import departures_of
+from tradewind.dropped import Dropped
+from tradewind.plumes import Examples, Footprint, Plume
 from tradewind.results import Analysed, AssimilationResult, CallRecord
 
 START = datetime(2000, 1, 1)
@@ -102,3 +107,61 @@ def looped() -> AssimilationResult:
 def departures_without() -> Callable[[int], list[Departures]]:
     """Return a function that makes departures of windows in which nothing was seen."""
     return lambda count: departures_of(windows(count), {}, {})
+
+
+# ---------------------------------------------------------------------- a methane inversion with everything
+SETTINGS = tuple(itertools.product((0.5, 1.0, 2.0), (0.8, 1.25), (0.5, 1.0)))
+
+
+def variant(mean: torch.Tensor, prior_error: float, observation_error: float, gamma: float) -> dict[str, Any]:
+    size = prior_error * gamma / observation_error
+    return {
+        "prior_error": prior_error, "observation_error": observation_error, "gamma": gamma,
+        "boundary_error": None, "prior_cost_per_element": size, "dofs": 3.0 + size,
+        "kept": 0.5 <= size <= 2.0,
+        "mean": 1.0 + size / (0.3 + size) * (mean - 1.0),
+    }  # fmt: skip
+
+
+def in_periods(mean: torch.Tensor, count: int = 5) -> list[dict[str, Any]]:
+    days = [START + timedelta(days=k) for k in range(count + 1)]
+    change = mean - 1.0
+    return [
+        {"start": a, "stop": b, "prior": 1.0 + 0.1 * k * change, "mean": 1.0 + 0.2 * (k + 1) * change,
+         "sigma": torch.full_like(mean, 0.3), "dofs": 2.0 + 0.1 * k}
+        for k, (a, b) in enumerate(itertools.pairwise(days))
+    ]  # fmt: skip
+
+
+def control_of(result: Any) -> Any:
+    """Return factors on the result's field, one for each of its elements."""
+    labels = result.fields[0].element.numpy()
+    clustering = Clustering(Per.REGION, regions=labels)
+    field = result.fields[0].prior
+    return FieldControl(result.fields[0].port, field, Layout(result.grid), clustering, PriorError(0.5))
+
+
+@pytest.fixture
+def methane(make_result: Callable[..., Any]) -> Any:
+    """Return an inversion with regions, an ensemble, periods, a plume, a footprint, and dropped soundings."""
+    result = make_result(8, 12)
+    mean, grid = result.posterior.mean, result.grid
+    details = {"ensemble": [variant(mean, *s) for s in SETTINGS], "periods": in_periods(mean)}
+    posterior = replace(result.posterior, details=details)
+    declared = result.fields[0].variable
+    masks = {"west": grid.lon < -103.0, "north": grid.lat > 31.9}
+    totals = aggregates(control_of(result), posterior, lambda _: declared, lambda _: masks)
+    window = result.windows[1]
+    away = (grid.lon + 104.0) ** 2 + (grid.lat - 31.5) ** 2
+    seen = result.observations[window]
+    plume = Plume(
+        3, window, tensor(np.arange(10.0)), seen.coordinates, "transport.methane_column", grid,
+        tensor(np.exp(-2.0 * away)),
+    )  # fmt: skip
+    row = tensor(np.arange(float(len(mean))))
+    place = {name: values[4] for name, values in seen.coordinates.items()}
+    return replace(
+        result, posterior=posterior, aggregates=totals,
+        examples=Examples(plume, Footprint(4, window, row, place)),
+        dropped=(Dropped("tropomi", "its value is missing", 12), Dropped("tropomi", "damaged file", 1)),
+    )  # fmt: skip

@@ -80,7 +80,7 @@ def _spread(found: Aggregates) -> Named:
 
 # ---------------------------------------------------------------------- other hyper-parameters
 def variant_variables(found: Variants | None, totals: Aggregates | None) -> Variables:
-    """Return the inversions under other hyper-parameters along ``variant``, their effects along ``effect``."""
+    """Return inversions under other hyper-parameters along ``variant``, their effects along ``effect``."""
     if found is None:
         return {}
     return dict(_variants(found)) | dict(_effects(found, totals))

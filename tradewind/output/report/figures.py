@@ -53,6 +53,8 @@ def _field(field: ControlledField, comparison: Comparison, several: bool) -> Ite
         yield from _each(f"Posterior error{of}", field, array(field.sigma), scale, "One standard error.")
     if field.sensitivity is not None:
         yield from _sensitivity(field, comparison, of)
+    if field.dofs is not None:
+        yield from _dofs(field, of)
 
 
 def _each(
@@ -69,6 +71,14 @@ def _sensitivity(field: ControlledField, comparison: Comparison, of: str) -> Ite
     caption = f"0: all from the prior. 1: all from the observations. {dots}"
     for layer in layers(field.grid, values):
         yield shown(f"Averaging-kernel sensitivity{of}", layer, "1", scale, caption, places)
+
+
+def _dofs(field: ControlledField, of: str) -> Iterator[Picture]:
+    values = array(field.dofs)  # type: ignore[arg-type]
+    whole = words.number(float(values.sum()))
+    caption = f"Degrees of freedom for signal, {whole} in all; an element's are shared equally by its cells."
+    for layer in layers(field.grid, np.where(array(field.element) >= 0, values, np.nan)):
+        yield shown(f"DOFS{of}", layer, "1", Scale.sequential(values, colours="magma"), caption)
 
 
 def _profiles(field: ControlledField, of: str) -> Iterator[Picture]:

@@ -12,13 +12,24 @@ from tradewind.output import words
 from tradewind.output.files import write_text
 from tradewind.output.fit import STAGES, Comparison, array, compare, diagnosis_of, observed_units
 from tradewind.output.report import figures
+from tradewind.output.report.aggregates import (
+    correlations,
+    period_pictures,
+    rows,
+    sensitivity,
+    totals_picture,
+)
 from tradewind.output.report.diagnostics import consistency, descent_picture, rejections
+from tradewind.output.report.examples import example_pictures
 from tradewind.output.report.lines import Picture
 from tradewind.output.report.page import rendered
 
 if TYPE_CHECKING:
+    from tradewind.diagnostics import Diagnosis, Moments
     from tradewind.results import InversionResult
 
+DRAWN = 500
+"""Elements up to which the averaging kernel is drawn: a picture shows no more, and takes several copies."""
 LONG = 12
 """Windows beyond which their table is folded away."""
 
@@ -41,6 +52,7 @@ def render_report(result: InversionResult) -> str:
     (names, notes, config) is escaped.
     """
     comparison, found = compare(result), diagnosis_of(result)
+    totals, elements = rows(result.aggregates), len(result.prior)
     steps, units = descent(result.posterior), observed_units(result)
     return rendered(
         "inversion.html", result.provenance,
@@ -63,6 +75,14 @@ def render_report(result: InversionResult) -> str:
         windows=list(_windows(result, comparison)),
         fold=len(result.windows) > LONG,
         costs=list(_costs(result)),
+        streams=list(_streams(found)),
+        kernel_of=elements if result.posterior.averaging_kernel is not None and elements > DRAWN else 0,
+        totals_rows=totals,
+        totals_picture=totals_picture(result.aggregates) if result.aggregates and totals else None,
+        correlations=correlations(result.aggregates),
+        sensitivity=sensitivity(result),
+        periods=list(period_pictures(result)),
+        examples=list(example_pictures(result)),
     )  # fmt: skip
 
 
@@ -92,7 +112,7 @@ def _change(up: str, down: str, after: float, before: float, what: str) -> str:
 
 def _maps(result: InversionResult, comparison: Comparison) -> Iterator[Picture]:
     yield from figures.maps(result, comparison)
-    if result.posterior.averaging_kernel is not None:
+    if result.posterior.averaging_kernel is not None and len(result.prior) <= DRAWN:
         yield figures.kernel(array(result.posterior.averaging_kernel))
 
 
@@ -114,6 +134,12 @@ def _fits(result: InversionResult, comparison: Comparison) -> Iterator[Picture]:
         yield Picture(
             "By window", figures.by_window(comparison, units), "Root mean square of simulated minus observed."
         )
+
+
+def _streams(found: Diagnosis) -> Iterator[tuple[str, Moments, Moments]]:
+    """Yield the departures of each stream before and after, where there are several."""
+    for name, part in found.streams.items() if len(found.streams) > 1 else ():
+        yield name, part.innovations.before, part.innovations.after
 
 
 def _windows(result: InversionResult, comparison: Comparison) -> Iterator[dict[str, Any]]:
