@@ -256,8 +256,11 @@ class Training:
     def weather(self) -> dict[str, Any]:
         """Return how many situations each kind of weather gave to the training, and of which file."""
         sets = self.config.samples
-        kinds = {"simulated": sets.simulated, "synoptic": sets.synoptic, "climatology": sets.climatology}
-        counts = {name: kind.situations for name, kind in kinds.items()}
+        counts = {
+            "simulated": sets.simulated.situations,
+            "synoptic": sets.synoptic.situations,
+            "climatology": sets.climatology.situations,
+        }
         return {"situations": counts, "climatology": self.climatology()}
 
     def make(self, progress: Progress) -> Mapping[str, Samples]:

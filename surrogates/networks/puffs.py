@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tradewind.surrogates.networks.base import CENTRE, LEVELS, TIMES
+from tradewind.surrogates.networks.base import CENTRE, LEVELS, TIMES, WINDOW
 from tradewind.surrogates.networks.first_guess import (
     SECONDS_PER_HOUR,
     Spread,
@@ -103,9 +103,10 @@ class Puffs(nn.Module):
         self.log_start = nn.Parameter(torch.full((paths, 1, 1), math.log(0.02)))
         self.log_growth = nn.Parameter(torch.full((paths, 1, 1), math.log(0.5)))
         self.log_shear = nn.Parameter(torch.full((paths, 1, 1), math.log(0.006)))
-        self.met = nn.Sequential(nn.Linear(FEATURES, hidden), nn.Tanh(), nn.Linear(hidden, 2 * paths))
-        nn.init.zeros_(self.met[2].weight)
-        nn.init.zeros_(self.met[2].bias)
+        decides = nn.Linear(hidden, 2 * paths)
+        nn.init.zeros_(decides.weight)
+        nn.init.zeros_(decides.bias)
+        self.met = nn.Sequential(nn.Linear(FEATURES, hidden), nn.Tanh(), decides)
 
     def options(self) -> Mapping[str, Any]:
         """Return the constructor's options as plain values."""
@@ -128,7 +129,10 @@ class Puffs(nn.Module):
         return Spread(east.reshape(grouped), north.reshape(grouped), self.particles)
 
     def _decided(self, journey: Journey) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return each puff's share of its release and a factor on its variance, ``(sample, path, particle)``."""
+        """Return each puff's share of its release, and a factor on its variance.
+
+        Both ``(sample, path, particle)``.
+        """
         tables = torch.einsum("pk,ak->pa", self.shares, self.knots)[:, _ages_at_end(self.particles)]
         learned = self.met(self._features(journey)).movedim(-1, 1)
         shares, growth = learned.chunk(2, dim=1)
@@ -155,7 +159,7 @@ class Puffs(nn.Module):
             move = seconds * ridden(here, blend)
             end, travelled, met = end + move, travelled + move.abs(), met + seconds * here
             last = torch.where(seconds > 0, move * (step / seconds.clamp_min(SLOWEST)), last)
-        winds = met[..., : LEVELS * 2].unflatten(-1, (LEVELS, 2))
+        winds = met[..., : LEVELS * 2].reshape(*shape, LEVELS, 2)
         return Journey(end, travelled, last, winds, met[..., LEVELS * 2 :])
 
     def _features(self, journey: Journey) -> torch.Tensor:
@@ -186,7 +190,7 @@ def along(x: torch.Tensor, latitude: torch.Tensor, spacing: float) -> torch.Tens
         Shape ``(sample, 2 * 8, 41, 41)``: the first half of the window's time, then the second.
     """
     speed = cells_per_second(latitude, spacing)[:, None, None]
-    winds = x[:, : TIMES * LEVELS * 2].unflatten(1, (TIMES, LEVELS, 2)) * speed
+    winds = x[:, : TIMES * LEVELS * 2].reshape(-1, TIMES, LEVELS, 2, WINDOW, WINDOW) * speed
     divergence = _difference(winds[:, :, :2, 0], -1) + _difference(winds[:, :, :2, 1], -2)
     return torch.cat([winds.flatten(2, 3), divergence], dim=2).flatten(1, 2)
 
@@ -208,8 +212,8 @@ def seen(fields: torch.Tensor, position: torch.Tensor, moment: float) -> torch.T
 
 def ridden(here: torch.Tensor, blend: torch.Tensor) -> torch.Tensor:
     """Return the wind that puffs ride, ``(sample, path, particle, 2)``, of blends ``(path, particle, 3)``."""
-    winds = here[..., : LEVELS * 2].unflatten(-1, (LEVELS, 2))
-    return (winds * blend[..., None]).sum(-2)
+    winds = here[..., : LEVELS * 2].reshape(*here.shape[:-1], LEVELS, 2)
+    return (winds * blend[..., None]).sum(dim=-2)
 
 
 def hats(particles: int) -> torch.Tensor:
@@ -247,4 +251,5 @@ def _size(displacement: torch.Tensor) -> torch.Tensor:
 
 def _difference(field: torch.Tensor, axis: int) -> torch.Tensor:
     """Return centred differences per cell along an axis, one-sided at its ends."""
-    return torch.gradient(field, dim=axis)[0]
+    difference: torch.Tensor = torch.gradient(field, dim=axis)[0]
+    return difference

@@ -116,3 +116,75 @@ def test_a_period_without_a_window_is_refused(config):
 def test_a_region_smaller_than_a_window_is_refused(config):
     with pytest.raises(ConfigError, match="holds no window of 41"):
         run_training(config, ["transport.region.east=-100"])
+
+
+@pytest.mark.skipif(not WEATHER.is_file(), reason="the example's winds are not there")
+def test_more_weather_makes_more_samples_and_is_told_in_the_checkpoint(config, tmp_path):
+    seen = []
+
+    def progress(name, length):
+        seen.append(name)
+        return lambda: None
+
+    more = ["samples.synoptic.situations=2", "samples.synoptic.per_situation=3", "network=operator"]
+    header = run_training(
+        config, [*more, "network_options={puffs: {paths: 2, particles: 4}}"], progress
+    ).header
+    assert header.network == "operator"
+    assert header.options["puffs"]["hours"] == 12.0
+    assert header.provenance["samples"]["train"]["count"] == 8 + 2 * 3
+    assert header.provenance["weather"]["situations"] == {"simulated": 1, "synoptic": 2, "climatology": 0}
+    assert "samples of synoptic flow" in seen
+    assert not list(tmp_path.glob("*unfinished*"))
+
+
+@pytest.mark.skipif(not WEATHER.is_file(), reason="the example's winds are not there")
+def test_climatological_winds_that_are_absent_are_left_out_visibly(config):
+    seen = []
+
+    def progress(name, length):
+        seen.append(name)
+        return lambda: None
+
+    asked = ["samples.climatology.situations=2", "samples.climatology.file=absent.cdf"]
+    header = run_training(config, asked, progress).header
+    told = header.provenance["weather"]["climatology"]
+    assert told == {"file": "absent.cdf", "skipped": "not found; the package ferret-datasets brings it"}
+    assert header.provenance["samples"]["train"]["count"] == 8
+    assert "no climatological winds: the file is not there" in seen
+
+
+@pytest.mark.skipif(not WEATHER.is_file(), reason="the example's winds are not there")
+def test_the_key_of_the_samples_depends_on_the_climatology_itself_not_on_where_it_is(config, tmp_path):
+    def key(name):
+        asked = ["samples.climatology.situations=2", f"samples.climatology.file={name}"]
+        return Training(*read_training_config(config, asked)).key()
+
+    for name, content in (("a.cdf", "one"), ("b.cdf", "two")):
+        (tmp_path / name).write_text(content)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.cdf").write_text("one")
+    assert len({key("a.cdf"), key("b.cdf"), key("absent.cdf")}) == 3
+    assert key("elsewhere/a.cdf") == key("a.cdf")
+
+
+@pytest.mark.skipif(not WEATHER.is_file(), reason="the example's winds are not there")
+def test_a_training_that_is_cut_short_leaves_its_best_epoch(config, monkeypatch):
+    from tradewind.surrogates import training
+
+    learn, steps = training._Trainer._learn, []
+
+    def cut(self, batch, where):
+        steps.append(where)
+        if where.startswith("epoch 1"):
+            raise KeyboardInterrupt
+        return learn(self, batch, where)
+
+    monkeypatch.setattr(training._Trainer, "_learn", cut)
+    with pytest.raises(KeyboardInterrupt):
+        run_training(config)
+    assert not config.with_name("net.safetensors").exists()
+    _, header = load_checkpoint(config.with_name("net.unfinished.safetensors"))
+    assert header.provenance["unfinished_after_epoch"] == 0
+    assert header.scores == {}  # the test period is looked at once, at the end
+    assert header.error is not None

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tradewind.errors import ConfigError
+from tradewind.plugins.jacobian_emulator.climatology import MonthlyWinds
 from tradewind.plugins.jacobian_emulator.samples import Period, SampleMaker, joined
 from tradewind.plugins.jacobian_emulator.simulated import Simulator
 from tradewind.plugins.transport.windows import Windows
@@ -84,6 +85,27 @@ def test_simulated_samples_are_the_same_for_the_same_seed(maker):
     first, second = (next(maker.simulated(WEEK, 1, 2, seed)) for seed in (5, 5))
     assert torch.equal(first.target, second.target)
     assert torch.equal(first.windows.x, second.windows.x)
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_synoptic_samples_are_the_same_for_the_same_seed(maker, seed):
+    first, second = (next(maker.synoptic(WEEK, 1, 2, seed)) for _ in range(2))
+    assert torch.equal(first.target, second.target)
+    assert len(first) == 2
+
+
+def test_climatological_samples_follow_their_month(maker):
+    """An even wind of 10 m/s to the east moves the mass that way, whatever else is drawn."""
+    even = torch.full((1, 3, 4), 10.0, dtype=torch.float64)
+    axis = torch.tensor([-90.0, 0.0, 90.0], dtype=torch.float64)
+    months = MonthlyWinds(axis, 90.0, 0.0, even, 0.0 * even)
+    (samples,) = maker.climatological(WEEK, months, situations=1, per_situation=4, seed=2)
+    east = samples.target[:, :, 21:].sum(dim=(1, 2))
+    assert bool((east > samples.target[:, :, :20].sum(dim=(1, 2))).all())
+
+
+def test_a_situation_holds_one_window(maker):
+    assert maker.analyses == 3  # twelve hours between the first and the last of six-hourly analyses
 
 
 def test_samples_are_joined_in_order(samples):

@@ -82,7 +82,9 @@ def test_the_network_sees_scaled_inputs():
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones():
-    with pytest.raises(CheckpointError, match=r"no network is called 'compat' \(known: compact, published\)"):
+    with pytest.raises(
+        CheckpointError, match=r"no network is called 'compat' \(known: compact, operator, published\)"
+    ):
         build_network("compat", {}, Normalisation.identity(13))
 
 
@@ -127,3 +129,52 @@ def test_a_correction_on_pairs_lies_between_its_points():
 def test_another_stride_is_refused():
     with pytest.raises(ValueError, match="stride of 3"):
         CompactNetwork(stride=3)
+
+
+PUFFS = {"paths": 2, "particles": 4, "ages": 2, "hidden": 4}
+
+
+def test_with_puffs_an_untrained_network_answers_with_their_sum(smooth):
+    windows = smooth(2, 0)
+    network = CompactNetwork(widths=(4, 4, 8), puffs=PUFFS).eval()
+    answer = network(windows.x, windows.latitude)
+    guess = network.first_guess.spread(windows.x, windows.latitude).total()
+    torch.testing.assert_close(answer, guess, rtol=0.0, atol=5e-4)
+
+
+def test_with_puffs_it_needs_no_mixture_and_learns_how_they_ride(draw):
+    network, samples = CompactNetwork(widths=(4, 4, 8), puffs=PUFFS), draw(2)
+    with torch.no_grad():
+        for head in (network.correction, network.left, network.first_guess.met[2]):
+            head.weight.add_(0.1)
+    answer = network(samples.windows.x, samples.windows.latitude)
+    (answer - samples.target).square().sum().backward()
+    assert network.mixture is None
+    silent = [n for n, p in network.named_parameters() if p.grad is None or not bool(p.grad.abs().sum() > 0)]
+    assert silent == []
+
+
+def test_with_puffs_it_never_makes_mass_either():
+    torch.manual_seed(4)
+    network = CompactNetwork(widths=(4, 4, 8), puffs=PUFFS)
+    with torch.no_grad():
+        for weights in network.parameters():
+            weights.add_(0.5 * torch.randn_like(weights))
+        answer = network(20.0 * torch.randn(3, 13, 41, 41), 60.0 * torch.rand(3))
+    assert bool((answer >= 0).all())
+    assert bool((answer.sum(dim=(1, 2)) <= 1 + 1e-5).all())
+
+
+def test_options_with_puffs_build_it_again():
+    network = CompactNetwork(widths=(4, 4, 8), puffs=PUFFS)
+    options = network.options()
+    assert set(options) == {"widths", "puffs", "stride"}
+    twin = build_network("compact", options, network.normalisation)
+    twin.load_state_dict(network.state_dict())
+    x, latitude = torch.ones(1, 13, 41, 41), torch.tensor([30.0])
+    assert torch.equal(twin(x, latitude), network(x, latitude))
+
+
+def test_a_plume_and_puffs_are_one_first_guess_too_many():
+    with pytest.raises(ValueError, match="not both"):
+        CompactNetwork(plume={"particles": 4, "ages": 2}, puffs=PUFFS)
