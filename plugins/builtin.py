@@ -29,6 +29,12 @@ COMPONENTS = (
         "multi-layer flux-form transport of methane, driven by winds from a file",
     ),
     Brought(
+        "background",
+        "background.model:Background",
+        "background.options:BackgroundOptions",
+        "air that enters through the sides of a transport model's box, and loss to OH by hemisphere",
+    ),
+    Brought(
         "gridded-emissions",
         "emissions.gridded:GriddedEmissions",
         "emissions.options:GriddedOptions",
@@ -93,7 +99,7 @@ SOLVERS = (
     Brought(
         "optimal-interpolation",
         "solvers.variational.interpolation:OptimalInterpolation",
-        "solvers.options:AnalyticalOptions",
+        "solvers.options:InterpolationOptions",
         "exact analysis of fields that stand still through each window",
     ),
     Brought(

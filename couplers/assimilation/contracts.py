@@ -133,7 +133,14 @@ class ForwardModel(Protocol):
         """Return K of `window` at x, shape ``(n,)``: ``Replicated(n)`` to ``Replicated(m)``."""
 
     def error(self, x: Tensor, window: Interval) -> Tensor | None:
-        """Return the variance of the model's own error in y, shape ``(m,)``; None where it is not known."""
+        """Return what is known of the model's own error in y when the truth is as the prior says, about x.
+
+        Returns
+        -------
+        Tensor or None
+            Variances of errors that know nothing of each other, shape ``(m,)``, or their covariance, shape
+            ``(m, m)``; None where they are not known.
+        """
 
 
 @runtime_checkable
@@ -185,7 +192,9 @@ class Posterior:
     covariance
         S, shape ``(n, n)``; None when the method gives none.
     averaging_kernel
-        A = I - S Sa⁻¹, shape ``(n, n)``; None when the method gives none.
+        A = I - S Sa⁻¹, shape ``(n, n)``; None when the method gives none, or n is too large to write it out.
+    sensitivity
+        Diagonal of A, shape ``(n,)``: that of the averaging kernel where nothing else is given.
     dofs
         tr A.
     cost
@@ -208,6 +217,11 @@ class Posterior:
     simulated: Mapping[Interval, Mapping[str, Tensor]] = field(default_factory=dict)
     members: Tensor | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    sensitivity: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.sensitivity is None and self.averaging_kernel is not None:
+            object.__setattr__(self, "sensitivity", self.averaging_kernel.diagonal())
 
 
 Progress = Callable[[str, int], Callable[[], None]]

@@ -1,14 +1,15 @@
-"""Analytical inversion: the exact posterior of a linear model with normal errors.
+"""Analytical inversion: the posterior of a model that is linear in amplitudes, from products made once.
 
     xhat = xA + (g KᵀR⁻¹K + Sa⁻¹)⁻¹ g KᵀR⁻¹ (y - F(xA)),   R = So + the model's own error
 
-Windows are independent given x, so ranks share them: every rank linearizes its own, and only sums of
-shape ``(n, n + 1)`` travel. K lives for one window only.
+Windows are independent given x, so ranks share them: every rank linearizes its own and adds what they say to
+`products`, some rows of K at a time. All that is asked for follows from those: see `inverting` for one
+analysis, `rolling` for the Kalman mode, `variants` for the ensemble over hyper-parameters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,11 +27,15 @@ from tradewind.couplers.assimilation import (
 )
 from tradewind.couplers.assimilation.covariance import Covariance
 from tradewind.couplers.coupling.component import Interval
-from tradewind.couplers.ranks.parallel import Communicator, agree, ordered_sum
+from tradewind.couplers.ranks.parallel import Communicator, agree
 from tradewind.plugins.solvers import windows
-from tradewind.plugins.solvers.normal import NormalPosterior, information_form, regularisation
-from tradewind.plugins.solvers.options import AnalyticalOptions
-from tradewind.plugins.solvers.windows import Linearized
+from tradewind.plugins.solvers.accumulating import Accumulator, Building, batches
+from tradewind.plugins.solvers.inverting import Inversion, Rows
+from tradewind.plugins.solvers.jacobians import Way
+from tradewind.plugins.solvers.options import AnalyticalOptions, Form
+from tradewind.plugins.solvers.products import Guess
+from tradewind.plugins.solvers.rolling import Period, Rolled, cut, roll, told
+from tradewind.plugins.solvers.variants import ensemble
 
 
 def silent(name: str, length: int) -> Callable[[], None]:
@@ -40,21 +45,26 @@ def silent(name: str, length: int) -> Callable[[], None]:
 
 @dataclass
 class _Kept:
-    """What a rank keeps of its windows between the two passes."""
+    """What a rank keeps of its windows: simulations and errors, sums by period, K only where asked for."""
 
     simulated: list[Tensor] = field(default_factory=list)
     noise: list[Covariance | None] = field(default_factory=list)
     jacobians: dict[Interval, Tensor] = field(default_factory=dict)
-    sums: dict[int, Tensor] = field(default_factory=dict)
+    sums: dict[int, Accumulator] = field(default_factory=dict)
+    rows: dict[int, list[Tensor]] = field(default_factory=dict)
 
 
 class Analytical:
-    """Solver ``analytical``: normal prior, linear model, exact covariance.
+    """Solver ``analytical``: normal, lognormal or bounded, with its covariance.
 
     The cost has no factor 1/2: J = J_A + g J_O, J_A = (x - xA)ᵀSa⁻¹(x - xA), J_O = (y - F(x))ᵀR⁻¹(y - F(x)).
     The posterior's ``details`` hold ``gamma`` (g), ``elements`` (n), ``observations`` (m),
     ``prior_cost_per_element`` (J_A/n), ``chi_square`` (J/m at xhat, near 1 where errors are what they
-    claim), and with ``keep_jacobian`` also ``jacobian``: K of this rank's windows.
+    claim); where there is something to say also ``iterations`` (lognormal), ``active`` (elements at a bound,
+    bool ``(n,)``), ``least_eigenvalue`` (low-rank: what is left out has a weight below it), ``ensemble``,
+    ``periods``, and with ``keep_jacobian`` ``jacobian``: K of this rank's windows.
+
+    In the Kalman mode the posterior is that of the last period, its costs are sums over the periods.
 
     Parameters
     ----------
@@ -77,90 +87,128 @@ class Analytical:
 
         Raises
         ------
+        ConfigError
+            Settings that do not fit the control.
         DataError
             No observations at all; observations that would be lost; NaN in observations, errors,
-            simulations or K, by window and index.
+            simulations or K, by window and index; no minimum is found.
         SpecError
             Shapes that do not fit.
         RankError
             When another rank has failed.
         """
+        inversion = Inversion(control, self.options)
         windows.refuse_lost(model, observations)
         kept = self._linearize(model, control, observations)
-        total = ordered_sum(model.comm, kept.sums)
-        hessian, gradient = total[:, :-1], total[:, -1]
-        gamma = self._gamma(hessian, gradient, control)
-        normal = information_form(hessian, gradient, control.covariance, gamma)
-        mean = control.prior + normal.increment
-        after = self._simulate(model, mean, observations, kept)
-        simulated, costs, m = _compare(model, observations, kept, after)
-        details = _details(normal, costs, gamma, m)
-        if self.options.keep_jacobian:
-            details["jacobian"] = kept.jacobians
-        return Posterior(
-            mean=mean,
-            covariance=normal.covariance,
-            averaging_kernel=normal.averaging_kernel,
-            dofs=float(normal.averaging_kernel.trace()),
-            cost=costs | {"prior_before": 0.0, "prior_after": normal.prior_cost},
-            simulated=simulated,
-            details=details,
-        )
+        periods = self._periods(model, inversion, kept)
+        first = Guess(control.prior, control.covariance)
+        rolled = list(roll(inversion, periods, first, self.options.gamma))
+        after = self._simulate(model, rolled, observations, kept)
+        details = _told(rolled, self.options)
+        members = ensemble(inversion, periods, control, rolled[-1].analysis.gamma)
+        details |= {"ensemble": members} if members else {}
+        details |= {"jacobian": kept.jacobians} if self.options.keep_jacobian else {}
+        return _posterior(rolled, details, _compare(model, observations, kept, after))
 
+    # ------------------------------------------------------------------ products
     def _linearize(self, model: ForwardModel, control: Control, observations: ObservationsByWindow) -> _Kept:
         kept, mine = _Kept(), windows.owned(model.windows, model.comm)
         advance = self.progress("linearize", len(mine))
         with agree(model.comm, "linearizing windows"):
-            for number in mine:
-                window = model.windows[number]
-                self._keep(kept, number, window, _linearized(model, control, window, observations))
-                advance()
+            for period, numbers in enumerate(cut(model.windows, self.options.every)):
+                for number in (n for n in numbers if n in mine):
+                    window = model.windows[number]
+                    seen: Observations = observations.get(window, windows.NOTHING)
+                    self._add(kept, period, (model, control.prior), (window, seen))
+                    advance()
         return kept
 
-    def _keep(self, kept: _Kept, number: int, window: Interval, found: Linearized | None) -> None:
-        kept.simulated.append(windows.NOTHING.y if found is None else found.simulated)
-        kept.noise.append(None if found is None else found.noise)
-        if found is None:
+    def _add(
+        self,
+        kept: _Kept,
+        period: int,
+        about: tuple[ForwardModel, Tensor],
+        place: tuple[Interval, Observations],
+    ) -> None:
+        """Add what a window says of its period."""
+        (model, x), (window, seen) = about, place
+        if not len(seen):
+            kept.simulated.append(windows.NOTHING.y)
+            kept.noise.append(None)
             return
-        if self.options.keep_jacobian:
-            kept.jacobians[window] = found.jacobian
-        # the sum begins with window 0: whoever owns it adds at once, and a serial run keeps one matrix
-        slot = 0 if 0 in kept.sums else number
-        kept.sums[slot] = (
-            kept.sums[slot] + found.normal_equations if slot in kept.sums else found.normal_equations
-        )
+        windows.refuse_nan(seen.y, "observation", window)
+        simulated = windows.simulate(model, x, window, seen)
+        operator = windows.linearized(model, x, window, seen)
+        noise = windows.noise(model, x, window, seen)
+        kept.simulated.append(simulated)
+        kept.noise.append(noise)
+        building = Building(Way(self.options.jacobian), self.options.batch)
+        sums = kept.sums.setdefault(period, Accumulator(len(x)))
+        whole = []
+        for batch in batches(operator, seen.y - simulated, noise, building, place):
+            sums.add(batch)
+            if self.options.form is Form.GAIN:
+                both = torch.cat([batch.weighted, batch.residual[:, None]], dim=1)
+                kept.rows.setdefault(period, []).append(both)
+            if self.options.keep_jacobian:
+                whole.append(batch.jacobian)
+        if whole:
+            kept.jacobians[window] = torch.cat(whole)
 
-    def _gamma(self, hessian: Tensor, gradient: Tensor, control: Control) -> float:
-        if self.options.gamma == "auto":
-            return regularisation(hessian, gradient, control.covariance)
-        return float(self.options.gamma)
+    def _periods(self, model: ForwardModel, inversion: Inversion, kept: _Kept) -> list[Period]:
+        """Return all periods with what they say; collective."""
+        n, found = len(inversion.reference), []
+        for number, inside in enumerate(cut(model.windows, self.options.every)):
+            sums = kept.sums.pop(number, None) or Accumulator(n)
+            products = sums.products(model.comm).divided(inversion.slope)
+            rows = None
+            if self.options.form is Form.GAIN:
+                rows = _gathered(model.comm, kept.rows.pop(number, []), inversion.slope)
+            found.append(Period(model.windows[inside.start : inside.stop], inside, products, rows))
+        return found
 
+    # ------------------------------------------------------------------ after
     def _simulate(
-        self, model: ForwardModel, x: Tensor, observations: ObservationsByWindow, kept: _Kept
+        self,
+        model: ForwardModel,
+        rolled: Sequence[Rolled],
+        observations: ObservationsByWindow,
+        kept: _Kept,
     ) -> list[Tensor]:
-        """Return F(x) of this rank's windows."""
+        """Return F(x) of this rank's windows, each at the mean of its period."""
         mine, after = windows.owned(model.windows, model.comm), []
+        means = {number: one.analysis.mean for one in rolled for number in one.period.numbers}
         advance = self.progress("simulate posterior", len(mine))
         with agree(model.comm, "simulating the posterior"):
             for number in mine:
                 window = model.windows[number]
                 seen = observations.get(window, windows.NOTHING)
-                after.append(windows.simulate(model, x, window, seen) if len(seen) else seen.y)
+                after.append(windows.simulate(model, means[number], window, seen) if len(seen) else seen.y)
                 advance()
         return after
 
 
-def _linearized(
-    model: ForwardModel, control: Control, window: Interval, observations: ObservationsByWindow
-) -> Linearized | None:
-    seen: Observations = observations.get(window, windows.NOTHING)
-    return windows.linearized(model, control.prior, window, seen) if len(seen) else None
+@dataclass(frozen=True)
+class _Comparison:
+    """Simulations by window, observation costs before and after, and m: the same on all ranks."""
+
+    simulated: Mapping[Interval, Mapping[str, Tensor]]
+    before: float
+    after: float
+    m: int
+
+
+def _gathered(comm: Communicator, parts: list[Tensor], slope: Tensor) -> Rows:
+    """Return the rows of all ranks, in the order of the windows, with respect to amplitudes."""
+    n = len(slope)
+    mine = torch.cat(parts) if parts else torch.zeros(0, n + 1, dtype=torch.float64)
+    both = torch.from_numpy(np.concatenate(comm.allgather_array(mine.numpy())))
+    return Rows(both[:, :-1] / slope, both[:, -1].contiguous())
 
 
 def _compare(
     model: ForwardModel, observations: ObservationsByWindow, kept: _Kept, after: list[Tensor]
-) -> tuple[Mapping[Interval, Mapping[str, Tensor]], dict[str, float], int]:
-    """Return simulations by window, observation costs before and after, and m: the same on all ranks."""
+) -> _Comparison:
     mine = [model.windows[number] for number in windows.owned(model.windows, model.comm)]
     pairs = [torch.stack(pair) for pair in zip(kept.simulated, after, strict=True)]
     costs = [
@@ -170,8 +218,7 @@ def _compare(
     before, later = _summed(model.comm, costs)
     gathered = dict(windows.by_window(model.windows, model.comm, pairs))
     simulated = {w: {"prior": p[0], "posterior": p[1]} for w, p in gathered.items()}
-    m = sum(p.shape[1] for p in gathered.values())
-    return simulated, {"observations_before": before, "observations_after": later}, m
+    return _Comparison(simulated, before, later, sum(p.shape[1] for p in gathered.values()))
 
 
 def _costs(seen: Observations, pair: Tensor, noise: Covariance | None) -> tuple[float, float]:
@@ -188,12 +235,35 @@ def _summed(comm: Communicator, costs: list[tuple[float, float]]) -> list[float]
     return [float(sum(column.tolist())) for column in every.T]
 
 
-def _details(normal: NormalPosterior, costs: Mapping[str, float], gamma: float, m: int) -> dict[str, Any]:
-    n = len(normal.increment)
-    return {
-        "gamma": gamma,
-        "elements": n,
-        "observations": m,
-        "prior_cost_per_element": normal.prior_cost / n,
-        "chi_square": (normal.prior_cost + gamma * costs["observations_after"]) / m,
+def _told(rolled: Sequence[Rolled], options: AnalyticalOptions) -> dict[str, Any]:
+    """Return what the analyses have to say of themselves."""
+    last = rolled[-1].analysis
+    details: dict[str, Any] = {"gamma": last.gamma, "elements": len(last.mean), **last.details}
+    if options.every is not None:
+        details["periods"] = [told(one) for one in rolled]
+    return details
+
+
+def _posterior(rolled: Sequence[Rolled], details: dict[str, Any], compared: _Comparison) -> Posterior:
+    last, n = rolled[-1].analysis, len(rolled[-1].analysis.mean)
+    prior = sum(one.analysis.prior_cost for one in rolled)
+    details |= {
+        "observations": compared.m,
+        "prior_cost_per_element": prior / n / len(rolled),
+        "chi_square": (prior + last.gamma * compared.after) / compared.m,
     }
+    return Posterior(
+        mean=last.mean,
+        covariance=last.posterior.covariance,
+        averaging_kernel=last.posterior.averaging_kernel,
+        sensitivity=last.posterior.sensitivity,
+        dofs=last.dofs,
+        cost={
+            "prior_before": 0.0,
+            "observations_before": compared.before,
+            "prior_after": prior,
+            "observations_after": compared.after,
+        },
+        simulated=compared.simulated,
+        details=details,
+    )

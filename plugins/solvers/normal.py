@@ -1,4 +1,4 @@
-"""The posterior of a linear model with normal errors, in its two equivalent forms.
+"""The posterior of a linear model with normal errors, in its equivalent forms.
 
 Symbols (Rodgers, 2000, Inverse Methods for Atmospheric Sounding, chapters 2 and 4): K Jacobian, R error
 covariance of the observations, Sa of the prior, d = y - F(xA), g weight of the observations, S posterior
@@ -7,6 +7,7 @@ covariance, A averaging kernel, J_A prior term of the cost.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,13 @@ from scipy.optimize import brentq
 from torch import Tensor
 
 from tradewind.couplers.assimilation.covariance import Covariance
+from tradewind.couplers.ranks.parallel import block_ranges
+from tradewind.plugins.solvers.roots import Root
+from tradewind.plugins.solvers.spectrum import Sketch, Spectrum, spectrum
+
+WRITTEN = 4096
+"""Elements up to which the averaging kernel is written out; beyond, its diagonal is."""
+ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -27,15 +35,18 @@ class NormalPosterior:
     covariance
         S, shape ``(n, n)``.
     averaging_kernel
-        A = I - S Sa⁻¹, shape ``(n, n)``.
+        A = I - S Sa⁻¹, shape ``(n, n)``; None where n is above `WRITTEN`.
     prior_cost
         J_A = (xhat - xA)ᵀ Sa⁻¹ (xhat - xA).
+    sensitivity
+        Diagonal of A, shape ``(n,)``.
     """
 
     increment: Tensor
     covariance: Tensor
-    averaging_kernel: Tensor
+    averaging_kernel: Tensor | None
     prior_cost: float
+    sensitivity: Tensor
 
 
 def information_form(
@@ -49,20 +60,46 @@ def information_form(
     Parameters
     ----------
     hessian, gradient
-        KᵀR⁻¹K, shape ``(n, n)``, and KᵀR⁻¹d, shape ``(n,)``.
+        KᵀR⁻¹K, shape ``(n, n)``, of which what is below the diagonal counts, and KᵀR⁻¹d, shape ``(n,)``.
     prior
         Sa.
     gamma
         g.
     """
-    root, hessian = _root(prior), _symmetric(hessian)
-    identity = torch.eye(len(hessian), dtype=torch.float64)
-    factor = torch.linalg.cholesky(identity + gamma * _symmetric(root.T @ hessian @ root))
-    half = torch.linalg.solve_triangular(factor, root.T, upper=False)
-    covariance = _symmetric(half.T @ half)
-    scaled = torch.cholesky_solve((gamma * root.T @ gradient)[:, None], factor)[:, 0]
-    kernel = gamma * covariance @ hessian
-    return NormalPosterior(root @ scaled, covariance, kernel, float(scaled @ scaled))
+    root = Root(prior)
+    matrix = root.inward(hessian).mul_(gamma)
+    matrix.diagonal().add_(1.0)
+    factor = torch.linalg.cholesky(matrix)
+    del matrix
+    inner = torch.cholesky_solve((gamma * root.adjoint(gradient))[:, None], factor)[:, 0]
+    inverse = torch.cholesky_inverse(factor)
+    del factor
+    covariance = root.outward(inverse)
+    kernel, diagonal = kernels(covariance, hessian, gamma)
+    return NormalPosterior(root.forward(inner), covariance, kernel, float(inner @ inner), diagonal)
+
+
+def low_rank_form(
+    hessian: Tensor, gradient: Tensor, prior: Covariance, gamma: float, sketch: Sketch
+) -> tuple[NormalPosterior, Spectrum]:
+    """Solve along the directions of which observations say most; exact when all are asked for.
+
+    Returns
+    -------
+    The posterior: what is left out counts as unseen, so that S is never too small; and the spectrum, about
+    weight one.
+    """
+    found = spectrum(hessian, gradient, prior, sketch)
+    factors = found.kernel_factors(gamma)
+    kernel = factors[0] @ factors[1].T if len(gradient) <= WRITTEN else None
+    posterior = NormalPosterior(
+        increment=found.increment(gamma),
+        covariance=found.covariance(gamma),
+        averaging_kernel=kernel,
+        prior_cost=found.prior_cost(gamma),
+        sensitivity=(factors[0] * factors[1]).sum(1),
+    )
+    return posterior, found
 
 
 def gain_form(
@@ -82,12 +119,12 @@ def gain_form(
     m, n = jacobian.shape
     spread = prior.apply(jacobian)
     noisy = noise.apply(torch.eye(m, dtype=torch.float64)) / gamma
-    factor = torch.linalg.cholesky(_symmetric(spread @ jacobian.T + noisy))
+    factor = torch.linalg.cholesky(_halves(spread @ jacobian.T + noisy))
     gain = torch.cholesky_solve(spread, factor).T
-    increment = gain @ residual
+    increment, kernel = gain @ residual, gain @ jacobian
     covariance = prior.apply(torch.eye(n, dtype=torch.float64)) - gain @ spread
     cost = float(increment @ prior.solve(increment))
-    return NormalPosterior(increment, _symmetric(covariance), gain @ jacobian, cost)
+    return NormalPosterior(increment, _halves(covariance), kernel, cost, kernel.diagonal())
 
 
 def regularisation(hessian: Tensor, gradient: Tensor, prior: Covariance) -> float:
@@ -97,19 +134,29 @@ def regularisation(hessian: Tensor, gradient: Tensor, prior: Covariance) -> floa
     with g. A value above 1 would trust observations more than their stated errors, so it is not sought
     (after Lu et al., 2021, Atmos. Chem. Phys. 21, 4637).
     """
-    root = _root(prior)
-    eigenvalues, vectors = torch.linalg.eigh(_symmetric(root.T @ _symmetric(hessian) @ root))
-    along = vectors.T @ (root.T @ gradient)
-
-    def excess(gamma: float) -> float:
-        return float((gamma * along / (1.0 + gamma * eigenvalues.clamp(min=0.0))).square().mean()) - 1.0
-
-    return 1.0 if excess(1.0) <= 0 else float(brentq(excess, 0.0, 1.0, xtol=1e-14))
+    found = spectrum(hessian, gradient, prior)
+    return largest_weight(lambda gamma: found.prior_cost(gamma) / len(gradient))
 
 
-def _root(prior: Covariance) -> Tensor:
-    return prior.sqrt(torch.eye(prior.size, dtype=torch.float64)).T
+def largest_weight(cost: Callable[[float], float], digits: float = 1e-14) -> float:
+    """Return the largest g up to 1 for which ``cost(g)``, which grows with g from 0, is at most 1."""
+    if cost(1.0) <= 1.0:
+        return 1.0
+    return float(brentq(lambda g: (cost(g) if g > 0.0 else 0.0) - 1.0, 0.0, 1.0, xtol=digits))
 
 
-def _symmetric(matrix: Tensor) -> Tensor:
+def kernels(covariance: Tensor, hessian: Tensor, gamma: float) -> tuple[Tensor | None, Tensor]:
+    """Return A = g S KᵀR⁻¹K, None where it is too large, and its diagonal."""
+    n = len(covariance)
+    if n <= WRITTEN:
+        kernel = gamma * covariance @ hessian
+        return kernel, kernel.diagonal()
+    parts = [
+        (covariance[rows.start : rows.stop] * hessian[rows.start : rows.stop]).sum(1)
+        for rows in block_ranges(n, ROWS)
+    ]
+    return None, gamma * torch.cat(parts)
+
+
+def _halves(matrix: Tensor) -> Tensor:
     return 0.5 * (matrix + matrix.T)

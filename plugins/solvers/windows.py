@@ -1,9 +1,8 @@
-"""One window of an inversion: its observations, errors, Jacobian, and what it adds to the sums."""
+"""One window of an inversion: its observations, their errors, and its Jacobian."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,60 +10,30 @@ from torch import Tensor
 
 from tradewind.couplers.assimilation import ForwardModel, Observations, ObservationsByWindow
 from tradewind.couplers.assimilation.covariance import Covariance, DenseCovariance, DiagonalCovariance
+from tradewind.couplers.assimilation.covariance import dense as written_out
 from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.operators import LinearOperator
 from tradewind.couplers.ranks.parallel import Communicator, agree, owned_blocks
 from tradewind.errors import DataError, SpecError
-from tradewind.plugins.solvers.jacobians import dense
 
 NOTHING = Observations(torch.zeros(0, dtype=torch.float64), None)
 
 
-@dataclass(frozen=True)
-class Linearized:
-    """A window's model about xA.
-
-    Attributes
-    ----------
-    simulated
-        F(xA), shape ``(m,)``.
-    residual
-        d = y - F(xA).
-    jacobian
-        K, shape ``(m, n)``.
-    noise
-        R = So + the model's own error.
-    """
-
-    simulated: Tensor
-    residual: Tensor
-    jacobian: Tensor
-    noise: Covariance
-
-    @property
-    def normal_equations(self) -> Tensor:
-        """KᵀR⁻¹K and, as last column, KᵀR⁻¹d: shape ``(n, n + 1)``."""
-        weighted = self.noise.solve(self.jacobian.T.contiguous())
-        return torch.cat([weighted @ self.jacobian, (weighted @ self.residual)[:, None]], dim=1)
-
-
-def linearized(model: ForwardModel, x: Tensor, window: Interval, seen: Observations) -> Linearized:
-    """Run and linearize `model` over `window`.
+def linearized(model: ForwardModel, x: Tensor, window: Interval, seen: Observations) -> LinearOperator:
+    """Return K of `model` over `window`, as an operator.
 
     Raises
     ------
     DataError
-        Observations, errors, simulations or K that are not finite: names window and index.
+        Observations that are not finite: names window and index.
     SpecError
-        Simulations or K of another shape than the observations.
+        K of another shape than the observations.
     """
     refuse_nan(seen.y, "observation", window)
-    simulated = simulate(model, x, window, seen)
     operator = model.linearize(x, window)
     if (operator.range.size, operator.domain.size) != (len(seen), len(x)):
         raise SpecError(f"K is {operator!r} for {len(seen)} observations", where=f"window {window}")
-    jacobian = dense(operator)
-    refuse_nan(jacobian, "Jacobian entry", window)
-    return Linearized(simulated, seen.y - simulated, jacobian, noise(model, x, window, seen))
+    return operator
 
 
 def simulate(model: ForwardModel, x: Tensor, window: Interval, seen: Observations) -> Tensor:
@@ -78,12 +47,13 @@ def simulate(model: ForwardModel, x: Tensor, window: Interval, seen: Observation
 
 
 def noise(model: ForwardModel, x: Tensor, window: Interval, seen: Observations) -> Covariance:
-    """Return R = So + diag(error of the model), the latter where it is known.
+    """Return R = So + the error of the model, variances or a covariance, where it is known.
 
     Raises
     ------
     DataError
-        Observations without errors, or a model error that is negative or not finite.
+        Observations without errors, or a model error of another size, that is negative, not symmetric or
+        not finite.
     """
     if seen.covariance is None or seen.covariance.size != len(seen):
         raise DataError(f"{len(seen)} observations lack their errors", where=f"window {window}")
@@ -91,18 +61,28 @@ def noise(model: ForwardModel, x: Tensor, window: Interval, seen: Observations) 
     if own is None:
         return seen.covariance
     refuse_nan(own, "variance of the model's error", window)
-    if own.shape != seen.y.shape or bool((own < 0).any()):
-        raise DataError("variances of the model's error are negative or too few", where=f"window {window}")
-    if isinstance(seen.covariance, DiagonalCovariance):
+    _refuse_error(own, len(seen), window)
+    if own.ndim == 1 and isinstance(seen.covariance, DiagonalCovariance):
         return DiagonalCovariance(seen.covariance.variance + own)
-    return DenseCovariance(seen.covariance.apply(torch.eye(len(own), dtype=own.dtype)) + torch.diag(own))
+    own = torch.diag(own) if own.ndim == 1 else 0.5 * (own + own.T)
+    return DenseCovariance(written_out(seen.covariance) + own)
 
 
-def refuse_nan(values: Tensor, what: str, window: Interval) -> None:
-    """Raise `DataError` with window and index where `values` are not finite."""
+def _refuse_error(own: Tensor, m: int, window: Interval) -> None:
+    """Refuse a model error that is neither m variances nor an (m, m) covariance."""
+    variances = own if own.ndim == 1 else own.diagonal() if own.ndim == 2 else own.new_zeros(0)
+    if own.shape not in ((m,), (m, m)) or bool((variances < 0).any()):
+        raise DataError("variances of the model's error are negative or too few", where=f"window {window}")
+    if own.ndim == 2 and not torch.allclose(own, own.T, rtol=1e-6, atol=1e-9 * float(variances.max(0)[0])):
+        raise DataError("the covariance of the model's error is not symmetric", where=f"window {window}")
+
+
+def refuse_nan(values: Tensor, what: str, window: Interval, first: int = 0) -> None:
+    """Raise `DataError` with window and index where `values`, the rows from `first`, are not finite."""
     bad = ~torch.isfinite(values)
     if bool(bad.any()):
-        index = ", ".join(str(int(i)) for i in bad.nonzero()[0])
+        row, *column = bad.nonzero()[0].tolist()
+        index = ", ".join(str(i) for i in (first + row, *column))
         value = float(values[bad][0])
         raise DataError(f"{what} [{index}] is {value}", where=f"window {window}", hint="remove or mend it")
 

@@ -110,6 +110,10 @@ class DenseCovariance:
         """Return ``L x``."""
         return x @ self._factor.T
 
+    def sqrt_adjoint(self, x: Tensor) -> Tensor:
+        """Return ``Lᵀ x``."""
+        return x @ self._factor
+
     def diagonal(self) -> Tensor:
         """Return the variances."""
         return self.matrix.diagonal()

@@ -1,0 +1,141 @@
+"""Levenberg-Marquardt on logarithms, from products that were made once.
+
+The model is linear in the amplitude s, so that at any x its Jacobian is K' = K diag(ds/dx), and H' and b' of
+a step follow from H and b. A step dx solves
+
+    ((1 + k) Sa⁻¹ + w K'ᵀR⁻¹K') dx = w K'ᵀR⁻¹(y - F) - Sa⁻¹ (x - xA),
+
+with k = 10 at first, a tenth of it after each step that lowers the cost, and ten times after one that does
+not (Marquardt, 1963; as Chen and others, 2022, doi 10.5194/acp-22-10809-2022, do with a constant k). Added
+elements have a slope of one: they stay normal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tradewind.errors import DataError
+from tradewind.plugins.solvers.amplitudes import Amplitudes
+from tradewind.plugins.solvers.products import Guess, Products, scaled
+from tradewind.plugins.solvers.roots import Root
+
+STEPS = 200
+UNDAMPED = 0.1
+"""Damping below which a small step means that the minimum is near."""
+ROUNDING = 1e-13
+
+
+@dataclass(frozen=True)
+class Damping:
+    """When to stop, and how to begin.
+
+    Attributes
+    ----------
+    begin
+        k of the first step.
+    convergence
+        Largest relative change of an amplitude (of an added element: in standard errors of its prior).
+    """
+
+    begin: float = 10.0
+    convergence: float = 1e-6
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the method stands: z with x = xA + L z, and both terms of the cost there."""
+
+    inner: Tensor
+    x: Tensor
+    prior: float
+    observations: float
+
+    @property
+    def cost(self) -> float:
+        """J."""
+        return self.prior + self.observations
+
+
+class Descent:
+    """The cost of a lognormal problem, and steps down it.
+
+    Parameters
+    ----------
+    products, reference
+        H and b, about the amplitudes `reference`, shape ``(n,)``.
+    amplitudes
+        Which elements are logarithms.
+    mean, prior
+        xA and Sa.
+    weight
+        w.
+    """
+
+    def __init__(
+        self,
+        products: Products,
+        reference: Tensor,
+        amplitudes: Amplitudes,
+        guess: Guess,
+        weight: float,
+    ) -> None:
+        self.products, self.reference, self.amplitudes = products, reference, amplitudes
+        self.mean, self.weight, self.root = guess.mean, weight, Root(guess.covariance)
+        self.sigma = guess.covariance.diagonal().sqrt()
+
+    def at(self, inner: Tensor) -> Place:
+        """Return the place of z."""
+        x = self.mean + self.root.forward(inner)
+        observed = self.weight * self.products.cost(self.amplitudes.of(x) - self.reference)
+        return Place(inner, x, float(inner @ inner), observed)
+
+    def step(self, here: Place, damping: float) -> Place:
+        """Return the place after one step."""
+        hessian, gradient = self.linearized(here.x)
+        matrix = self.root.inward(hessian).mul_(self.weight)
+        matrix.diagonal().add_(1.0 + damping)
+        right = self.weight * self.root.adjoint(gradient) - here.inner
+        factor = torch.linalg.cholesky(matrix)
+        return self.at(here.inner + torch.cholesky_solve(right[:, None], factor)[:, 0])
+
+    def linearized(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return K'ᵀR⁻¹K' and K'ᵀR⁻¹(y - F) at x."""
+        hessian, _ = scaled(self.products, slope := self.amplitudes.slope(x))
+        return hessian, slope * self.products.gradient_at(self.amplitudes.of(x) - self.reference)
+
+    def change(self, here: Place, there: Place) -> float:
+        """Return the largest relative change of an amplitude; of added elements in standard errors."""
+        before, after = self.amplitudes.of(here.x), self.amplitudes.of(there.x)
+        unit = torch.where(self.amplitudes.lognormal, before, self.sigma)
+        return float(((after - before) / unit).abs().max())
+
+
+def descend(descent: Descent, damping: Damping) -> Iterator[Place]:
+    """Yield the places on the way to the minimum, the begin first; the last is the minimum.
+
+    Raises
+    ------
+    DataError
+        Where it is not reached.
+    """
+    here, strength = descent.at(torch.zeros_like(descent.mean)), damping.begin
+    yield here
+    for _ in range(STEPS):
+        there = descent.step(here, strength)
+        change = descent.change(here, there)
+        near = change < damping.convergence
+        if not there.cost <= here.cost * (1.0 + ROUNDING) and not near:
+            strength *= 10.0
+            continue
+        yield there
+        if near and strength <= UNDAMPED:
+            return
+        here, strength = there, strength / 10.0
+    raise DataError(
+        f"no minimum after {STEPS} steps, the last changed an amplitude by {change:.1g}",
+        where="lognormal inversion", hint="a smaller prior_error, or check errors of observations",
+    )  # fmt: skip
