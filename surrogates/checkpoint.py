@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from tradewind.errors import CheckpointError
 from tradewind.surrogates.storage import (
@@ -73,6 +74,56 @@ class ErrorModel(BaseModel):
     relative: float = Field(ge=0)
 
 
+class Recalibration(BaseModel):
+    """A monotone, piecewise linear map of the fractions: `values` at `knots`, both ascending from 0."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    knots: tuple[float, ...]
+    values: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if len(self.knots) != len(self.values) or len(self.knots) < 2:
+            raise ValueError(f"{len(self.knots)} knots and {len(self.values)} values")
+        if self.knots[0] != 0.0 or self.values[0] != 0.0:
+            raise ValueError("knots and values begin with 0")
+        pairs = (*pairwise(self.knots), *pairwise(self.values))
+        if any(b < a for a, b in pairs) or any(b == a for a, b in pairwise(self.knots)):
+            raise ValueError("knots ascend, values do not descend")
+        return self
+
+
+class ErrorStructure(BaseModel):
+    """Covariance of the errors; see `tradewind.surrogates.calibration.structure`.
+
+    Attributes
+    ----------
+    root
+        Square root of A, the covariance of the shapes' amplitudes, ``(12, shape)``.
+    rest
+        Weights of 1, f² and blur(f)² in the variance of what is left over.
+    length, power
+        L, in cells, and p: errors of two sources at a distance d have the correlation exp(-(d/L)^p).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    root: tuple[tuple[float, ...], ...]
+    rest: tuple[float, float, float]
+    length: float = Field(gt=0)
+    power: float = Field(gt=0, le=2)
+
+
+class Calibration(BaseModel):
+    """How answers are put right on average, and how their errors hang together."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    recalibration: Recalibration
+    structure: ErrorStructure
+
+
 class CheckpointHeader(BaseModel):
     """All that a checkpoint says about its network.
 
@@ -101,7 +152,9 @@ class CheckpointHeader(BaseModel):
     domain
         Where the network may be used; absent when it was not fitted.
     error
-        How far it may be wrong; absent when it was not fitted.
+        How far it may be wrong, cell by cell; absent when it was not fitted.
+    calibration
+        How its answers are put right on average and how its errors hang together; absent in older files.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -120,6 +173,7 @@ class CheckpointHeader(BaseModel):
     scores: dict[str, FiniteFloat] = Field(default_factory=dict)
     domain: Bounds | None = None
     error: ErrorModel | None = None
+    calibration: Calibration | None = None
 
 
 def save_checkpoint(path: Path, network: WindowNetwork, header: CheckpointHeader) -> None:

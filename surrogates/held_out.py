@@ -46,7 +46,11 @@ def fit_error_model(network: WindowNetwork, samples: Samples) -> ErrorModel:
     DataError
         When the set is empty.
     """
-    p, t = _predicted_and_true(network, samples)
+    return fit_floor_and_relative(*_predicted_and_true(network, samples))
+
+
+def fit_floor_and_relative(p: torch.Tensor, t: torch.Tensor) -> ErrorModel:
+    """Fit ``floor**2 + (relative * p)**2`` to predicted and true fractions of one shape."""
     square, error = p.square().flatten(), (p - t).square().flatten()
     centred = square - square.mean()
     slope = float((centred @ error) / (centred @ centred).clamp_min(1e-30))

@@ -12,7 +12,16 @@ from torch import nn
 
 from tradewind.couplers.coupling.fields import Spec, Variable
 from tradewind.errors import CheckpointError
-from tradewind.surrogates.checkpoint import CheckpointHeader, ErrorModel, Quantity, Scales, load_checkpoint
+from tradewind.surrogates.calibration.recalibration import recalibrate
+from tradewind.surrogates.calibration.structure import ErrorMaps, error_maps
+from tradewind.surrogates.checkpoint import (
+    Calibration,
+    CheckpointHeader,
+    ErrorModel,
+    Quantity,
+    Scales,
+    load_checkpoint,
+)
 from tradewind.surrogates.datasets import Windows
 from tradewind.surrogates.domain import Domain
 from tradewind.surrogates.evaluation import evaluate_in_blocks
@@ -56,10 +65,19 @@ class WindowSurrogate(Surrogate[Windows]):
         Where it may be used.
     errors
         Its error model, fitted on held-out samples.
+    calibration
+        How its answers are put right on average and how its errors hang together, where that was fitted.
     """
 
-    def __init__(self, network: WindowNetwork, domain: Domain, errors: ErrorModel) -> None:
+    def __init__(
+        self,
+        network: WindowNetwork,
+        domain: Domain,
+        errors: ErrorModel,
+        calibration: Calibration | None = None,
+    ) -> None:
         super().__init__()
+        self.calibration = calibration
         self.network, self.domain, self.errors = network.eval(), domain, errors
         self.spec = Spec(
             imports=tuple(Variable(q.name, q.units) for q in window_inputs()),
@@ -78,11 +96,17 @@ class WindowSurrogate(Surrogate[Windows]):
         """
         network, header = load_checkpoint(path)
         domain, errors = _required(header, path)
-        return cls(network, domain, errors)
+        return cls(network, domain, errors, header.calibration)
 
     def forward(self, x: Windows) -> torch.Tensor:
         """Return the fraction of the centre's emission in each column, shape ``(sample, 41, 41)``."""
-        return evaluate_in_blocks(self.network, x.x, x.latitude)
+        return self.recalibrated(evaluate_in_blocks(self.network, x.x, x.latitude))
+
+    def recalibrated(self, fractions: torch.Tensor) -> torch.Tensor:
+        """Return what the network has answered, put right on average where that was fitted."""
+        if self.calibration is None:
+            return fractions
+        return recalibrate(fractions, self.calibration.recalibration)
 
     def valid(self, x: Windows) -> torch.Tensor:
         """Return which windows lie inside the domain, bool, shape ``(sample,)``."""
@@ -90,7 +114,13 @@ class WindowSurrogate(Surrogate[Windows]):
 
     def error(self, x: Windows) -> torch.Tensor:
         """Return the variance of each fraction's error, shape ``(sample, 41, 41)``."""
-        return error_variance(self(x), self.errors)
+        fractions = self(x)
+        maps = self.error_maps(fractions)
+        return error_variance(fractions, self.errors) if maps is None else maps.variance
+
+    def error_maps(self, fractions: torch.Tensor) -> ErrorMaps | None:
+        """Return what makes the covariance of the errors of `fractions`; None where it was not fitted."""
+        return None if self.calibration is None else error_maps(fractions, self.calibration.structure)
 
 
 def error_variance(fractions: torch.Tensor, errors: ErrorModel) -> torch.Tensor:

@@ -16,6 +16,9 @@ from tradewind.couplers.operators import LinearOperator
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.couplers.ranks.parallel import Communicator, Serial
 
+BLOCK = 16
+"""Rows of an observation operator that are made together."""
+
 
 @dataclass(frozen=True)
 class WindowModel:
@@ -65,6 +68,74 @@ class Uncertain(Protocol):
         x
             One input, shape ``(cell,)``.
         """
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What is known of an input that is itself uncertain: E[x xᵀ] = mean meanᵀ + spreadᵀ spread.
+
+    Attributes
+    ----------
+    mean
+        Shape ``(cell,)``.
+    spread
+        Square root of its covariance, shape ``(k, cell)``.
+    """
+
+    mean: Tensor
+    spread: Tensor
+
+    def touched(self) -> Tensor:
+        """Return which cells are not always zero, bool, shape ``(cell,)``."""
+        return self.mean.ne(0.0) | self.spread.ne(0.0).any(0)
+
+    def of(self, cells: Tensor) -> Tensor:
+        """Return E[x xᵀ] of some cells (indices), shape ``(some, some)``."""
+        mean, spread = self.mean[cells], self.spread[:, cells]
+        return mean[:, None] * mean + spread.T @ spread
+
+    def only(self, cells: Tensor) -> Moments:
+        """Return the same with other cells than those of a mask set to zero."""
+        return Moments(self.mean * cells, self.spread * cells)
+
+
+@runtime_checkable
+class Correlated(Protocol):
+    """An operator that knows how the errors of its answers hang together."""
+
+    def covariance(self, x: Moments, seen: LinearOperator) -> Tensor | None:
+        """Return the covariance of the error of ``H A x``, H = `seen`; None where it is not to be counted.
+
+        Parameters
+        ----------
+        x
+            An input that is independent of the error.
+        seen
+            From what the operator gives to what is observed, shape ``(m, cell)``.
+
+        Returns
+        -------
+        Tensor or None
+            Symmetric and positive semi-definite, shape ``(m, m)``.
+        """
+
+
+@runtime_checkable
+class Anchored(Protocol):
+    """An operator that may stand in for changes only: what one input gives is the reference's answer.
+
+    Attributes
+    ----------
+    anchored
+        Whether it does.
+    """
+
+    @property
+    def anchored(self) -> bool:
+        """Whether `correction` is to be added to all answers."""
+
+    def correction(self, x: Tensor) -> Tensor:
+        """Return ``R x - A x``, shape ``(cell,)``."""
 
 
 @dataclass
@@ -159,6 +230,22 @@ class GuardedOperator(LinearOperator):
         """Return the variance of the surrogate's error; the reference model's columns have none."""
         return self.surrogate.variance(x * self.valid) if isinstance(self.surrogate, Uncertain) else None
 
+    def covariance(self, x: Moments, seen: LinearOperator) -> Tensor | None:
+        """Return the covariance of the surrogate's errors; the reference model's columns have none."""
+        if not isinstance(self.surrogate, Correlated):
+            return None
+        return self.surrogate.covariance(x.only(self.valid), seen)
+
+    @property
+    def anchored(self) -> bool:
+        """Whether the surrogate stands in for changes only."""
+        return isinstance(self.surrogate, Anchored) and self.surrogate.anchored
+
+    def correction(self, x: Tensor) -> Tensor:
+        """Return ``(R - S) D x``."""
+        inside = x * self.valid
+        return self.reference.forward(inside) - self.surrogate.forward(inside)
+
 
 class ShadowedOperator(LinearOperator):
     """The reference model's answer, with the surrogate's beside it for comparison.
@@ -189,6 +276,13 @@ class ShadowedOperator(LinearOperator):
         for name, value in (("reference", answer), ("difference", shadow - answer)):
             squares = float(torch.sum(value.detach() ** 2))
             self.count.notes[name] = self.count.notes.get(name, 0.0) + squares
+
+
+def squared(operator: LinearOperator, variance: Tensor) -> Tensor:
+    """Return Σ_j H_ij² v_j, shape ``(m,)``; H is made row by row, in blocks."""
+    rows = torch.eye(operator.range.size, dtype=torch.float64)
+    parts = [operator.adjoint(part).square() @ variance for part in torch.split(rows, BLOCK) if len(part)]
+    return torch.cat(parts) if parts else variance.new_zeros(0)
 
 
 def spans(interval: Interval, parts: tuple[Interval, ...]) -> tuple[float, ...]:

@@ -14,6 +14,13 @@ class OwnError(StrEnum):
     IN_OBSERVATION_SPACE = "in_observation_space"
 
 
+class Base(StrEnum):
+    """Who answers for the prior."""
+
+    SURROGATE = "surrogate"
+    REFERENCE = "reference"
+
+
 class EmulatorOptions(Options):
     """Settings of the surrogate.
 
@@ -22,10 +29,15 @@ class EmulatorOptions(Options):
     checkpoint
         Trained network, made by ``tradewind train``.
     error
-        ``in_observation_space`` adds the variance of the network's error, as seen by the observation
-        operator, to that of the observations. By default it is ``ignored``, so that posteriors by the
-        surrogate and by the reference model weigh the observations alike and can be compared.
+        ``in_observation_space`` adds the covariance of the network's error, as seen by the observation
+        operator, to that of the observations (variances alone where the checkpoint knows no more). By
+        default it is ``ignored``, so that posteriors by the surrogate and by the reference model weigh the
+        observations alike and can be compared.
+    base
+        ``reference``: the columns at the prior are those of one run of the reference model in each window,
+        and the network answers for changes from them only. Its error then acts on changes only.
     """
 
     checkpoint: RelativePath
     error: OwnError = OwnError.IGNORED
+    base: Base = Base.SURROGATE

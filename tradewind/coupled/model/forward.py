@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
-import torch
 from torch import Tensor
 
 from tradewind.coupled.derivatives.checkpoints import Tape, Watch, sparing
-from tradewind.coupled.derivatives.operators import BLOCK, ByAdjoint, PartsOperator
+from tradewind.coupled.derivatives.operators import ByAdjoint, PartsOperator
 from tradewind.coupled.derivatives.paths import on_the_way
+from tradewind.coupled.model.errors import covariance
 from tradewind.coupled.model.looking import begun, fields_of, looked_at, looks_of, simulated, watch
 from tradewind.coupled.model.names import Companies, Names
 from tradewind.coupled.model.stand_in import Calls, StandIn
@@ -25,7 +25,7 @@ from tradewind.coupled.model.surrogates import StandIns, from_part
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Event, Participant
 from tradewind.couplers.assimilation import Control, Look, ObservationOperator
-from tradewind.couplers.assimilation.linearization import CountedOperator, WindowModel
+from tradewind.couplers.assimilation.linearization import CountedOperator, WindowModel, squared
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.time.calendars import Time
 from tradewind.couplers.operators import LinearOperator, Replicated
@@ -95,17 +95,21 @@ class CoupledModel:
         return ByAdjoint(whole) if self._only_adjoint else whole
 
     def error(self, x: Tensor, window: Interval) -> Tensor | None:
-        """Return the variance of the surrogate's own error in y, shape ``(m,)``; None: not known.
+        """Return what is known of the surrogate's own error in y about x; None: nothing.
 
-        The surrogate says how far each cell of its export may be off; H carries variances with the squares
-        of its entries, as if errors in different cells were independent.
+        Where the surrogate knows how its errors hang together, their covariance ``(m, m)`` in what is seen,
+        for a truth that is spread about x as the prior says. Where it knows variances by cell only,
+        variances ``(m,)`` at x, which H carries with the squares of its entries, as if errors in different
+        cells were independent.
         """
         stand_in = self.stand_in(window, x)
-        variance = None if stand_in is None else stand_in.variance
-        if stand_in is None or variance is None:
+        if stand_in is None:
             return None
-        looks = looks_of(self.observe, window)
-        return _squared(self._seen(looks, stand_in.exported, window), variance)
+        seen = self._seen(looks_of(self.observe, window), stand_in.exported, window)
+        known = covariance(stand_in, self.control.at(window), x, seen)
+        if known is not None or stand_in.variance is None:
+            return known
+        return squared(seen, stand_in.variance)
 
     def standing_still(self) -> StandingStill:
         """Return the model that keeps the controlled fields through each window.
@@ -214,10 +218,3 @@ class CoupledModel:
 
 def _watching(run: CoupledRun, until: Time) -> type[Tape]:
     return Watch
-
-
-def _squared(operator: LinearOperator, variance: Tensor) -> Tensor:
-    """Return Σ_j H_ij² v_j, shape ``(m,)``; H is made row by row, in blocks."""
-    rows = torch.eye(operator.range.size, dtype=torch.float64)
-    parts = [operator.adjoint(part).square() @ variance for part in torch.split(rows, BLOCK) if len(part)]
-    return torch.cat(parts) if parts else variance.new_zeros(0)

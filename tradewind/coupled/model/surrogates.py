@@ -19,7 +19,7 @@ from tradewind.coupled.model.stand_in import StandIn, exported
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Event, Participant, Port
 from tradewind.couplers.assimilation import Look, ObservationOperator
-from tradewind.couplers.assimilation.linearization import CountedOperator, WindowModel, spans
+from tradewind.couplers.assimilation.linearization import Anchored, CountedOperator, WindowModel, spans
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.exchange import Exchange
 from tradewind.couplers.operators import LinearOperator, Space
@@ -107,8 +107,20 @@ class StandIns:
         served = {one.name for one in ([observed] if observed else possible)}
         if stuck := sorted((components(self.model.observe) & set(self.model.insisting)) - served):
             raise SpecError(UNKNOWN_LOOKS, where=f"component {stuck[0]!r}", hint=OTHER_LOOKS)
-        silent = None if observed is None else self._silent(observed, window)
-        return _Last(window, observed, operator, silent)
+        if observed is None or operator is None:
+            return _Last(window)
+        # what is asked next needs to know whom it is asked of
+        self._last = _Last(window, observed, operator, self._silent(observed, window))
+        self._last.silent = self._anchored(self._last, window)
+        return self._last
+
+    def _anchored(self, last: _Last, window: Interval) -> Tensor | None:
+        """Return what is exported anyhow, with what puts the answer at the prior right."""
+        if not isinstance(last.operator, Anchored) or not last.operator.anchored:
+            return last.silent
+        fields = fields_of(self.model.control.at(window), self.model.control.prior[None])
+        added = last.operator.correction(self._upstream(fields, window)[1])
+        return added if last.silent is None else last.silent + added
 
     def _possible(self, window: Interval) -> Iterator[Participant]:
         """Yield components of which one export is looked at, at the end, and that feed nothing else seen."""
