@@ -52,7 +52,7 @@ class ColumnOperator(SampledInTime):
         self._retrievals: Retrievals | None = None
         super().__init__(options, observed)
         if known is not None and self.retrieval is None:
-            self._dropped.append(f"averaging kernels are not applied: {observed.port} has no layers")
+            self._told.append(f"averaging kernels are not applied: {observed.port} has no layers")
 
     @property
     def besides(self) -> Mapping[str, str]:

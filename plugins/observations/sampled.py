@@ -96,9 +96,11 @@ class Sampled(ABC):
         sieve.drop("it is outside of the grid", ~found)
         sieve.refuse_nothing(options.where)
         self.soundings, self.rows = sieve.kept, rows.take(found)
-        self._dropped = [*files.notes, *sieve.notes]
+        self._told = [*files.notes, *sieve.notes]
+        self._counts = {**files.counts, **sieve.counts}
         self.before = self.soundings.background + self.constant()
         self._undealt: list[str] = []
+        self._lost: Mapping[str, int] = {}
         self._groups: dict[Interval, Group] = {}
         self._looks: dict[Interval, Looks] = {}
         self._known: dict[Hashable, Any] = {}
@@ -148,8 +150,13 @@ class Sampled(ABC):
     # ------------------------------------------------------------------ as an operator
     @property
     def notes(self) -> list[str]:
-        """How many observations were dropped, and why."""
-        return [*self._dropped, *self._undealt]
+        """How many files and observations were left out, and why."""
+        return [*self._told, *self._undealt]
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """How many observations were left out, by reason; a file that failed counts as one."""
+        return {**self._counts, **self._lost}
 
     def windows(self, windows: Sequence[Interval]) -> ObservationsByWindow:
         """Return the observations of each window, empty windows included.
@@ -165,7 +172,7 @@ class Sampled(ABC):
             refuse_other_calendar(windows, self.options.where)
             dealt = self._dealer.deal(self.soundings.time, windows)
             self._refuse_nothing(dealt, windows)
-            self._undealt = list(dealt.notes)
+            self._undealt, self._lost = list(dealt.notes), dealt.lost
             self._group(windows, dealt)
         return {w: self._groups[w].observations for w in windows}
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from tradewind.errors import DataError, TradewindError
 from tradewind.plugins.observations.options import SoundingOptions
+from tradewind.plugins.observations.reading.netcdf import reason
 
 Made = TypeVar("Made")
 UNREADABLE = (OSError, RuntimeError, ValueError)
@@ -51,27 +52,27 @@ class Files:
         return made
 
     @property
+    def counts(self) -> dict[str, int]:
+        """One for each that was left out, by its name and the reason."""
+        return {f"file {path.name}: {why}": 1 for path, why in self.failed.items()}
+
+    @property
     def notes(self) -> list[str]:
         """How many were left out, and which, by reason."""
-        reasons: dict[str, list[str]] = {}
-        for path, reason in self.failed.items():
-            reasons.setdefault(reason, []).append(path.name)
+        names: dict[str, list[str]] = {}
+        for path, why in self.failed.items():
+            names.setdefault(why, []).append(path.name)
         total = len(self.options.files)
-        return [
-            f"{len(names)} of {total} files left out: {reason}: {', '.join(names)}"
-            for reason, names in reasons.items()
-        ]
+        return [f"{len(n)} of {total} files left out: {why}: {', '.join(n)}" for why, n in names.items()]
 
 
 def _read(path: Path, read: Callable[[Path], Made]) -> Made:
     if not path.exists():
-        what = (
-            "no file fits this pattern" if has_magic(str(path)) else "cannot be read: there is no such file"
-        )
-        raise DataError(what, where=str(path))
+        why = "no file fits this pattern" if has_magic(str(path)) else "there is no such file"
+        raise DataError(f"cannot be read: {why}", where=str(path))
     try:
         return read(path)
     except TradewindError:
         raise
     except UNREADABLE as error:
-        raise DataError(f"cannot be read: {error}", where=str(path)) from error
+        raise DataError(f"cannot be read: {reason(error)}", where=str(path)) from error

@@ -30,7 +30,12 @@ def opened(file: Path) -> xr.Dataset:
     try:
         return xr.open_dataset(file)
     except (OSError, ValueError) as error:
-        raise DataError(f"cannot be read: {error}", where=str(file)) from error
+        raise DataError(f"cannot be read: {reason(error)}", where=str(file)) from error
+
+
+def reason(error: Exception) -> str:
+    """Return why a library cannot read a file, without the file's name where it is told apart."""
+    return str((isinstance(error, OSError) and error.strerror) or error)
 
 
 def find(ds: xr.Dataset, name: str, where: str) -> xr.DataArray:

@@ -45,11 +45,19 @@ class Sieve:
     ----------
     soundings
         As read.
+
+    Attributes
+    ----------
+    notes
+        How many of how many were left out, and why.
+    counts
+        How many, by reason.
     """
 
     def __init__(self, soundings: Soundings) -> None:
         self.kept = soundings
         self.notes: list[str] = []
+        self.counts: dict[str, int] = {}
 
     def drop(self, reason: str, which: Flags) -> None:
         """Leave some out, shape ``(m,)`` of those that are kept."""
@@ -63,6 +71,7 @@ class Sieve:
             usable &= ~bad
             if count:
                 self.notes.append(f"{count} of {total} observations dropped: {reason}")
+                self.counts[reason] = self.counts.get(reason, 0) + count
         self.kept = self.kept.take(usable)
 
     def refuse_nothing(self, where: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -67,12 +67,15 @@ class Dealt:
         What they look at, in the same order.
     notes
         How many observations have no window, and why.
+    lost
+        The same by reason.
     """
 
     order: Indices
     bounds: Indices
     parts: Parts
     notes: tuple[str, ...]
+    lost: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,15 +116,16 @@ class Dealer:
 
 
 def _sorted(window: Indices, parts: Parts, faults: Faults, count: int) -> Dealt:
-    usable, notes = np.ones(len(window), dtype=bool), []
+    usable, lost = np.ones(len(window), dtype=bool), {}
     for reason, bad in faults:
-        lost = int((bad & usable).sum())
+        lost[reason] = int((bad & usable).sum())
         usable &= ~bad
-        notes += [f"{lost} of {len(window)} observations left out: {reason}"] if lost else []
+    total = len(window)
+    notes = tuple(f"{n} of {total} observations left out: {why}" for why, n in lost.items() if n)
     kept = np.flatnonzero(usable)
     order = kept[np.argsort(window[kept], kind="stable")]
     bounds = np.searchsorted(window[order], np.arange(count + 1))
-    return Dealt(order, bounds, Parts(parts.position[order], parts.weight[order]), tuple(notes))
+    return Dealt(order, bounds, Parts(parts.position[order], parts.weight[order]), notes, lost)
 
 
 def edges(windows: Sequence[Interval], end: str) -> Indices:
