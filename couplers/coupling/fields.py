@@ -70,6 +70,8 @@ class Variable:
         empty where they are not told.
     interfaces
         Coordinates between them, one more than levels.
+    labels
+        What the last of `extra` counts, one by one (such as the sides of a box); empty where it has no names.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Variable:
     halo: int = 0
     levels: tuple[float, ...] = ()
     interfaces: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

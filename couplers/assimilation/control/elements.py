@@ -65,6 +65,9 @@ class Clustering:
     regions
         For regions: an integer for every cell of the grid, in any shape of its size; negative where a
         cell belongs to none. Elements are ordered by it.
+    names
+        Of the elements of a field that belongs to no place, one for each of its numbers; empty: as they are
+        counted.
 
     Raises
     ------
@@ -75,6 +78,7 @@ class Clustering:
     per: Per = Per.CLUSTER
     tile: float = 2.0
     regions: ArrayLike | None = None
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.tile <= 180:

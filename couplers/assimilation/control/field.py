@@ -115,6 +115,8 @@ class FieldControl:
         names = self._of_level.names
         if self.levels == 1:
             return names
+        if self.layout is None and len(self.clustering.names) == self.levels:
+            return self.clustering.names
         levels = [", ".join(map(str, index)) for index in np.ndindex(self.support.extra)]
         if self.layout is None:
             return tuple(f"number {level}" for level in levels)

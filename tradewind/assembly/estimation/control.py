@@ -133,7 +133,8 @@ def _initial(name: str, member: Member) -> Tensor:
 
 # ---------------------------------------------------------------------- the control
 def _control(section: ControlSection, variable: Variable, prior: Tensor, member: Member) -> FieldControl:
-    clustering = Clustering(Per(section.per), section.tile, _regions(section.regions))
+    regions = _regions(section.regions)
+    clustering = Clustering(Per(section.per), section.tile, regions, variable.labels)
     error = PriorError(section.prior_error, section.correlation_km, _correlation(section.correlation))
     target, layout = str(section.field), member.layouts.get(variable.name)
     if section.change is ChangeBy.SCALE:

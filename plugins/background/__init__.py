@@ -1,0 +1,1 @@
+"""What enters through the sides of a transport model's box, and what OH takes on the way."""
