@@ -10,122 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
-
-from tradewind.config import overrides as override
-from tradewind.config.faults import config_error, faults_of
-from tradewind.config.sections.values import Date, Duration
-from tradewind.config.source import ConfigSource, parse, read_text
 from tradewind.couplers.assimilation import Progress
-from tradewind.plugins.options import FOLDER, Options, RelativePath
-from tradewind.plugins.transport.options import TransportOptions
+from tradewind.training_config import PeriodSection, TrainingConfig, read_training_config
 
 if TYPE_CHECKING:
     from tradewind.plugins.jacobian_emulator.samples import Period, SampleMaker
+    from tradewind.surrogates.calibration.places import Places
     from tradewind.surrogates.checkpoint import CheckpointHeader
     from tradewind.surrogates.datasets import Samples
     from tradewind.surrogates.networks import WindowNetwork
     from tradewind.surrogates.training import TrainingPlan
-
-
-class PeriodSection(Options):
-    """Windows of real weather between two times, and how many cells are drawn for each window end."""
-
-    start: Date
-    stop: Date
-    per_time: PositiveInt
-
-
-class SimulatedSection(Options):
-    """Situations of simulated weather drawn from the training period, and cells drawn in each."""
-
-    situations: NonNegativeInt = 60
-    per_situation: PositiveInt = 96
-
-
-class SynopticSection(Options):
-    """Situations of idealised waves and pressure systems, and cells drawn in each."""
-
-    situations: NonNegativeInt = 0
-    per_situation: PositiveInt = 32
-
-
-class ClimatologySection(Options):
-    """Situations around monthly winds, and cells drawn in each.
-
-    Attributes
-    ----------
-    file
-        ``monthly_navy_winds.cdf`` of the Debian package ``ferret-datasets``; where it is absent, these
-        situations are left out, and the checkpoint says so.
-    """
-
-    situations: NonNegativeInt = 0
-    per_situation: PositiveInt = 32
-    file: RelativePath = Path("/usr/share/ferret-vis/data/monthly_navy_winds.cdf")
-
-
-class SamplesSection(Options):
-    """Where samples come from.
-
-    Attributes
-    ----------
-    train, validation, test
-        Real weather: of the training, of early stopping and the error model, of the scores.
-    simulated, synoptic, climatology
-        More weather for the training: mixtures of the training period's anomalies, idealised synoptic
-        flow, and climatological winds.
-    keep
-        File that keeps the samples, so that a second network need not wait for the reference model.
-    """
-
-    train: PeriodSection
-    validation: PeriodSection
-    test: PeriodSection
-    simulated: SimulatedSection = SimulatedSection()
-    synoptic: SynopticSection = SynopticSection()
-    climatology: ClimatologySection = ClimatologySection()
-    keep: RelativePath | None = None
-
-
-class PlanSection(Options):
-    """The training's plan; see `tradewind.surrogates.training.TrainingPlan`."""
-
-    epochs: PositiveInt = 40
-    batch_size: PositiveInt = 64
-    learning_rate: PositiveFloat = 1e-3
-    weight_decay: float = Field(default=1e-4, ge=0)
-    patience: PositiveInt = 10
-
-
-class TrainingConfig(Options):
-    """What ``tradewind train`` reads.
-
-    Attributes
-    ----------
-    surrogate
-        What is trained.
-    network, network_options
-        Kind of network and its constructor's options.
-    transport
-        The reference model.
-    window
-        Time over which sources emit.
-    output
-        The checkpoint.
-    """
-
-    surrogate: Literal["jacobian-emulator"] = "jacobian-emulator"
-    network: Literal["compact", "operator", "published"] = "compact"
-    network_options: dict[str, Any] = Field(default_factory=dict)
-    transport: TransportOptions
-    window: Duration
-    samples: SamplesSection
-    plan: PlanSection = PlanSection()
-    seed: NonNegativeInt = 0
-    output: RelativePath
 
 
 @dataclass(frozen=True)
@@ -134,26 +30,6 @@ class Trained:
 
     path: Path
     header: CheckpointHeader
-
-
-def read_training_config(path: Path | str, overrides: Sequence[str] = ()) -> tuple[TrainingConfig, str]:
-    """Read a training config; return it and its text.
-
-    Raises
-    ------
-    ConfigError
-        With every fault and its line.
-    """
-    file = Path(path)
-    text = read_text(file)
-    data, source, faults = override.apply(*parse(text, file), overrides, TrainingConfig)
-    try:
-        config = TrainingConfig.model_validate(data, context={FOLDER: source.folder})
-    except ValidationError as error:
-        raise config_error([*faults, *faults_of(error, TrainingConfig)], source) from error
-    if faults:
-        raise config_error(faults, source)
-    return config, text
 
 
 def run_training(
@@ -267,18 +143,28 @@ class Training:
         """Ask the reference model for all samples."""
         from tradewind.plugins.jacobian_emulator.samples import joined
 
-        sets = self.config.samples
-        maker, seed = self.maker(), 100_000 * (self.config.seed + 1)
+        maker, seeds = self.maker(), self.seeds
         parts = {
             "train": [
-                *_each(progress, "real weather", maker.real(_period(sets.train), sets.train.per_time, seed)),
-                *_each(progress, "simulated weather", self._simulated(maker, seed + 10_000)),
-                *self._more(maker, seed + 50_000, progress),
+                *_each(progress, "real weather", self._real(maker, "train")),
+                *_each(progress, "simulated weather", self._simulated(maker, seeds["simulated"])),
+                *self._more(maker, progress),
             ],
-            "validation": list(maker.real(_period(sets.validation), sets.validation.per_time, seed + 30_000)),
-            "test": list(maker.real(_period(sets.test), sets.test.per_time, seed + 40_000)),
+            "validation": list(self._real(maker, "validation")),
+            "test": list(self._real(maker, "test")),
         }
         return {name: joined(some) for name, some in parts.items()}
+
+    @property
+    def seeds(self) -> Mapping[str, int]:
+        """First seed of each kind of samples; none reaches into the next."""
+        first = 100_000 * (self.config.seed + 1)
+        kinds = ("train", "simulated", "", "validation", "test", "synoptic", "climatology")
+        return {kind: first + 10_000 * k for k, kind in enumerate(kinds) if kind}
+
+    def _real(self, maker: SampleMaker, part: str) -> Iterator[Samples]:
+        section: PeriodSection = getattr(self.config.samples, part)
+        return maker.real(_period(section), section.per_time, self.seeds[part])
 
     def _simulated(self, maker: SampleMaker, seed: int) -> Iterator[Samples]:
         sets = self.config.samples
@@ -286,19 +172,21 @@ class Training:
             _period(sets.train), sets.simulated.situations, sets.simulated.per_situation, seed
         )
 
-    def _more(self, maker: SampleMaker, seed: int, progress: Progress) -> Iterator[Samples]:
+    def _more(self, maker: SampleMaker, progress: Progress) -> Iterator[Samples]:
         """Yield samples of weather that no analysis holds, where the config asks for them."""
         from tradewind.plugins.jacobian_emulator.climatology import MonthlyWinds
 
-        sets = self.config.samples
+        sets, seeds = self.config.samples, self.seeds
         synoptic, climatology = sets.synoptic, sets.climatology
         if synoptic.situations:
             size = (synoptic.situations, synoptic.per_situation)
-            yield from _each(progress, "synoptic flow", maker.synoptic(_period(sets.train), *size, seed))
+            yield from _each(
+                progress, "synoptic flow", maker.synoptic(_period(sets.train), *size, seeds["synoptic"])
+            )
         if "sha256" in self.climatology():
             size = (climatology.situations, climatology.per_situation)
             monthly = MonthlyWinds.read(climatology.file)
-            parts = maker.climatological(_period(sets.train), monthly, *size, seed + 10_000)
+            parts = maker.climatological(_period(sets.train), monthly, *size, seeds["climatology"])
             yield from _each(progress, "climatological winds", parts)
         elif climatology.situations:
             progress("no climatological winds: the file is not there", 1)()
@@ -347,11 +235,13 @@ class Training:
         epoch
             Of a training that still goes on: the test set is not looked at then.
         """
+        from tradewind.surrogates.calibration.fitting import calibrated
         from tradewind.surrogates.checkpoint import CheckpointHeader
-        from tradewind.surrogates.held_out import fit_error_model, held_out_scores
+        from tradewind.surrogates.held_out import held_out_scores
         from tradewind.surrogates.surrogate import describe
 
         period, domain = self.config.samples.train, self._domain(sets["train"])
+        errors = calibrated(network, sets["validation"], self.places())
         return CheckpointHeader(
             **describe(network),
             training_period=(period.start.isoformat(), period.stop.isoformat()),
@@ -359,8 +249,20 @@ class Training:
             seed=self.config.seed,
             scores=held_out_scores(network, sets["test"]) if epoch is None else {},
             domain=domain,
-            error=fit_error_model(network, sets["validation"]),
+            error=errors.error,
+            calibration=errors.calibration,
         )
+
+    def places(self) -> Places:
+        """Return where the validation samples lie, in their order, and which of them end at one time."""
+        from tradewind.surrogates.calibration.places import Places
+
+        maker, section = self.maker(), self.config.samples.validation
+        ends = _period(section).ends(maker.transport.flows.weather, self.config.window)
+        drawn = [maker.cells(section.per_time, self.seeds["validation"] + k) for k in range(len(ends))]
+        cells = _tensor([cell for some in drawn for cell in some])
+        situation = _tensor([k for k, some in enumerate(drawn) for _ in some])
+        return Places(situation, cells[:, 0], cells[:, 1])
 
     def provenance(self, sets: Mapping[str, Samples], epoch: int | None = None) -> dict[str, Any]:
         """Return which model, samples and weather, plan and config a network comes from."""
@@ -390,6 +292,13 @@ class _Once:
         return self.known[id(samples)][1]
 
 
+def _tensor(numbers: Sequence[Any]) -> Any:
+    """Return numbers as a tensor; torch is loaded only where samples are made."""
+    import torch
+
+    return torch.tensor(numbers)
+
+
 def _domain_of(samples: Samples) -> Any:
     from tradewind.surrogates.domain import Domain
 
@@ -414,4 +323,4 @@ def _each(progress: Progress, name: str, parts: Iterator[Samples]) -> Iterator[S
         step()
 
 
-__all__ = ["ConfigSource", "Trained", "Training", "TrainingConfig", "read_training_config", "run_training"]
+__all__ = ["Trained", "Training", "TrainingConfig", "read_training_config", "run_training"]
