@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -188,3 +189,19 @@ def test_a_training_that_is_cut_short_leaves_its_best_epoch(config, monkeypatch)
     assert header.provenance["unfinished_after_epoch"] == 0
     assert header.scores == {}  # the test period is looked at once, at the end
     assert header.error is not None
+
+
+@pytest.mark.skipif(not WEATHER.is_file(), reason="the example's winds are not there")
+def test_places_are_those_of_the_validation_samples(config):
+    """Latitudes of the windows are known from the samples, and must be those of the places' rows."""
+    training = Training(*read_training_config(config, ["samples.validation.per_time=3"]))
+    samples = training.make(lambda name, length: lambda: None)["validation"]
+    places = training.places()
+    latitude = training.maker().transport.domain.lat
+    assert latitude[places.row].tolist() == pytest.approx(samples.windows.latitude.tolist())
+    assert places.situation.tolist() == [0, 0, 0]
+
+
+def test_seeds_of_parts_lie_far_apart(config):
+    seeds = sorted(Training(*read_training_config(config)).seeds.values())
+    assert min(b - a for a, b in pairwise(seeds)) >= 10_000
