@@ -21,6 +21,7 @@ from tradewind.couplers.coupling.component import Interval
 from tradewind.errors import CheckpointError, DomainError, SpecError
 from tradewind.plugins.jacobian_emulator.inputs import InputWindows
 from tradewind.plugins.jacobian_emulator.jacobian import EmulatedJacobian
+from tradewind.plugins.jacobian_emulator.kept import KeptMaps
 from tradewind.plugins.jacobian_emulator.options import EmulatorOptions
 from tradewind.plugins.jacobian_emulator.samples import HALF
 from tradewind.plugins.transport.model import COLUMN, Transport
@@ -28,10 +29,13 @@ from tradewind.plugins.transport.options import TransportOptions
 from tradewind.plugins.transport.windows import Cell
 from tradewind.surrogates.checkpoint import read_header
 from tradewind.surrogates.datasets import Windows
+from tradewind.surrogates.networks.scenes import Scene, scene
 from tradewind.surrogates.surrogate import WindowSurrogate, error_variance
 
-KEPT = 64
-"""Windows whose maps are kept; those of a hundred sources take 1.3 MiB."""
+VALID = 64
+"""Windows for which it is kept where the network may be used."""
+KEPT = 4
+"""Windows whose weather is kept as the network sees it."""
 
 
 def reference_settings(options: TransportOptions, length: timedelta) -> dict[str, Any]:
@@ -67,8 +71,9 @@ class JacobianEmulator:
         self.length = timedelta(seconds=self._settings["window_seconds"])
         self._check_settings()
         # a window is asked several times: for its values, its Jacobian, its error, and the fit afterwards
-        self.shares = lru_cache(maxsize=KEPT)(self._shares)
-        self.valid = lru_cache(maxsize=KEPT)(self._valid)
+        self.maps = KeptMaps(self._maps)
+        self.scene = lru_cache(maxsize=KEPT)(self._scene)
+        self.valid = lru_cache(maxsize=VALID)(self._valid)
 
     @property
     def _settings(self) -> Mapping[str, Any]:
@@ -154,18 +159,25 @@ class JacobianEmulator:
 
     def forget(self) -> None:
         """Forget all answers, so that they are made anew."""
-        self.shares.cache_clear()
+        self.maps.clear()
+        self.scene.cache_clear()
         self.valid.cache_clear()
         self.__dict__.pop("inputs", None)
 
-    def _shares(self, cells: tuple[Cell, ...], end: datetime) -> Tensor:
+    def shares(self, cells: tuple[Cell, ...], end: datetime) -> Tensor:
         """Return the network's maps, float64, shape ``(source, 41, 41)``."""
+        return self.maps(cells, end).double()
+
+    def _maps(self, cells: Sequence[Cell], end: datetime) -> Tensor:
         if not cells:
-            return torch.zeros(0, 2 * HALF + 1, 2 * HALF + 1, dtype=torch.float64)
+            return torch.zeros(0, 2 * HALF + 1, 2 * HALF + 1)
         begin = perf_counter()
-        shares: Tensor = self.network(self.windows(cells, end)).double()
+        maps = self.network.recalibrated(self.scene(end).maps(cells))
         self.count.add(len(cells), perf_counter() - begin)
-        return shares
+        return maps
+
+    def _scene(self, end: datetime) -> Scene:
+        return scene(self.network.network, self.inputs.channels(end).float(), self.transport.domain.lat)
 
     def _pasted(self, maps: Tensor, cells: tuple[Cell, ...]) -> Tensor:
         """Return each source's map in its place on the whole domain, ``(source, lat, lon)``."""
