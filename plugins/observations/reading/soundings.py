@@ -171,7 +171,7 @@ class Reader:
         )  # fmt: skip
 
     def _found(self, ds: xr.Dataset, key: str, name: str, where: str) -> xr.DataArray:
-        if key.startswith(QUALITY) and name not in ds.variables:
+        if key.startswith(QUALITY) and name in self.format.quality and name not in ds.variables:
             hint = f"`quality: {{{name}: null}}` reads files without"
             raise DataError(f"no variable {name!r} to tell good observations", where=where, hint=hint)
         return find(ds, name, where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -77,3 +78,10 @@ def simulate() -> Callable[..., list[float]]:
 def cell() -> SimpleNamespace:
     """Return the centres of the four cells."""
     return SimpleNamespace(lon=[-101.5, -100.5, -101.5, -100.5], lat=[30.5, 30.5, 31.5, 31.5])
+
+
+@pytest.fixture
+def sigma(air: Callable[..., Observed]) -> Observed:
+    """Return a variable of two layers of a model that follows the ground, halves of the air."""
+    flat = air(2)
+    return replace(flat, variable=replace(flat.variable, levels=(0.75, 0.25), interfaces=(1.0, 0.5, 0.0)))

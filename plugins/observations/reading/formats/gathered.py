@@ -119,9 +119,10 @@ def dataset(parts: Mapping[str, Part], time: Values) -> xr.Dataset:
     return xr.Dataset({**made, "time": (OBS, time)})
 
 
-def wanted(names: Collection[str]) -> list[str]:
-    """Return which variables of numbers are read."""
-    return [*dict.fromkeys(["latitude", "longitude", *(name for name in names if name != "time")])]
+def wanted(names: Collection[str], swath: Swath, advised: Collection[str]) -> list[str]:
+    """Return which variables of numbers are read; what is `advised` may be missing, which readers tell."""
+    every = dict.fromkeys(["latitude", "longitude", *(name for name in names if name != "time")])
+    return [name for name in every if name in swath or name not in advised]
 
 
 def decoded(values: Values, units: str, where: str) -> Values:

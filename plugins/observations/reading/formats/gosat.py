@@ -27,6 +27,8 @@ GROUND = "surface_pressure"
 """The greatest of the levels' pressures, where the file does not tell."""
 BY_LEVEL = ("pressure_weight", "xch4_averaging_kernel", "ch4_profile_apriori")
 
+GOOD = {"xch4_quality_flag": Range(0.0, 0.0)}
+
 
 def opened(file: Path, names: Collection[str]) -> xr.Dataset:
     """Return the variables that are named, along one dimension.
@@ -40,7 +42,7 @@ def opened(file: Path, names: Collection[str]) -> xr.Dataset:
 
     with netCDF4.Dataset(file) as group:
         swath = Swath(group, file)
-        parts = {name: _part(swath, name) for name in wanted(names)}
+        parts = {name: _part(swath, name) for name in wanted(names, swath, GOOD)}
         time = swath.part("time")
         return dataset(_with_levels(parts), decoded(time.values, time.units, f"{file}, time"))
 
@@ -81,6 +83,6 @@ FORMAT = Format(
         pressure=LEVELS,
         surface_pressure=GROUND,
     ),
-    {"xch4_quality_flag": Range(0.0, 0.0)},
+    GOOD,
 )
 """Names of the product; soundings whose quality flag is 0."""

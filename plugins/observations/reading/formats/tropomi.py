@@ -30,6 +30,8 @@ EDGES = "pressure_edges"
 """Made of the pressure at the ground and the interval between layers."""
 BETWEEN_TIMES = {"milliseconds": "ms", "ms": "ms", "seconds": "s", "s": "s"}
 
+GOOD = {"qa_value": Range(above=0.5)}
+
 
 def opened(file: Path, names: Collection[str]) -> xr.Dataset:
     """Return the variables that are named, along one dimension.
@@ -43,7 +45,7 @@ def opened(file: Path, names: Collection[str]) -> xr.Dataset:
 
     with netCDF4.Dataset(file) as group:
         swath = Swath(group, file)
-        parts = {name: _part(swath, name) for name in wanted(names)}
+        parts = {name: _part(swath, name) for name in wanted(names, swath, GOOD)}
         return dataset(parts, _times(swath))
 
 
@@ -103,6 +105,6 @@ FORMAT = Format(
         edges=EDGES,
         surface_pressure=GROUND,
     ),
-    {"qa_value": Range(above=0.5)},
+    GOOD,
 )
 """Names of the product; soundings with qa_value above 0.5, as its manual advises."""
