@@ -76,7 +76,7 @@ def origin(assembly: Assembly) -> Mapping[str, Any]:
     source = assembly.config.source.file
     seen = {
         "observed": "observation",
-        "observed_units": _observed_units(assembly),
+        "observed_units": observed_units(assembly),
         "control_units": _control_units(assembly),
     }
     inputs = dict.fromkeys([source, *input_files(assembly)])
@@ -87,7 +87,7 @@ def _control_units(assembly: Assembly) -> str:
     return "" if assembly.control is None else units_of_elements(assembly.control, assembly.variable)
 
 
-def _observed_units(assembly: Assembly) -> str:
+def observed_units(assembly: Assembly) -> str:
     """Return the units of y: the observation operator's own, else those that all that is observed shares."""
     if assembly.observe is None:
         return ""

@@ -92,6 +92,22 @@ def check(config: Config, overrides: Overrides = None, debug: Debug = False, mpi
         session.write("\n".join([*report.lines, f"{config}: no fault found"]))
 
 
+@app.command()
+def preview(
+    config: Config, overrides: Overrides = None, as_json: AsJson = False, debug: Debug = False
+) -> None:
+    """Tell what an inversion can be expected to find and to cost; run no model."""
+    with Session(debug=debug) as session:
+        from tradewind.output.terminal.preview import preview_figures, preview_table
+        from tradewind.preview import preview as previewed
+
+        found = previewed(config, overrides or [])
+        if as_json:
+            session.write(_json(preview_figures(found)))
+        else:
+            session.out.print(preview_table(found), highlight=False)
+
+
 def _config_error(faults: tuple[str, ...] | list[str], config: Path) -> Exception:
     from tradewind.errors import ConfigError
 

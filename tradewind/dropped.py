@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from tradewind.couplers.assimilation.observing import ObservationNetwork, PreparedOperator
+from tradewind.couplers.assimilation.observing.summed import SummedOperator
 
 if TYPE_CHECKING:
     from tradewind.couplers.assimilation import ObservationOperator
@@ -45,7 +46,7 @@ def dropped(observe: ObservationOperator, stream: str = "observations") -> Itera
     if isinstance(observe, ObservationNetwork):
         for name, part in observe.streams.items():
             yield from dropped(part, name)
-    elif isinstance(observe, PreparedOperator):
+    elif isinstance(observe, PreparedOperator | SummedOperator):
         yield from dropped(observe.operator, stream)
     elif isinstance(observe, CountsDropped):
         yield from (Dropped(stream, reason, count) for reason, count in observe.dropped.items() if count)

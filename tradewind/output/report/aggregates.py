@@ -90,7 +90,8 @@ def correlations(found: Aggregates | None) -> list[tuple[str, list[float]]]:
 def totals_picture(found: Aggregates) -> Picture:
     """Draw totals before and after with bars of one standard error, and their range over the variants."""
     chosen = rows(found)[:DRAWN]
-    names = [", ".join(dict.fromkeys([row.sector, row.region])) for row in chosen]
+    alone = len({row.sector for row in chosen}) == 1
+    names = [row.region if alone else f"{row.sector}, {row.region}" for row in chosen]
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()

@@ -10,7 +10,7 @@ import numpy as np
 from tradewind.output.fit import array, observed_units
 from tradewind.output.report.fields import Layer, is_map, shown
 from tradewind.output.report.lines import Picture
-from tradewind.output.report.maps import Scale
+from tradewind.output.report.maps import Scale, degrees
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,7 +95,11 @@ def over_cells(row: Array, field: ControlledField) -> Array | None:
 
 def _where(footprint: Footprint) -> str:
     lon, lat = (footprint.place.get(name) for name in ("longitude", "latitude"))
-    at = "" if lon is None or lat is None else f" at {float(lat):.2f}°N {float(lon):.2f}°E"
+    at = (
+        ""
+        if lon is None or lat is None
+        else f" at {degrees(round(float(lat), 2), 'NS')} {degrees(round(float(lon), 2), 'EW')}"
+    )
     return f"{at}, {footprint.window.stop:%Y-%m-%d %H:%M},"
 
 
