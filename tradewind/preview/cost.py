@@ -1,7 +1,7 @@
 """Memory and time that an inversion can be expected to take.
 
 Rates are rough: of two cores of a laptop, as `tradewind bench` measures them. How fast this machine
-multiplies matrices is tried out, which takes a hundredth of a second. What no rate is known of is not guessed.
+multiplies matrices is tried out, which takes a hundredth of a second. What has no known rate is not guessed.
 """
 
 from __future__ import annotations
@@ -205,13 +205,16 @@ def _observed(assembly: Assembly) -> tuple[str, Member | None]:
     return name, assembly.members.get(name)
 
 
-def _emitting(assembly: Assembly) -> int:
-    """Return how many cells of the controlled fields belong to elements: each is a column of the emulator."""
-    if assembly.control is None:
-        return 0
-    return sum(
-        int((part.labels >= 0).sum()) for part in parts_of(assembly.control) if part.layout is not None
-    )
+def _emitting(assembly: Assembly, member: Member) -> int:
+    """Return how many cells of a component what x sets emits into: each is a column of the emulator."""
+    grid, found = next(iter(member.layouts.values())).grid, [np.zeros(0, dtype=np.int64)]
+    for part in () if assembly.control is None else parts_of(assembly.control):
+        if part.layout is not None:
+            own = part.layout.grid
+            inside = part.labels.numpy().reshape(-1, own.size).max(axis=0) >= 0
+            places = {"longitude": own.lon[inside], "latitude": own.lat[inside]}
+            found.append(cells_of(grid, places, int(inside.sum())))
+    return int((np.unique(np.concatenate(found)) >= 0).sum())
 
 
 def _run_seconds(member: Member, assembly: Assembly) -> float | None:

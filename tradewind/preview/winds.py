@@ -44,7 +44,7 @@ class Winds:
     source: str
 
     def at(self, lon: Array, lat: Array) -> Array:
-        """Return the speed at the point nearest to each place, m s-1, shape ``(n,)``; `CALM` without weather."""
+        """Return the speed at the point nearest to each place, m s-1, ``(n,)``; `CALM` without weather."""
         if not self.speed.size:
             return np.full(len(lon), CALM)
         middle = self.lon.mean()
