@@ -13,11 +13,13 @@ from math import ceil
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from tradewind.config import RunAs
 from tradewind.controlled import parts_of
 from tradewind.couplers.assimilation.covariance import DenseCovariance, DiagonalCovariance
+from tradewind.preview.places import cells_of
 
 if TYPE_CHECKING:
     from tradewind.assembly import Assembly, Member
