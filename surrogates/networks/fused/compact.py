@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from tradewind.surrogates.networks.base import CENTRE, WINDOW
 from tradewind.surrogates.networks.compact import COORDINATES, FLOOR, CompactNetwork
-from tradewind.surrogates.networks.fused.guesses import Plumes
+from tradewind.surrogates.networks.fused.guesses import guess
 from tradewind.surrogates.networks.fused.layers import gelu, pool, project, share_out, widen
 from tradewind.surrogates.networks.fused.plumes import see
 
@@ -40,7 +40,7 @@ class CompactScene:
     def __init__(self, network: CompactNetwork, channels: Tensor, latitude: Tensor) -> None:
         self.network, self.latitude = network.eval(), latitude.float()
         with torch.no_grad():
-            self._guess = Plumes(network.first_guess, channels.float(), self.latitude)
+            self._guess = guess(network.first_guess, channels.float(), self.latitude)
             self._smooth = _Smooth(network, channels.float())
 
     @torch.no_grad()

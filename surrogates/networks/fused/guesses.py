@@ -8,8 +8,15 @@ import torch
 from torch import Tensor
 
 from tradewind.surrogates.networks.base import CENTRE, LEVELS, TIMES, WINDOW
-from tradewind.surrogates.networks.first_guess import FAINTEST, FirstGuess, cells_per_second
+from tradewind.surrogates.networks.first_guess import (
+    FAINTEST,
+    SECONDS_PER_HOUR,
+    FirstGuess,
+    cells_per_second,
+)
 from tradewind.surrogates.networks.fused.plumes import release
+from tradewind.surrogates.networks.fused.puffing import puff
+from tradewind.surrogates.networks.puffs import Puffs
 
 WINDS = TIMES * LEVELS * 2
 
@@ -51,6 +58,47 @@ class Plumes:
         parts = (part.numpy() for part in (self._winds, speed, where - CENTRE, growth))
         release(*parts, (plume.step, FAINTEST), out.numpy())
         return out
+
+
+class PuffClouds:
+    """`Puffs` for sources in the weather of a domain.
+
+    Parameters
+    ----------
+    channels, latitude
+        Float32, shapes ``(13, lat, lon)`` and ``(lat,)``.
+    """
+
+    def __init__(self, puffs: Puffs, channels: Tensor, latitude: Tensor) -> None:
+        self.puffs, self.latitude, self.particles = puffs, latitude, puffs.particles
+        self._winds = channels[:WINDS].permute(1, 2, 0).contiguous()
+
+    def shares(self, where: Tensor) -> Tensor:
+        """Return the shares of the cells of rows and columns, shape ``(source, 2, particle, 41)``."""
+        puffs = self.puffs
+        out = torch.empty(len(where), 2, puffs.paths * puffs.particles, WINDOW)
+        speed = cells_per_second(self.latitude[where[:, 0]], puffs.spacing)[..., 0].mT.contiguous()
+        step = puffs.hours * SECONDS_PER_HOUR / puffs.particles
+        parts = (part.numpy() for part in (self._winds, speed, where - CENTRE))
+        tables = tuple(part.contiguous().numpy() for part in self._tables())
+        puff(*parts, tables, (step, FAINTEST), out.numpy())
+        return out
+
+    def _tables(self) -> tuple[Tensor, ...]:
+        """Return blends by age, logits of shares by particle, both layers, and growths of the variance."""
+        puffs = self.puffs
+        blends = torch.softmax(torch.einsum("plk,ak->pal", puffs.ride, puffs.knots), dim=-1)
+        logits = torch.einsum("pk,ak->pa", puffs.shares, puffs.knots).flip(-1)
+        layers = [torch.cat([layer.weight, layer.bias[:, None]], 1) for layer in (puffs.met[0], puffs.met[2])]
+        growth = torch.cat([puffs.log_start, puffs.log_growth, puffs.log_shear], 1)[..., 0].exp()
+        return blends, logits, *layers, growth
+
+
+def guess(made: FirstGuess | Puffs, channels: Tensor, latitude: Tensor) -> Guess:
+    """Return first guesses for sources in the weather of a domain."""
+    if isinstance(made, Puffs):
+        return PuffClouds(made, channels, latitude)
+    return Plumes(made, channels, latitude)
 
 
 def blended(channels: Tensor, blends: Tensor) -> Tensor:

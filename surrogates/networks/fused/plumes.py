@@ -112,35 +112,31 @@ def _fly(winds: Floats, speed: Floats, corner: Corner, step: float32, ends: Floa
 fly = compiled(_fly)
 
 
-def _spread(ends: Floats, growth: Floats, faintest: float32, shares: Floats) -> None:
-    """Spread the particles of one source into Gaussians: their shares in the cells of both axes.
+def _spread(middle: Floats, variance: Floats, faintest: float32, shares: Floats) -> None:
+    """Spread one particle into a Gaussian: its shares in the cells of both axes.
 
     Parameters
     ----------
-    ends
-        As `_fly` leaves them.
-    growth
-        Variance at the release, and its growth per cell travelled, by blend: shape ``(2, blend)``.
+    middle, variance
+        East and north, cells from the window's centre and cells squared.
     faintest
         A share up to this is none.
     shares
-        Made here, shape ``(2, blend * particle, cells)``: east, then north.
+        Made here, shape ``(2, cells)``: east, then north.
     """
-    cells, particles = shares.shape[2], ends.shape[1]
+    cells = shares.shape[1]
     shares[:] = float32(0.0)
     for axis in range(2):
-        for k in range(shares.shape[1]):
-            end, blend = ends[k // particles, k % particles], k // particles
-            variance = growth[0, blend] + growth[1, blend] * end[2 + axis]
-            centre, scale = end[axis] + cells // 2 + 0.5, np.divide(1.0, np.sqrt(2.0 * variance))
-            nearest = min(max(int(centre - WIDE / scale), 0), cells)
-            farthest = min(max(int(centre + WIDE / scale) + 1, 0), cells)
-            before = erf_from_table((nearest - centre) * scale)
-            for i in range(nearest, farthest):
-                after = erf_from_table((i + 1 - centre) * scale)
-                share = float32(0.5 * (after - before))
-                shares[axis, k, i] = share if share > faintest else float32(0.0)
-                before = after
+        centre, scale = middle[axis] + cells // 2 + 0.5, np.divide(1.0, np.sqrt(2.0 * variance[axis]))
+        reach = np.divide(WIDE, scale)
+        nearest = min(max(int(centre - reach), 0), cells)
+        farthest = min(max(int(centre + reach) + 1, 0), cells)
+        before = erf_from_table((nearest - centre) * scale)
+        for i in range(nearest, farthest):
+            after = erf_from_table((i + 1 - centre) * scale)
+            share = float32(0.5 * (after - before))
+            shares[axis, i] = share if share > faintest else float32(0.0)
+            before = after
 
 
 spread = compiled(_spread)
@@ -222,18 +218,23 @@ def _release(
     corners
         Row and column of the domain at which each window begins, shape ``(source, 2)``.
     growth
-        As in `_spread`.
+        Variance at the release, and its growth per cell travelled, by blend: shape ``(2, blend)``.
     settings
         Seconds of a step, and the faintest share.
     shares
         Made here, shape ``(source, 2, blend * particle, cells)``.
     """
-    blends = len(winds)
-    ends = np.empty((blends, shares.shape[2] // blends, 4), dtype=np.float32)
+    particles = shares.shape[2] // len(winds)
+    ends = np.empty((len(winds), particles, 4), dtype=np.float32)
+    variance = np.empty(2, dtype=np.float32)
     for source in range(len(corners)):
         corner = (corners[source, 0], corners[source, 1])
         fly(winds, speeds[source], corner, float32(settings[0]), ends)
-        spread(ends, growth, float32(settings[1]), shares[source])
+        for k in range(shares.shape[2]):
+            blend, end = k // particles, ends[k // particles, k % particles]
+            variance[0] = growth[0, blend] + growth[1, blend] * end[2]
+            variance[1] = growth[0, blend] + growth[1, blend] * end[3]
+            spread(end, variance, float32(settings[1]), shares[source, :, k])
 
 
 release = compiled(_release)

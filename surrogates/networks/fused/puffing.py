@@ -1,0 +1,241 @@
+"""`Puffs` for one source at a time, compiled, on the winds of a whole domain."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy import float32
+
+from tradewind.couplers.compiled import compiled
+from tradewind.surrogates.networks.fused.plumes import Corner, Floats, Integers, spread
+
+LEVELS = 3
+MET = 8
+"""What a puff meets: winds of the three levels, east and north, and the divergence of the lower two."""
+
+
+def _gradient(winds: Floats, where: Corner, corner: Corner, last: int, part: int, axis: int) -> float32:
+    """Return the difference per cell of one wind along an axis, one-sided at the window's edges.
+
+    Parameters
+    ----------
+    winds
+        Shape ``(lat, lon, 12)``.
+    where
+        Row and column in the window.
+    axis
+        0: northward, 1: eastward.
+    """
+    here = where[axis]
+    low, high = max(here - 1, 0), min(here + 1, last)
+    row, column = corner[0] + where[0], corner[1] + where[1]
+    if axis == 0:
+        difference = winds[corner[0] + high, column, part] - winds[corner[0] + low, column, part]
+    else:
+        difference = winds[row, corner[1] + high, part] - winds[row, corner[1] + low, part]
+    return difference * (float32(0.5) if high - low == 2 else float32(1.0))
+
+
+gradient = compiled(_gradient)
+
+
+def _meet(winds: Floats, speed: Floats, corner: Corner, place: Floats, late: float32, met: Floats) -> None:
+    """Find the winds, cells s-1, at a place of the window, bilinearly; with room for them, divergences too.
+
+    Parameters
+    ----------
+    winds
+        m s-1, shape ``(lat, lon, 12)``: by half of the time, level, and direction.
+    speed, late
+        As in `plumes`.
+    place
+        Cells east and north of the window's centre; beyond its edge counts as on it.
+    met
+        Made here: six winds, or those and two divergences, s-1.
+    """
+    last = len(speed) - 1
+    x = min(max(place[0] + float32(last // 2), float32(0.0)), float32(last))
+    y = min(max(place[1] + float32(last // 2), float32(0.0)), float32(last))
+    column, row = int(x), int(y)
+    right, up = x - float32(column), y - float32(row)
+    met[:] = float32(0.0)
+    for corner_of_cell in range(4):
+        i, j = min(row + corner_of_cell // 2, last), min(column + corner_of_cell % 2, last)
+        weight = (up if corner_of_cell // 2 else float32(1.0) - up) * (
+            right if corner_of_cell % 2 else float32(1.0) - right
+        )
+        if weight == float32(0.0):
+            continue
+        here = winds[corner[0] + i, corner[1] + j]
+        for part in range(2 * LEVELS):
+            value = here[part] + late * (here[part + 2 * LEVELS] - here[part])
+            met[part] += weight * value * speed[i, part % 2]
+        for level in range(len(met) - 2 * LEVELS):
+            for half in range(2):
+                share = weight * (late if half else float32(1.0) - late)
+                part = half * 2 * LEVELS + 2 * level
+                across = gradient(winds, (i, j), corner, last, part, 1) * speed[i, 0]
+                along = gradient(winds, (i, j), corner, last, part + 1, 0) * speed[i, 1]
+                met[2 * LEVELS + level] += share * (across + along)
+
+
+meet = compiled(_meet)
+
+
+def _ride(met: Floats, blend: Floats, seconds: float32, move: Floats) -> None:
+    """Make the move of a puff that rides a blend of the levels' winds."""
+    for axis in range(2):
+        total = float32(0.0)
+        for level in range(LEVELS):
+            total += blend[level] * met[2 * level + axis]
+        move[axis] = seconds * total
+
+
+ride = compiled(_ride)
+
+
+def _travel(
+    winds: Floats, speed: Floats, corner: Corner, blends: Floats, step: float32, journey: Floats
+) -> None:
+    """Carry the puffs of one source.
+
+    Parameters
+    ----------
+    blends
+        Shares of the levels by path and age in steps, shape ``(path, particle, 3)``.
+    journey
+        Made here, shape ``(path, particle, 14)``: end, path travelled and the last move, each east and north,
+        then what was met, summed over time.
+    """
+    count = blends.shape[1]
+    move, there = np.empty(2, dtype=np.float32), np.empty(2, dtype=np.float32)
+    met, first = np.empty(MET, dtype=np.float32), np.empty(2 * LEVELS, dtype=np.float32)
+    journey[:] = float32(0.0)
+    for path in range(len(blends)):
+        for particle in range(count):
+            found = journey[path, particle]
+            for k in range(particle, count):
+                seconds = step * (float32(0.5) if k == particle else float32(1.0))
+                late = float32(2.0 * (k + 0.5) / count - 0.5)
+                meet(winds, speed, corner, found[:2], late, first)
+                ride(first, blends[path, k - particle], float32(0.5) * seconds, move)
+                there[0], there[1] = found[0] + move[0], found[1] + move[1]
+                meet(winds, speed, corner, there, late, met)
+                ride(met, blends[path, k - particle], seconds, move)
+                for axis in range(2):
+                    found[axis] += move[axis]
+                    found[2 + axis] += abs(move[axis])
+                    found[4 + axis] = move[axis] * np.divide(step, seconds)
+                for part in range(MET):
+                    found[6 + part] += seconds * met[part]
+
+
+travel = compiled(_travel)
+
+
+def _size(east: float, north: float) -> float:
+    """Return about the logarithm of a length in cells, smooth at zero."""
+    return 0.5 * math.log1p(east * east + north * north)
+
+
+size = compiled(_size)
+
+
+def _decide(journey: Floats, tables: Floats, first: Floats, second: Floats, decided: Floats) -> None:
+    """Decide each puff's share of its release, and a factor on its variance.
+
+    Parameters
+    ----------
+    journey
+        Shape ``(path, particle, 14)``.
+    tables
+        Logits of the shares by path and particle.
+    first, second
+        Weights of both layers, biases in their last columns: ``(hidden, 7)``, ``(2 paths, hidden + 1)``.
+    decided
+        Made here, shape ``(path, particle, 2)``.
+    """
+    paths, particles = journey.shape[:2]
+    features, hidden = np.empty(7), np.empty(len(first) + 1)
+    mean, said = np.empty(MET), np.empty(2 * paths)
+    for particle in range(particles):
+        mean[:] = 0.0
+        for path in range(paths):
+            for part in range(MET):
+                mean[part] += np.divide(journey[path, particle, 6 + part], float32(paths))
+        features[0] = 0.5 - particle / particles
+        features[1] = size(mean[0], mean[1])
+        features[2], features[3] = (
+            size(mean[2] - mean[0], mean[3] - mean[1]),
+            size(mean[4] - mean[2], mean[5] - mean[3]),
+        )
+        features[4], features[5], features[6] = mean[6], mean[7], 1.0
+        for unit in range(len(first)):
+            total = 0.0
+            for part in range(7):
+                total += first[unit, part] * features[part]
+            hidden[unit] = math.tanh(total)
+        hidden[len(first)] = 1.0
+        for answer in range(2 * paths):
+            total = 0.0
+            for unit in range(len(hidden)):
+                total += second[answer, unit] * hidden[unit]
+            said[answer] = total
+        largest = -1e30
+        for path in range(paths):
+            said[path] += tables[path, particle]
+            largest = max(largest, said[path])
+        whole = 0.0
+        for path in range(paths):
+            said[path] = math.exp(said[path] - largest)
+            whole += said[path]
+        for path in range(paths):
+            decided[path, particle, 0] = float32(np.divide(said[path], whole))
+            decided[path, particle, 1] = float32(math.exp(math.tanh(said[paths + path])))
+
+
+decide = compiled(_decide)
+
+
+def _puff(
+    winds: Floats,
+    speeds: Floats,
+    corners: Integers,
+    tables: tuple[Floats, Floats, Floats, Floats, Floats],
+    settings: tuple[float, float],
+    shares: Floats,
+) -> None:
+    """Release puffs from each source of a block, and spread them.
+
+    Parameters
+    ----------
+    winds
+        Shape ``(lat, lon, 12)``; `speeds`, `corners`, `settings` and `shares` as in `plumes`.
+    tables
+        Blends, logits of shares, both layers, and by path the variance at the release and its growth with
+        cells travelled and with shear, ``(path, 3)``.
+    """
+    blends, logits, first, second, growth = tables
+    paths, particles = blends.shape[:2]
+    journey = np.empty((paths, particles, 6 + MET), dtype=np.float32)
+    decided = np.empty((paths, particles, 2), dtype=np.float32)
+    variance = np.empty(2, dtype=np.float32)
+    for source in range(len(corners)):
+        corner = (corners[source, 0], corners[source, 1])
+        travel(winds, speeds[source], corner, blends, float32(settings[0]), journey)
+        decide(journey, logits, first, second, decided)
+        for k in range(shares.shape[2]):
+            path, puff = k // particles, journey[k // particles, k % particles]
+            share, factor = decided[path, k % particles]
+            for axis in range(2):
+                shear = puff[8 + axis] - puff[6 + axis]
+                grown = growth[path, 1] * puff[2 + axis] + growth[path, 2] * shear * shear
+                apart = puff[4 + axis] * puff[4 + axis] * float32(1.0 / 12.0)
+                variance[axis] = (growth[path, 0] + grown + apart) * factor
+            spread(puff, variance, float32(settings[1]), shares[source, :, k])
+            for i in range(shares.shape[3]):
+                shares[source, 1, k, i] *= share
+
+
+puff = compiled(_puff)
