@@ -133,7 +133,7 @@ class Puffs(nn.Module):
 
         Both ``(sample, path, particle)``.
         """
-        tables = torch.einsum("pk,ak->pa", self.shares, self.knots)[:, _ages_at_end(self.particles)]
+        tables = torch.einsum("pk,ak->pa", self.shares, self.knots)[:, ages_at_end(self.particles)]
         learned = self.met(self._features(journey)).movedim(-1, 1)
         shares, growth = learned.chunk(2, dim=1)
         return torch.softmax(tables + shares, dim=1), growth.tanh().exp()
@@ -152,7 +152,7 @@ class Puffs(nn.Module):
         met = fields.new_zeros(*shape, CHANNELS_ALONG)
         step = self.hours * SECONDS_PER_HOUR / self.particles
         for k in range(self.particles):
-            blend, moment = blends[:, _ages_in(k, self.particles)], (k + 0.5) / self.particles
+            blend, moment = blends[:, ages_in(k, self.particles)], (k + 0.5) / self.particles
             seconds = (step * share_of_step(k, self.particles, fields))[:, None]
             halfway = end + 0.5 * seconds * ridden(seen(fields, end, moment), blend)
             here = seen(fields, halfway, moment)
@@ -228,13 +228,14 @@ def hats(particles: int) -> torch.Tensor:
     return weights.float()
 
 
-def _ages_in(k: int, particles: int) -> torch.Tensor:
+def ages_in(k: int, particles: int) -> torch.Tensor:
     """Return each particle's age, in steps, in step `k`; those not yet released count as new."""
     return (k - torch.arange(particles)).clamp_min(0)
 
 
-def _ages_at_end(particles: int) -> torch.Tensor:
-    return _ages_in(particles - 1, particles)
+def ages_at_end(particles: int) -> torch.Tensor:
+    """Return each particle's age at the end, in steps."""
+    return ages_in(particles - 1, particles)
 
 
 def _rising(paths: int) -> torch.Tensor:
