@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+LARGE = 2**20
+"""Numbers from which a matrix is written some rows at a time."""
+CHUNK = 512
+"""Rows and columns of the parts in which it is written, and compressed."""
+
+
 class UnwritableError(DataError):
     """A file cannot be written: no folder, no permission, disk full, or no file at all."""
 
@@ -97,10 +103,36 @@ def write_netcdf(ds: xr.Dataset, path: Path, groups: Mapping[str, xr.Dataset] | 
     DataError
         When the file cannot be written.
     """
+    large = {
+        str(n): v for n, v in ds.data_vars.items() if v.ndim == 2 and v.size >= LARGE and v.dtype == "f8"
+    }
+    small = ds.drop_vars(large)
     with replacing(path) as part:
-        ds.to_netcdf(part, engine="netcdf4", encoding=_compressed(ds))
+        small.to_netcdf(part, engine="netcdf4", encoding=_compressed(small))
+        if large:
+            _append(part, large)
         for name, group in (groups or {}).items():
             group.to_netcdf(part, mode="a", engine="netcdf4", group=name)
+
+
+def _append(path: Path, large: Mapping[str, xr.DataArray]) -> None:
+    """Add matrices to a file, some rows at a time: whole ones would be copied on their way."""
+    import netCDF4
+
+    with netCDF4.Dataset(path, "a") as file:
+        for name, matrix in large.items():
+            for dim, length in zip(matrix.dims, matrix.shape, strict=True):
+                if dim not in file.dimensions:
+                    file.createDimension(dim, length)
+            chunks = tuple(min(CHUNK, length) for length in matrix.shape)
+            out = file.createVariable(
+                name, "f8", matrix.dims, fill_value=float("nan"),
+                compression="zlib", complevel=1, chunksizes=chunks,
+            )  # fmt: skip
+            beside = " ".join(str(c) for c in matrix.coords if str(c) not in matrix.dims)
+            out.setncatts(matrix.attrs | ({"coordinates": beside} if beside else {}))
+            for begin in range(0, len(matrix), CHUNK):
+                out[begin : begin + CHUNK] = matrix.values[begin : begin + CHUNK]
 
 
 def _compressed(ds: xr.Dataset) -> dict[str, dict[str, object]]:
