@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tradewind import footprint_training
 from tradewind.couplers.assimilation import Progress
+from tradewind.footprint_training import TrainedFootprints
 from tradewind.training_config import PeriodSection, TrainingConfig, read_training_config
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from tradewind.surrogates.datasets import Samples
     from tradewind.surrogates.networks import WindowNetwork
     from tradewind.surrogates.training import TrainingPlan
+
+LAYERED = 2
+"""Sources at a time from which it is told how mass is shared among layers."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,8 @@ class Trained:
 
 def run_training(
     path: Path | str, overrides: Sequence[str] = (), progress: Progress | None = None
-) -> Trained:
-    """Make the samples, train the network and write its checkpoint.
+) -> Trained | TrainedFootprints:
+    """Make the samples, train the network and write its checkpoint; or fit an emulator of footprints.
 
     Raises
     ------
@@ -44,6 +49,8 @@ def run_training(
     TrainingError
         When the loss is not finite.
     """
+    if footprint_training.is_asked(path, overrides):
+        return footprint_training.train(path, overrides, progress or _silent)
     config, text = read_training_config(path, overrides)
     return Training(config, text).run(progress or _silent)
 
@@ -235,13 +242,11 @@ class Training:
         epoch
             Of a training that still goes on: the test set is not looked at then.
         """
-        from tradewind.surrogates.calibration.fitting import calibrated
         from tradewind.surrogates.checkpoint import CheckpointHeader
         from tradewind.surrogates.held_out import held_out_scores
         from tradewind.surrogates.surrogate import describe
 
         period, domain = self.config.samples.train, self._domain(sets["train"])
-        errors = calibrated(network, sets["validation"], self.places())
         return CheckpointHeader(
             **describe(network),
             training_period=(period.start.isoformat(), period.stop.isoformat()),
@@ -249,9 +254,18 @@ class Training:
             seed=self.config.seed,
             scores=held_out_scores(network, sets["test"]) if epoch is None else {},
             domain=domain,
-            error=errors.error,
-            calibration=errors.calibration,
+            **self._errors(network, sets["validation"], epoch),
         )
+
+    def _errors(self, network: WindowNetwork, samples: Samples, epoch: int | None) -> dict[str, Any]:
+        """Return what the validation samples say of the errors; at the end of the training, all of it."""
+        from tradewind.surrogates.calibration.fitting import calibrated
+        from tradewind.surrogates.held_out import fit_error_model
+
+        if epoch is not None:
+            return {"error": fit_error_model(network, samples)}
+        found = calibrated(network, samples, self.places())
+        return {"error": found.error, "calibration": found.calibration}
 
     def places(self) -> Places:
         """Return where the validation samples lie, in their order, and which of them end at one time."""
@@ -276,7 +290,14 @@ class Training:
             "weather": self.weather(),
             "plan": self.plan().summary(),
             "config": self.text,
-        } | ({} if epoch is None else {"unfinished_after_epoch": epoch})
+        } | (self.layers() if epoch is None else {"unfinished_after_epoch": epoch})
+
+    def layers(self) -> dict[str, Any]:
+        """Return how the reference model shares mass among layers, in the training's period."""
+        from tradewind.plugins.jacobian_emulator.layers import KEY, measure
+
+        shares = measure(self.maker(), _period(self.config.samples.train), LAYERED, self.seeds["train"])
+        return {KEY: shares.told()}
 
 
 class _Once:

@@ -25,4 +25,5 @@ class Nearest:
         apart = np.abs(hours.time[:, None] - mine.time)
         other = hours.tracer[:, None] != mine.tracer
         # any hour of the same tracer is nearer than all hours of others
-        return self._known.values[np.argmin(apart + other * (1.0 + apart.max()), axis=1)]
+        nearest = np.argmin(apart + other * (1.0 + apart.max()), axis=1)
+        return np.asarray(self._known.values[nearest])

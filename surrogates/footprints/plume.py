@@ -84,8 +84,8 @@ class Plume(nn.Module):
         """Return footprints, (mol mol-1) / (mol m-2 s-1), shape ``(hour, ny, nx)``; never negative."""
         knobs = Knobs(self.knobs, x)
         doubt = knobs["doubt"].exp()
-        paths = (follow(x, knobs, knobs["persistence"] + sign * doubt) for sign in (1.0, -1.0))
-        return torch.stack([cells(x, knobs, path) for path in paths]).mean(dim=0)
+        paths = [follow(x, knobs, knobs["persistence"] + sign * doubt) for sign in (1.0, -1.0)]
+        return (cells(x, knobs, paths[0]) + cells(x, knobs, paths[1])) / 2
 
     def strangeness(self) -> Tensor:
         """Return the mean square of the parameters' distances from their starts, in their spreads."""
@@ -111,7 +111,7 @@ class Knobs:
 
     def __getitem__(self, name: str) -> Tensor:
         """Return a number, or shape ``(hour, 1)`` for what follows the weather."""
-        value = self._values[name]
+        value: Tensor = self._values[name]
         for feature in RESPONSES.get(name, ()):
             k = FEATURES.index(feature)
             value = value + self._values[f"{name} by {feature}"] * self._x.features[:, k : k + 1]
