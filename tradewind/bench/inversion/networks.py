@@ -34,10 +34,14 @@ OTHERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )  # fmt: skip
 """How each is trained: on the same samples, each at the rate and for the epochs that suit it."""
+SITUATIONS, CELLS = 20, 12
+"""Of simulated synoptic flow, and cells in each, on which the networks are scored besides."""
 
 
 def scores(progress: Progress) -> dict[str, Any]:
     """Return parameters and scores of all networks on the test period, ``<score>_<network>``.
+
+    Besides, ``<score>_<network>_synoptic``: on simulated synoptic flow that no training has drawn.
 
     The published network's checkpoint is too large to ship: where it is not beside the examples it is
     trained first, which takes as long as it takes.
@@ -46,13 +50,14 @@ def scores(progress: Progress) -> dict[str, Any]:
     from tradewind.surrogates.held_out import held_out_scores
 
     config = examples() / "train.yaml"
-    test = held_out_set(config, progress)
+    sets = {"": held_out_set(config, progress), "_synoptic": synoptic_set(config)}
     found: dict[str, Any] = {}
     for name, path in checkpoints(config, progress).items():
         network, header = load_checkpoint(path)
-        measured = held_out_scores(network, test)
         found[f"params_{name}"] = header.parameters
-        found |= {f"{score}_{name}": value for score, value in measured.items()}
+        for suffix, samples in sets.items():
+            measured = held_out_scores(network, samples)
+            found |= {f"{score}_{name}{suffix}": value for score, value in measured.items()}
     return found
 
 
@@ -70,6 +75,15 @@ def held_out_set(config: Path, progress: Progress) -> Samples:
         parts.append(part)
         step()
     return joined(parts)
+
+
+def synoptic_set(config: Path) -> Samples:
+    """Ask the reference model what becomes of emissions in idealised synoptic flow of a seed of its own."""
+    from tradewind.plugins.jacobian_emulator.samples import Period, joined
+
+    settings, text = read_training_config(config)
+    period, maker = settings.samples.train, Training(settings, text).maker()
+    return joined(list(maker.synoptic(Period(period.start, period.stop), SITUATIONS, CELLS, SEED)))
 
 
 def checkpoints(config: Path, progress: Progress) -> Mapping[str, Path]:
