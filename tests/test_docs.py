@@ -48,6 +48,7 @@ SECTIONS = {
     "`error.correlation`": "ErrorCorrelationSection",
     "`reject`": "RejectSection",
     "`control`": "ControlSection",
+    "`clusters`": "ClustersSection",
     "`correlation`": "CorrelationSection",
     "`solve`": "SolveSection",
     "`ensemble`": "EnsembleSection",

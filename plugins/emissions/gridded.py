@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,24 +21,41 @@ if TYPE_CHECKING:
 
 
 class GriddedEmissions:
-    """Exports the flux that is its one parameter, so that a control can set it.
+    """Exports the flux that is its one parameter, or the sum of its sectors', so that a control can set them.
 
     Parameters
     ----------
     options
-        File and variable.
+        File and variables.
     """
 
     def __init__(self, options: GriddedOptions) -> None:
         self.options = options
 
     @cached_property
-    def _read(self) -> tuple[xr.DataArray, Grid]:
-        """The variable, in memory, and its grid."""
-        path, name = self.options.file, self.options.variable
+    def _read(self) -> tuple[dict[str, xr.DataArray], Grid]:
+        """The variables by the name of their parameters, in memory, and their grid."""
+        path, where = self.options.file, str(self.options.file)
         with open_data(path, missing="inventory file not found") as ds:
-            field = find_variable(ds, name, str(path)).load()
-            return field, grid_of(ds, name, str(path))
+            fields = {key: find_variable(ds, v, where).load() for key, v in self.options.parts.items()}
+            grids = [grid_of(ds, name, where) for name in self.options.parts.values()]
+        for field, grid in zip(fields.values(), grids, strict=True):
+            self._refuse_unlike(next(iter(fields.values())), field, grids[0] == grid)
+        return fields, grids[0]
+
+    def _refuse_unlike(self, first: xr.DataArray, other: xr.DataArray, alike: bool) -> None:
+        """Refuse sectors that cannot be added up: of other units, or on another grid.
+
+        Raises
+        ------
+        DataError
+            Names both.
+        """
+        units = [str(field.attrs.get("units", "")) for field in (first, other)]
+        if alike and units[0] == units[1]:
+            return
+        why = "are on different grids" if not alike else f"have units {units[0]!r} and {units[1]!r}"
+        raise DataError(f"the sectors {first.name} and {other.name} {why}", where=str(self.options.file))
 
     @property
     def grid(self) -> Grid:
@@ -46,11 +63,13 @@ class GriddedEmissions:
         return self._read[1]
 
     def describe(self) -> Spec:
-        """Return the spec: one export, equal to one parameter."""
-        field, grid = self._read
-        units = str(field.attrs.get("units", ""))
-        variable = Variable(self.options.variable, units, grid, Kind.FLUX_INTENSIVE)
-        return Spec(exports=(variable,), parameters=(variable,), linear=True)
+        """Return the spec: one export, equal to one parameter or to the sum of several."""
+        fields, grid = self._read
+        units = str(next(iter(fields.values())).attrs.get("units", ""))
+        whole, *parts = (
+            Variable(name, units, grid, Kind.FLUX_INTENSIVE) for name in (self.options.variable, *fields)
+        )
+        return Spec(exports=(whole,), parameters=tuple(parts), linear=True)
 
     def defaults(self, layouts: Layouts) -> Fields:
         """Return the parameters of the file, shape ``(1, cell)``.
@@ -60,16 +79,18 @@ class GriddedEmissions:
         DataError
             When the file holds NaN or infinite fluxes.
         """
-        name = self.options.variable
-        values = np.asarray(self._read[0].values, dtype=np.float64).ravel()
+        return {name: layouts[name].scatter(self._values(name))[None] for name in self._read[0]}
+
+    def _values(self, name: str) -> Tensor:
+        field = self._read[0][name]
+        values = np.asarray(field.values, dtype=np.float64).ravel()
         missing = int((~np.isfinite(values)).sum())
         if missing:
             raise DataError(
-                f"{name} holds {missing} missing or infinite values",
+                f"{field.name} holds {missing} missing or infinite values",
                 where=str(self.options.file), hint="write 0 where nothing is emitted",
             )  # fmt: skip
-        whole = torch.from_numpy(values.copy())
-        return {name: layouts[name].scatter(whole)[None]}
+        return torch.from_numpy(values.copy())
 
     def initialize(self, spec: Spec, layouts: Layouts, members: int) -> State:
         """Return an empty state."""
@@ -78,9 +99,9 @@ class GriddedEmissions:
     def step(
         self, state: State, imports: Fields, parameters: Fields, interval: Interval
     ) -> tuple[Fields, State]:
-        """Export the parameter."""
-        flux: Tensor = parameters[self.options.variable]
-        return {self.options.variable: flux}, state
+        """Export the parameter, or the sectors added in their order."""
+        fluxes: list[Tensor] = [parameters[name] for name in self.options.parts]
+        return {self.options.variable: reduce(torch.add, fluxes)}, state
 
     def finalize(self) -> None:
         """Nothing is held."""

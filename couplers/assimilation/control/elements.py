@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from scipy import sparse
 
+from tradewind.couplers.assimilation.control.clusters import Clusters, cluster_keys, place
 from tradewind.couplers.assimilation.places import Distance
-from tradewind.couplers.grids import sphere
+from tradewind.couplers.grids import GridKind, sphere
 from tradewind.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ NONE = -1
 """Label of a cell that belongs to no element."""
 EDGE = 1e-9
 """Fraction of a tile by which a centre may miss its lower edge through rounding."""
+POLE = 90.0 - 1e-6
 
 
 class Per(StrEnum):
@@ -66,8 +68,12 @@ class Clustering:
         For regions: an integer for every cell of the grid, in any shape of its size; negative where a
         cell belongs to none. Elements are ordered by it.
     names
-        Of the elements of a field that belongs to no place, one for each of its numbers; empty: as they are
-        counted.
+        Of the regions, one for each label from 0 on; or of the elements of a field that belongs to no place,
+        one for each of its numbers. Empty: they are counted.
+    clusters
+        For clusters: means of cells in place of tiles.
+    exclude_edge
+        Cells whose centres lie nearer than so many degrees to the edge of their grid belong to no element.
 
     Raises
     ------
@@ -79,12 +85,21 @@ class Clustering:
     tile: float = 2.0
     regions: ArrayLike | None = None
     names: tuple[str, ...] = ()
+    clusters: Clusters | None = None
+    exclude_edge: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 < self.tile <= 180:
             raise ConfigError(f"tile is {self.tile} degrees", where="control", hint="between 0 and 180")
+        if self.clusters is not None and self.per is not Per.CLUSTER:
+            raise ConfigError("clusters are described, and not used", where="control", hint="per: cluster")
         if self.per is Per.REGION and self.regions is None:
             raise ConfigError("no regions are given", where="control", hint="give a label for every cell")
+
+    @property
+    def selects(self) -> bool:
+        """Whether it may leave out cells that could change."""
+        return self.per is Per.REGION or self.clusters is not None or self.exclude_edge > 0
 
 
 @dataclass(frozen=True)
@@ -180,7 +195,9 @@ def find_elements(grid: Grid | None, able: Flags, clustering: Clustering, weight
     DataError
         Regions of the wrong size or with fractions; no cell is left.
     """
-    keys, name = _unplaced(able, clustering) if grid is None else _keys(grid, clustering)
+    if grid is not None and clustering.exclude_edge:
+        able = able & ~near_edge(grid, clustering.exclude_edge)
+    keys, name = _unplaced(able, clustering) if grid is None else _keys(grid, able, clustering)
     keys = np.where(able, keys, NONE)
     if not (keys >= 0).any():
         raise DataError("no region holds a cell that can change", where="control", hint="check the labels")
@@ -188,6 +205,33 @@ def find_elements(grid: Grid | None, able: Flags, clustering: Clustering, weight
     labels = np.full(len(able), NONE, dtype=np.int64)
     labels[keys >= 0] = inverse
     return Elements(labels, found, name, np.where(labels >= 0, weights, 0.0), grid)
+
+
+def near_edge(grid: Grid, degrees: float) -> Flags:
+    """Return which centres lie nearer than so many degrees to the edge of their grid, ``(n_global,)``.
+
+    Poles are no edge, nor are the sides of a grid that goes around the globe.
+
+    Raises
+    ------
+    DataError
+        A grid without rows and columns, or of which nothing is left.
+    """
+    if grid.kind is not GridKind.LATLON or not grid.has_corners:
+        hint = "only rows and columns of latitude and longitude have one here; name a region instead"
+        raise DataError(f"the edge of a {grid} is not known", where="exclude_edge", hint=hint)
+    rows = np.asarray(grid.lat_corners)
+    south, north = (edge for edge in (rows.min(), rows.max()))
+    near = (grid.lat - south < degrees) & (south > -POLE) | (north - grid.lat < degrees) & (north < POLE)
+    if not grid.periodic:
+        columns = np.asarray(grid.lon_corners)
+        west, east = columns.min(), columns.max()
+        near |= (grid.lon - west < degrees) | (east - grid.lon < degrees)
+    if near.all():
+        raise DataError(
+            f"{degrees:g} degrees from its edge nothing of the {grid} is left", where="exclude_edge"
+        )
+    return np.asarray(near)
 
 
 def sum_matrix(labels: Labels, n: int) -> sparse.csr_array:
@@ -206,12 +250,15 @@ def _unplaced(able: Flags, clustering: Clustering) -> tuple[Labels, Name]:
     return np.zeros(len(able), dtype=np.int64), _total
 
 
-def _keys(grid: Grid, clustering: Clustering) -> tuple[Labels, Name]:
+def _keys(grid: Grid, able: Flags, clustering: Clustering) -> tuple[Labels, Name]:
     """Return a sortable key for every cell (negative: no element), and what names a key."""
+    if clustering.clusters is not None:
+        return cluster_keys(grid, able, clustering.clusters)
     if clustering.per is Per.CLUSTER:
         return _tiles(grid, clustering.tile)
     if clustering.per is Per.REGION:
-        return _regions(grid, clustering.regions), lambda key: f"region {key}"
+        names = clustering.names
+        return _regions(grid, clustering.regions), lambda key: names[key] if names else f"region {key}"
     if clustering.per is Per.TOTAL:
         return np.zeros(grid.size, dtype=np.int64), _total
     cells = np.arange(grid.size) if clustering.per is Per.CELL else _sites(grid)
@@ -248,9 +295,3 @@ def _regions(grid: Grid, regions: ArrayLike | None) -> Labels:
     if not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f"labels are {labels.dtype}", where="control, regions", hint="give integers")
     return labels.astype(np.int64)
-
-
-def place(lat: float, lon: float) -> str:
-    """Return a place in words, such as ``0.5N 102.5W``."""
-    east = (lon + 180.0) % 360.0 - 180.0
-    return f"{abs(lat):g}{'S' if lat < 0 else 'N'} {abs(east):g}{'W' if east < 0 else 'E'}"

@@ -82,7 +82,8 @@ class FieldControl:
         self.labels = self._labels(elements)
         n = len(elements) * self.levels
         self.prior = torch.full((n,), self.change.neutral, dtype=torch.float64)
-        self.covariance: Covariance = prior_covariance(error or PriorError(), elements, self.levels)
+        self.error = error or PriorError()
+        self.covariance: Covariance = prior_covariance(self.error, elements, self.levels)
         self.places = self._places(elements)
         self.field = field.detach().to(torch.float64).reshape(-1)
         flat = self.labels.reshape(self.support.copies, self.support.n_global).numpy()
@@ -121,6 +122,11 @@ class FieldControl:
         if self.layout is None:
             return tuple(f"number {level}" for level in levels)
         return tuple(f"level {level}, {name}" for level in levels for name in names)
+
+    @property
+    def elements(self) -> Elements:
+        """Its elements; those of one level where it has levels."""
+        return self._of_level
 
     @property
     def label(self) -> Tensor:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from tradewind.couplers.assimilation.control.field import FieldControl
 from tradewind.couplers.assimilation.control.periodic import OfPeriod, PeriodicControl
-from tradewind.couplers.assimilation.covariance import BlockCovariance, Covariance, square_root
+from tradewind.couplers.assimilation.control.together import joint_covariance
+from tradewind.couplers.assimilation.covariance import Covariance, square_root
 from tradewind.couplers.operators import Joined, LinearOperator, Replicated
 from tradewind.errors import ConfigError
 
@@ -29,7 +30,7 @@ Part: TypeAlias = "FieldControl | PeriodicControl | OfPeriod"
 
 
 class JointControl:
-    """Several controls, of one field each; errors of different fields are independent.
+    """Several controls, of one field each, whose errors are independent unless they say otherwise.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ class JointControl:
     Raises
     ------
     ConfigError
-        Without parts, and when two set the same field.
+        Without parts, when two set the same field, and what `joint_covariance` refuses.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
@@ -51,7 +52,7 @@ class JointControl:
             raise ConfigError(what, where="control", hint="one entry for each field")
         self.sizes = [len(part.prior) for part in parts]
         self.prior = torch.cat([part.prior for part in parts])
-        self.covariance: Covariance = BlockCovariance([part.covariance for part in parts])
+        self.covariance: Covariance = joint_covariance(parts)
 
     @cached_property
     def names(self) -> tuple[str, ...]:

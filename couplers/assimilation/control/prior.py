@@ -33,16 +33,21 @@ class PriorError:
         Short form of an exponential correlation: its length, between the elements' centres on the sphere.
     correlation
         How elements go together; None (of both): they are independent. Levels of a field always are.
+    between
+        Correlation with elements of other fields at the same place, of those fields that say the same; None:
+        fields are independent.
 
     Raises
     ------
     ConfigError
-        When a number is not positive and finite, or both forms are given.
+        When a number is not positive and finite, both forms are given, or `between` is not in (-1, 1) or
+        without a correlation in space.
     """
 
     sigma: float = 0.5
     correlation_km: float | None = None
     correlation: Correlation | None = None
+    between: float | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("error", self.sigma), ("correlation length", self.correlation_km)):
@@ -50,6 +55,9 @@ class PriorError:
                 raise ConfigError(f"the prior's {name} is {value}", where="control", hint="it is positive")
         if self.correlation_km is not None and self.correlation is not None:
             raise ConfigError("the correlation is given twice", where="control", hint="remove correlation_km")
+        if self.between is not None and (not -1 < self.between < 1 or self.together is None):
+            hint = "a number between -1 and 1, beside a length"
+            raise ConfigError(f"the correlation between fields is {self.between}", where="control", hint=hint)
 
     @property
     def together(self) -> Correlation | None:

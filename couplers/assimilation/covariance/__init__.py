@@ -9,7 +9,7 @@ from tradewind.couplers.assimilation.covariance.contract import (
 )
 from tradewind.couplers.assimilation.covariance.diffusion import DiffusionCovariance
 from tradewind.couplers.assimilation.covariance.elementary import DenseCovariance, DiagonalCovariance
-from tradewind.couplers.assimilation.covariance.kernels import Correlation, Kernel, correlated
+from tradewind.couplers.assimilation.covariance.kernels import Correlation, Kernel, correlated, in_space
 from tradewind.couplers.assimilation.covariance.kronecker import KroneckerCovariance
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "RootOperator",
     "correlated",
     "dense",
+    "in_space",
     "square_root",
 ]

@@ -137,15 +137,9 @@ def correlated(sigma: float, correlation: Correlation, positions: Array) -> Dens
         negative eigenvalues, and places that coincide make any kernel singular. Nothing is added to the
         diagonal behind the user's back. More than 20 000 places, whose matrix takes gigabytes.
     """
-    _refuse_many(len(positions))
-    matrix = np.empty((len(positions), len(positions)))
-    for begin in range(0, len(positions), ROWS):
-        some = slice(begin, begin + ROWS)
-        matrix[some] = sigma**2 * correlation.of(
-            separations(positions[some], positions, correlation.distance)
-        )
+    matrix = in_space(correlation, positions)
     try:
-        return DenseCovariance(torch.from_numpy(matrix))
+        return DenseCovariance(torch.from_numpy(sigma**2 * matrix))
     except DataError as error:
         same = len(np.unique(positions, axis=0)) < len(positions)
         why = "some of the places are the same" if same else "too smooth for their spacing, or indefinite"
@@ -155,6 +149,27 @@ def correlated(sigma: float, correlation: Correlation, positions: Array) -> Dens
             f"{what} is no covariance of these {len(positions)} places: {why}",
             where="correlation", hint=hint,
         ) from error  # fmt: skip
+
+
+def in_space(correlation: Correlation, positions: Array) -> Array:
+    """Return ``c(d_ij)`` of places, shape ``(n, n)``.
+
+    Parameters
+    ----------
+    positions
+        Of `places.positions`, shape ``(n, 2 or 3)``.
+
+    Raises
+    ------
+    DataError
+        More than 20 000 places, whose matrix takes gigabytes.
+    """
+    _refuse_many(len(positions))
+    matrix = np.empty((len(positions), len(positions)))
+    for begin in range(0, len(positions), ROWS):
+        some = slice(begin, begin + ROWS)
+        matrix[some] = correlation.of(separations(positions[some], positions, correlation.distance))
+    return matrix
 
 
 def _refuse_many(places: int) -> None:

@@ -21,6 +21,7 @@ from tradewind.couplers.assimilation.control import (
     Bounded,
     Change,
     Clustering,
+    Clusters,
     FieldControl,
     JointControl,
     Lognormal,
@@ -29,16 +30,18 @@ from tradewind.couplers.assimilation.control import (
     PriorError,
     Scale,
     ScaledField,
+    joint_covariance,
 )
 from tradewind.couplers.assimilation.covariance import Correlation, DiffusionCovariance, Kernel
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.coupling.exchange import End
 from tradewind.couplers.coupling.fields import Variable
 from tradewind.couplers.coupling.time.alarms import alarm
-from tradewind.errors import ConfigError, DataError, did_you_mean
+from tradewind.couplers.grids.shapes import region_labels, region_mask
+from tradewind.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
-    import numpy as np
+    from tradewind.couplers.grids import Grid
 
 Part: TypeAlias = FieldControl | PeriodicControl
 Keys: TypeAlias = tuple[Key, ...]
@@ -57,7 +60,13 @@ def build_control(assembly: Assembly, faults: Faults) -> None:
         seen.add(field)
         parts += _parts(assembly, section, at, faults)
     if sections and len(parts) == len(sections):
-        assembly.control = parts[0] if len(parts) == 1 else JointControl(parts)
+        with faults.at("control"):
+            assembly.control = JointControl(parts) if len(parts) > 1 else _alone(parts[0])
+
+
+def _alone(part: Part) -> Part:
+    joint_covariance([part])  # refuses one that would go together with others
+    return part
 
 
 def _parts(assembly: Assembly, section: ControlSection, at: Keys, faults: Faults) -> Iterator[Part]:
@@ -69,7 +78,8 @@ def _parts(assembly: Assembly, section: ControlSection, at: Keys, faults: Faults
     if variable is None or prior is None:
         return
     with faults.at(*at):
-        made = _control(section, variable, prior, member)
+        clustering = _clustering(section, variable, member)
+        made = _control(section, clustering, prior, member)
         assembly.notes += _notes(made)
         if section.every is None:
             yield made
@@ -132,14 +142,50 @@ def _initial(name: str, member: Member) -> Tensor:
 
 
 # ---------------------------------------------------------------------- the control
-def _control(section: ControlSection, variable: Variable, prior: Tensor, member: Member) -> FieldControl:
-    regions = _regions(section.regions)
-    clustering = Clustering(Per(section.per), section.tile, regions, variable.labels)
-    error = PriorError(section.prior_error, section.correlation_km, _correlation(section.correlation))
-    target, layout = str(section.field), member.layouts.get(variable.name)
+def _control(section: ControlSection, clustering: Clustering, prior: Tensor, member: Member) -> FieldControl:
+    between = None if section.correlation is None else section.correlation.between
+    together = _correlation(section.correlation)
+    error = PriorError(section.prior_error, section.correlation_km, together, between)
+    target, layout = str(section.field), member.layouts.get(section.field.variable)
     if section.change is ChangeBy.SCALE:
         return ScaledField(target, prior, layout, clustering, error)
     return FieldControl(target, prior, layout, clustering, error, _change(section))
+
+
+def _clustering(section: ControlSection, variable: Variable, member: Member) -> Clustering:
+    """Return which cells of a field change together.
+
+    Raises
+    ------
+    ConfigError
+        A region of a field that belongs to no place.
+    DataError
+        A file of regions that cannot be used.
+    """
+    per, layout = Per(section.per), member.layouts.get(variable.name)
+    if layout is None:
+        _refuse_places(section)
+        return Clustering(per, section.tile, names=variable.labels)
+    edge = section.exclude_edge
+    if per is Per.REGION and section.regions is not None:
+        labels, names = region_labels(section.regions, layout.grid)
+        return Clustering(per, section.tile, labels, names, exclude_edge=edge)
+    return Clustering(per, section.tile, clusters=_clusters(section, layout.grid), exclude_edge=edge)
+
+
+def _refuse_places(section: ControlSection) -> None:
+    given = {"clusters": section.clusters, "regions": section.regions, "exclude_edge": section.exclude_edge}
+    if wrong := [name for name, value in given.items() if value]:
+        what = f"{section.field} belongs to no place, so it has no {wrong[0]}"
+        raise ConfigError(what, hint="per: cell gives each of its numbers an element")
+
+
+def _clusters(section: ControlSection, grid: Grid) -> Clusters | None:
+    said = section.clusters
+    if said is None:
+        return None
+    inside = None if said.inside is None else region_mask(said.inside, grid, said.name)
+    return Clusters(said.count, said.buffer, inside, said.seed)
 
 
 def _change(section: ControlSection) -> Change:
@@ -183,17 +229,19 @@ def _notes(control: FieldControl) -> Iterator[str]:
             f"{control.target}: the prior's standard deviations are estimated, "
             f"to {control.covariance.error / 2:.1%} (one sigma)"
         )
+    if control.layout is not None and control.clustering.selects:
+        yield from _kept(control)
 
 
-def _regions(path: Path | None) -> np.ndarray | None:
-    """Return the labels of the file's variable ``region``, None without a file."""
-    import numpy as np
-    import xarray as xr
-
-    if path is None:
-        return None
-    try:
-        with xr.open_dataset(path) as ds:
-            return np.asarray(ds["region"].values)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"no variable 'region' can be read: {error}", where=str(path)) from error
+def _kept(control: FieldControl) -> Iterator[str]:
+    """Yield how many cells with something in them keep their prior, and how much of it that is."""
+    layout = control.layout
+    if layout is None or layout.n_local < layout.n_global or not layout.grid.has_corners:
+        return
+    weight = control.field.reshape(-1, layout.n_local).abs().sum(0) * torch.from_numpy(layout.grid.area)
+    labels = control.labels.reshape(-1, layout.n_global)
+    left = (labels < 0).all(0) & torch.from_numpy(layout.grid.mask) & (weight > 0)
+    if bool(left.any()):
+        share = float(weight[left].sum() / weight[torch.from_numpy(layout.grid.mask)].sum())
+        what = f"{int(left.sum())} cells that are in no element keep their prior"
+        yield f"{control.target}: {what}, {share:.1%} of it"

@@ -5,7 +5,16 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, FiniteFloat, PositiveFloat, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    FiniteFloat,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    field_validator,
+    model_validator,
+)
 
 from tradewind.config.sections.exchanging import Initial
 from tradewind.config.sections.rhythm import Rhythm
@@ -65,6 +74,12 @@ class CorrelationSection(Section):
         default=None,
         description="Of diffusion: vectors that estimate its variances; default: by size.",
     )
+    between: float | None = Field(
+        default=None,
+        gt=-1,
+        lt=1,
+        description="Correlation with other entries that say the same, at one place; default: independent.",
+    )
     time: Duration | None = Field(
         default=None, description="Length of the exponential correlation of periods; default: independent."
     )
@@ -80,6 +95,8 @@ class CorrelationSection(Section):
     def _of_use(self) -> CorrelationSection:
         if self.length is None and self.time is None:
             raise ValueError("give a `length`, or a `time`, or both")
+        if self.between is not None and self.length is None:
+            raise ValueError("entries go together at a place and around it: `between` needs a `length`")
         if self.smoothness is not None and self.kind not in {Kernel.MATERN, Kernel.DIFFUSION}:
             raise ValueError(f"a kernel of kind {self.kind} has no smoothness to choose, use matern")
         if self.samples is not None and self.kind is not Kernel.DIFFUSION:
@@ -93,6 +110,26 @@ def _pair(value: object) -> object:
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise ValueError(f"bounds are two numbers, [least, greatest], not {value!r:.40}")
     return value
+
+
+class ClustersSection(Section):
+    """Elements of a region of interest, and of what lies around it."""
+
+    count: Count | None = Field(default=None, description="Clusters inside; default: every cell is one.")
+    buffer: NonNegativeInt = Field(
+        default=0, description="Clusters outside; 0: what is outside keeps its prior."
+    )
+    inside: RelativePath | None = Field(
+        default=None, description="The region: a netCDF mask or map, GeoJSON or a shapefile; default: all."
+    )
+    name: str | None = Field(default=None, description="Which region of the file; default: any of them.")
+    seed: NonNegativeInt = Field(default=0, description="Of the first centres of the clusters.")
+
+    @model_validator(mode="after")
+    def _of_use(self) -> ClustersSection:
+        if self.inside is None and (self.buffer or self.name is not None):
+            raise ValueError("a `buffer` or a `name` belong to a region, give it as `inside`")
+        return self
 
 
 class ControlSection(Section):
@@ -126,8 +163,16 @@ class ControlSection(Section):
         default=None, description="Elements of their own for each such period; default: the same throughout."
     )
     tile: PositiveFloat = Field(default=2.0, le=180, description="Side of the clusters' tiles, degrees.")
+    clusters: ClustersSection | None = Field(
+        default=None, description="For clusters: means of cells in and around a region; default: tiles."
+    )
     regions: RelativePath | None = Field(
-        default=None, description="netCDF file with an integer variable `region` on the field's grid."
+        default=None, description="For regions: a netCDF map, GeoJSON or a shapefile."
+    )
+    exclude_edge: NonNegativeFloat = Field(
+        default=0.0,
+        allow_inf_nan=False,
+        description="Cells nearer to the grid's edge keep their prior, degrees.",
     )
 
     @model_validator(mode="after")
@@ -140,6 +185,8 @@ class ControlSection(Section):
             raise ValueError("`prior_is: mean` belongs to `change: lognormal`; others are symmetric")
         if self.correlation is not None and self.correlation_km is not None:
             raise ValueError("the correlation is given twice, remove `correlation_km`")
+        if self.clusters is not None and self.per is not Per.CLUSTER:
+            raise ValueError("`clusters` belong to `per: cluster`")
         if self.every is None and self.correlation is not None and self.correlation.time is not None:
             raise ValueError("a correlation in `time` needs periods, see `every`")
         return self
