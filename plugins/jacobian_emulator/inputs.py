@@ -57,22 +57,17 @@ class InputWindows:
         Tensor
             Shape ``(lat - 2 half, lon - 2 half, 27)``.
         """
+        from tradewind.plugins.jacobian_emulator.boxes import box_moments
+
         whole = self.channels(end)
         centre = whole.mean(dim=(1, 2), keepdim=True)
-        mean = self._box_mean(whole - centre)
-        spread = (self._box_mean((whole - centre).square()) - mean.square()).clamp(min=0.0).sqrt()
+        shape = whole.shape[0], *(n - 2 * self.half for n in whole.shape[1:])
+        mean, square = torch.empty(shape, dtype=whole.dtype), torch.empty(shape, dtype=whole.dtype)
+        box_moments((whole - centre).numpy(), mean.numpy(), square.numpy())
+        spread = (square - mean.square()).clamp(min=0.0).sqrt()
         rows = self.flows.domain.lat[self.half : -self.half]
         latitude = rows[:, None, None].expand(*mean.shape[1:], 1)
         return torch.cat([torch.cat([mean + centre, spread]).permute(1, 2, 0), latitude], dim=-1)
-
-    def _box_mean(self, field: Tensor) -> Tensor:
-        """Return means over all windows by differences of running sums."""
-        width = 2 * self.half + 1
-        for axis in (-1, -2):
-            total = torch.cat([torch.zeros_like(field.narrow(axis, 0, 1)), field.cumsum(axis)], axis)
-            count = total.shape[axis] - width
-            field = (total.narrow(axis, width, count) - total.narrow(axis, 0, count)) / width
-        return field
 
     def latitude(self, cells: Sequence[Cell]) -> Tensor:
         """Return the latitudes of the cells, degrees, shape ``(source,)``."""
@@ -94,15 +89,26 @@ class InputWindows:
         return (winds[0] + 4.0 * winds[1] + winds[2]) / 6.0
 
     def _wind(self, time: datetime) -> Tensor:
-        u, v = cell_winds(self.flows.at(time), time, self.flows)
-        return torch.stack([part[layer] for layer in self.layers for part in (u, v)])
+        winds = cell_winds(self.flows.at(time), time, self.flows, self.layers)
+        return torch.stack(winds, dim=1).flatten(0, 1)
 
 
-def cell_winds(flow: Flow, time: datetime, flows: FlowSource) -> tuple[Tensor, Tensor]:
-    """Return the winds in the cells' middles that the fluxes stand for, m s-1, ``(layer, lat, lon)``."""
-    domain = flows.domain
-    east, north, _ = flow.at(time)
-    per_metre = flow.air_at(time) / domain.area
+def cell_winds(
+    flow: Flow, time: datetime, flows: FlowSource, layers: Sequence[int] | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return the winds in the cells' middles that the fluxes stand for, m s-1, ``(layer, lat, lon)``.
+
+    Parameters
+    ----------
+    layers
+        Those wanted; None: all.
+    """
+    domain, some = flows.domain, slice(None) if layers is None else list(layers)
+    share = (time - flow.interval.start).total_seconds() / flow.interval.seconds
+    east, north, air = (
+        torch.lerp(*part[:, some], share) for part in (flow.eastward, flow.northward, flow.air)
+    )
+    per_metre = air / domain.area
     width = 0.5 * (domain.face_width[1:] + domain.face_width[:-1])
     u = 0.5 * (east[..., 1:] + east[..., :-1]) / (per_metre * domain.face_height)
     v = 0.5 * (north[..., 1:, :] + north[..., :-1, :]) / (per_metre * width)

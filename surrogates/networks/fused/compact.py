@@ -7,6 +7,7 @@ have one size, so a source's map has the same bits whatever it is asked with.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,13 +17,13 @@ from torch.nn import functional
 from tradewind.surrogates.networks.base import CENTRE, WINDOW
 from tradewind.surrogates.networks.compact import COORDINATES, FLOOR, CompactNetwork
 from tradewind.surrogates.networks.fused.guesses import guess
-from tradewind.surrogates.networks.fused.layers import gelu, pool, project, share_out, widen
+from tradewind.surrogates.networks.fused.layers import gelu, pool, project, share_out, take, widen
 from tradewind.surrogates.networks.fused.plumes import see
 
 if TYPE_CHECKING:
     from tradewind.surrogates.networks.unet import Block
 
-BLOCK = 16
+BLOCK = 22
 """Sources in one call: enough for the convolutions, few enough to stay in the processor's memory."""
 
 
@@ -108,25 +109,21 @@ class _Smooth:
     """
 
     def __init__(self, network: CompactNetwork, channels: Tensor) -> None:
-        self.side = 2 * network.stride
-        over = WINDOW % self.side
+        self.side, over = 2 * network.stride, WINDOW % (2 * network.stride)
         weather = network.standardise(channels)
-        wide = _running(weather, self.side, 2), _running(weather, over, 2)
-        # by height, then width of what a mean is taken over: whole squares first
-        self._means = [
-            [_running(w, n, 1).permute(1, 2, 0).contiguous() for w in wide] for n in (self.side, over)
-        ]
+        rows, columns = (n - over + 1 for n in weather.shape[1:])
+        # whole squares, those cut on the right, those cut above, and those in the corner
+        self._means = torch.zeros(4, rows, columns, len(weather))
+        for number, (high, wide) in enumerate(product((self.side, over), repeat=2)):
+            found = _running(_running(weather, wide, 2), high, 1).permute(1, 2, 0)
+            self._means[number, : found.shape[0], : found.shape[1]] = found
 
     def around(self, corners: Tensor) -> Tensor:
         """Return shape ``(source, size, size, 13)`` for windows that begin at `corners`."""
-        whole = torch.arange(0, WINDOW - self.side + 1, self.side)
-        steps = whole, torch.tensor([len(whole) * self.side])
-        rows = [torch.cat([self._taken(i, j, corners, steps) for j in range(2)], dim=2) for i in range(2)]
-        return torch.cat(rows, dim=1)
-
-    def _taken(self, i: int, j: int, corners: Tensor, steps: tuple[Tensor, Tensor]) -> Tensor:
-        rows, columns = corners[:, 0, None] + steps[i], corners[:, 1, None] + steps[j]
-        return self._means[i][j][rows[:, :, None], columns[:, None, :]]
+        size = -(-WINDOW // self.side)
+        out = torch.empty(len(corners), size, size, self._means.shape[3])
+        take(self._means.numpy(), corners.numpy(), self.side, out.numpy())
+        return out
 
 
 def _running(x: Tensor, count: int, axis: int) -> Tensor:

@@ -71,7 +71,7 @@ class PuffClouds:
 
     def __init__(self, puffs: Puffs, channels: Tensor, latitude: Tensor) -> None:
         self.puffs, self.latitude, self.particles = puffs, latitude, puffs.particles
-        self._winds = channels[:WINDS].permute(1, 2, 0).contiguous()
+        self._winds = with_slopes(channels[:WINDS])
 
     def shares(self, where: Tensor) -> Tensor:
         """Return the shares of the cells of rows and columns, shape ``(source, 2, particle, 41)``."""
@@ -99,6 +99,17 @@ def guess(made: FirstGuess | Puffs, channels: Tensor, latitude: Tensor) -> Guess
     if isinstance(made, Puffs):
         return PuffClouds(made, channels, latitude)
     return Plumes(made, channels, latitude)
+
+
+def with_slopes(winds: Tensor) -> Tensor:
+    """Return winds, and how the lower two levels' differ per cell, channels last: ``(lat, lon, 20)``."""
+    by_level = winds.unflatten(0, (TIMES, LEVELS, 2))
+    slopes = torch.zeros(2, TIMES, 2, *winds.shape[1:])
+    for level in range(2):
+        east, north = by_level[:, level, 0], by_level[:, level, 1]
+        slopes[level, :, 0, :, 1:-1] = 0.5 * (east[..., 2:] - east[..., :-2])
+        slopes[level, :, 1, 1:-1] = 0.5 * (north[:, 2:] - north[:, :-2])
+    return torch.cat([winds, slopes.flatten(0, 2)]).permute(1, 2, 0).contiguous()
 
 
 def blended(channels: Tensor, blends: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy import float32
 
 from tradewind.couplers.compiled import compiled
-from tradewind.surrogates.networks.fused.plumes import Floats, lay
+from tradewind.surrogates.networks.fused.plumes import Floats, Integers, lay
 from tradewind.surrogates.networks.fused.special import erf, exp
 
 
@@ -64,6 +64,32 @@ def _widen(coarse: Floats, skip: Floats) -> None:
 
 
 widen = compiled(_widen)
+
+
+def _take(means: Floats, corners: Integers, side: int, out: Floats) -> None:
+    """Take each window's means over squares of `side` cells; its last row and column are cut short.
+
+    Parameters
+    ----------
+    means
+        Of whole squares, those cut on the right, those cut above, and those cut on both sides, by the
+        place at which they begin: shape ``(4, lat, lon, channel)``.
+    corners
+        Row and column at which each window begins.
+    out
+        Made here, shape ``(source, size, size, channel)``.
+    """
+    last = out.shape[1] - 1
+    for n in range(len(out)):
+        for i in range(last + 1):
+            for j in range(last + 1):
+                kind = 2 * (i == last) + (j == last)
+                found = means[kind, corners[n, 0] + side * i, corners[n, 1] + side * j]
+                for c in range(out.shape[3]):
+                    out[n, i, j, c] = found[c]
+
+
+take = compiled(_take)
 
 
 def _project(x: Floats, weights: Floats, bias: float32, out: Floats) -> None:

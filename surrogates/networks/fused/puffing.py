@@ -21,7 +21,7 @@ def _gradient(winds: Floats, where: Corner, corner: Corner, last: int, part: int
     Parameters
     ----------
     winds
-        Shape ``(lat, lon, 12)``.
+        As in `_meet`.
     where
         Row and column in the window.
     axis
@@ -46,7 +46,8 @@ def _meet(winds: Floats, speed: Floats, corner: Corner, place: Floats, late: flo
     Parameters
     ----------
     winds
-        m s-1, shape ``(lat, lon, 12)``: by half of the time, level, and direction.
+        Shape ``(lat, lon, 20)``: m s-1 by half of the time, level, and direction, then what these differ by
+        per cell: by level, half of the time, and direction.
     speed, late
         As in `plumes`.
     place
@@ -71,7 +72,14 @@ def _meet(winds: Floats, speed: Floats, corner: Corner, place: Floats, late: flo
         for part in range(2 * LEVELS):
             value = here[part] + late * (here[part + 2 * LEVELS] - here[part])
             met[part] += weight * value * speed[i, part % 2]
+        inside = 0 < i < last and 0 < j < last
         for level in range(len(met) - 2 * LEVELS):
+            if inside:
+                slope = here[4 * LEVELS + 4 * level :]
+                across = slope[0] + late * (slope[2] - slope[0])
+                along = slope[1] + late * (slope[3] - slope[1])
+                met[2 * LEVELS + level] += weight * (across * speed[i, 0] + along * speed[i, 1])
+                continue
             for half in range(2):
                 share = weight * (late if half else float32(1.0) - late)
                 part = half * 2 * LEVELS + 2 * level
@@ -211,7 +219,7 @@ def _puff(
     Parameters
     ----------
     winds
-        Shape ``(lat, lon, 12)``; `speeds`, `corners`, `settings` and `shares` as in `plumes`.
+        As in `_meet`; `speeds`, `corners`, `settings` and `shares` as in `plumes`.
     tables
         Blends, logits of shares, both layers, and by path the variance at the release and its growth with
         cells travelled and with shear, ``(path, 3)``.
