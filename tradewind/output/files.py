@@ -121,15 +121,16 @@ def _append(path: Path, large: Mapping[str, xr.DataArray]) -> None:
 
     with netCDF4.Dataset(path, "a") as file:
         for name, matrix in large.items():
-            for dim, length in zip(matrix.dims, matrix.shape, strict=True):
+            dims = tuple(map(str, matrix.dims))
+            for dim, length in zip(dims, matrix.shape, strict=True):
                 if dim not in file.dimensions:
                     file.createDimension(dim, length)
             chunks = tuple(min(CHUNK, length) for length in matrix.shape)
             out = file.createVariable(
-                name, "f8", matrix.dims, fill_value=float("nan"),
+                name, "f8", dims, fill_value=float("nan"),
                 compression="zlib", complevel=1, chunksizes=chunks,
             )  # fmt: skip
-            beside = " ".join(str(c) for c in matrix.coords if str(c) not in matrix.dims)
+            beside = " ".join(str(c) for c in matrix.coords if str(c) not in dims)
             out.setncatts(matrix.attrs | ({"coordinates": beside} if beside else {}))
             for begin in range(0, len(matrix), CHUNK):
                 out[begin : begin + CHUNK] = matrix.values[begin : begin + CHUNK]

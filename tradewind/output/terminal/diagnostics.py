@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -13,6 +13,7 @@ from tradewind.output import words
 
 if TYPE_CHECKING:
     from tradewind.diagnostics import Diagnosis, Part
+    from tradewind.dropped import Dropped
 
 
 def diagnostics_figures(found: Diagnosis) -> dict[str, Any]:
@@ -52,6 +53,14 @@ def _stream(found: Diagnosis, name: str) -> dict[str, float | None]:
     told = _part(found.streams[name])
     told |= {"share": impact.share, "dofs": impact.dofs, "reduction": impact.reduction}
     return {key: known(value) for key, value in told.items()}
+
+
+def dropped_by_stream(found: Iterable[Dropped]) -> dict[str, dict[str, int]]:
+    """Return how many were dropped, by stream and reason."""
+    out: dict[str, dict[str, int]] = {}
+    for one in found:
+        out.setdefault(one.stream, {})[one.reason] = one.count
+    return out
 
 
 def known(value: float | None) -> float | None:

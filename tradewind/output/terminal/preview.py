@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tradewind.output import words
-from tradewind.output.terminal.diagnostics import known
+from tradewind.output.terminal.diagnostics import dropped_by_stream, known
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -49,7 +49,7 @@ def preview_figures(found: Preview) -> dict[str, Any]:
         "seconds_by_part": dict(cost.seconds),
         "by_target": dict(_by_target(found)),
         "each": list(_each(found)),
-        "dropped": _dropped(found),
+        "dropped": dropped_by_stream(found.dropped),
         "winds": found.winds,
         "notes": list(found.notes),
     }
@@ -83,13 +83,6 @@ def _name(found: Preview, k: int) -> str:
     return found.names[k] if found.names else f"element {k}"
 
 
-def _dropped(found: Preview) -> dict[str, dict[str, int]]:
-    out: dict[str, dict[str, int]] = {}
-    for one in found.dropped:
-        out.setdefault(one.stream, {})[one.reason] = one.count
-    return out
-
-
 # ---------------------------------------------------------------------- for people
 def preview_table(found: Preview) -> Group:
     """Return a preview to be printed by a rich console."""
@@ -114,8 +107,8 @@ def _information(found: Preview) -> Text:
     return Text(
         f"{found.name}: {words.whole(cost.observations)} observations in {words.whole(cost.windows)} "
         f"{'window' if cost.windows == 1 else 'windows'}, {words.whole(cost.elements)} elements{unknown}\n"
-        f"DOFS expected: {words.number(expected.dofs)} from what stands above each element, "
-        f"{words.number(expected.dofs_downwind)} with what its plume passes below (winds: {found.winds})"
+        f"DOFS expected: {words.number(expected.dofs)} from what stands above each element,\n"
+        f"{words.number(expected.dofs_downwind)} with what plumes pass below (winds: {found.winds})"
     )
 
 

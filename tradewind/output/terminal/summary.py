@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tradewind.diagnostics import descent
 from tradewind.output.fit import STAGES, compare, diagnosis_of
-from tradewind.output.terminal.diagnostics import diagnostics_figures
+from tradewind.output.terminal.diagnostics import diagnostics_figures, dropped_by_stream
 from tradewind.results import AssimilationResult, InversionResult, SimulationResult
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def _inversion(result: InversionResult) -> dict[str, Any]:
     ``total_posterior_sigma`` (None for several fields, which stand by port under ``fields``), ``dofs``,
     ``elements``, ``windows``, ``observations``, ``bias_prior``, ``rmse_prior``, ``bias_posterior``,
     ``rmse_posterior``, ``cost_…`` for every term of the cost function, ``iterations`` (how many the method
-    tells), ``diagnostics``, ``notes`` and ``calls``: by ``component.plugin.what`` how many, for how many
+    tells), ``aggregates`` (totals by sector and region, by name), ``dropped`` (counts by stream and reason),
+    ``diagnostics``, ``notes`` and ``calls``: by ``component.plugin.what`` how many, for how many
     columns, in how many seconds.
     """
     iterations, by_port = descent(result.posterior), {f.port: _totals(f.totals) for f in result.fields}
@@ -65,6 +66,8 @@ def _inversion(result: InversionResult) -> dict[str, Any]:
     numbers = {key: _plain(value) for key, value in flat.items()}
     if len(by_port) > 1:
         numbers["fields"] = by_port
+    numbers["aggregates"] = _aggregates(result)
+    numbers["dropped"] = dropped_by_stream(result.dropped)
     numbers["diagnostics"] = diagnostics_figures(diagnosis_of(result))
     return numbers | {"notes": list(result.notes), "calls": calls(result.calls)}
 
@@ -73,6 +76,22 @@ def _totals(totals: Totals | None) -> dict[str, Any]:
     names = ("prior", "prior_sigma", "posterior", "posterior_sigma")
     told = {f"total_{name}": None if totals is None else _plain(getattr(totals, name)) for name in names}
     return {"units": None if totals is None else totals.units} | told
+
+
+def _aggregates(result: InversionResult) -> dict[str, dict[str, Any]]:
+    """Return totals by sector and region, with errors, and their range over other hyper-parameters."""
+    found = result.aggregates
+    if found is None:
+        return {}
+    columns = {
+        "prior": found.prior, "prior_sigma": found.prior_sigma,
+        "posterior": found.posterior, "posterior_sigma": found.posterior_sigma,
+    }  # fmt: skip
+    columns |= dict(zip(("least", "greatest"), found.range or (), strict=False))
+    return {
+        name: {key: _plain(float(values[k])) for key, values in columns.items()}
+        for k, name in enumerate(found.names)
+    }
 
 
 def _fit(result: InversionResult) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from tradewind.aggregates import ALL
 from tradewind.diagnostics import descent
 from tradewind.output import words
 from tradewind.output.fit import Comparison, compare, diagnosis_of, observed_units
@@ -68,6 +69,8 @@ def _numbers(result: InversionResult, comparison: Comparison) -> Table:
     for field in result.fields:
         if field.totals is not None:
             table.add_row(*_total(field, alone=len(result.fields) == 1))
+    for row in _aggregates(result):
+        table.add_row(*row)
     fits = [comparison.misfit(stage) for stage in ("prior", "posterior")]
     table.add_row("bias", *(words.signed(f.bias) for f in fits), units)
     table.add_row("RMSE", *(words.number(f.rmse) for f in fits), units)
@@ -86,6 +89,21 @@ def _total(field: ControlledField, alone: bool) -> Iterator[RenderableType]:
     yield words.with_error(totals.prior, totals.prior_sigma)
     yield Text(words.with_error(totals.posterior, totals.posterior_sigma), style="bold")
     yield words.units(totals.units)
+
+
+def _aggregates(result: InversionResult) -> Iterator[tuple[RenderableType, ...]]:
+    """Yield the totals of regions, and of all sectors together."""
+    found = result.aggregates
+    if found is None:
+        return
+    numbers = (found.prior, found.prior_sigma, found.posterior, found.posterior_sigma)
+    columns = [values.tolist() for values in numbers]
+    names = found.regions if len(set(found.sectors)) == 1 else found.names
+    for k, name in enumerate(names):
+        if found.regions[k] == ALL and found.sectors[k] != ALL:
+            continue
+        before, after = (words.with_error(columns[c][k], columns[c + 1][k]) for c in (0, 2))
+        yield Text(f"total, {name}"), before, Text(after, style="bold"), words.units(found.units)
 
 
 def _footing(result: InversionResult, comparison: Comparison) -> Text:
