@@ -40,18 +40,29 @@ def seen_errors(
         H, from columns to observations.
     """
     cells = x.touched().nonzero()[:, 0]
-    together = torch.zeros(seen.range.size, seen.range.size, dtype=torch.float64)
     if not len(cells):
-        return together
+        return torch.zeros(seen.range.size, seen.range.size, dtype=torch.float64)
     rows, columns = _places(emulator, cells)
     emitted = emulator.transport.domain.area[rows, 0] * emulator.length.total_seconds()
     moments = x.of(cells) * emitted[:, None] * emitted
     shapes, rest = _Seen(emulator, structure, end, seen).of(rows, columns, moments.diagonal())
-    alike = moments * likeness(distances(rows, columns), structure)
-    for one in shapes:
-        together += one.T @ alike @ one
     # H carries the variances of what is left over with the squares of its entries
-    return 0.5 * (together + together.T) + torch.diag(squared(seen, rest))
+    alike = moments * likeness(distances(rows, columns), structure)
+    return superposed(shapes, alike) + torch.diag(squared(seen, rest))
+
+
+def superposed(shapes: Tensor, alike: Tensor) -> Tensor:
+    """Return sum_q Psi_qᵀ M Psi_q, exactly symmetric, shape ``(m, m)``.
+
+    Parameters
+    ----------
+    shapes
+        Psi, shape ``(shape, source, m)``.
+    alike
+        M, shape ``(source, source)``.
+    """
+    together = torch.stack([one.T @ alike @ one for one in shapes]).sum(0)
+    return 0.5 * (together + together.T)
 
 
 def _places(emulator: JacobianEmulator, cells: Tensor) -> tuple[Tensor, Tensor]:
