@@ -145,6 +145,12 @@ class SampleMaker:
         ]
         return Samples(Inputs(inputs(cells, end), inputs.latitude(cells)), torch.cat(parts))
 
+    def layered(self, end: datetime, cells: Sequence[Cell]) -> Tensor:
+        """Return what is in each layer of windows that end at one time, ``(source, layer, 41, 41)``."""
+        windows = self._windows(self.transport.flows, end)
+        parts = [cells[k : k + BATCH] for k in range(0, len(cells), BATCH)]
+        return torch.cat([windows.layered(part, end, torch.float32) for part in parts])
+
     def _windows(self, flows: FlowSource, end: datetime) -> Windows:
         """Return the windows, with a substep that suits the winds of this weather."""
         windows = Windows(flows, self.transport.solver, HALF, self.length)

@@ -22,9 +22,10 @@ from tradewind.errors import CheckpointError, DomainError, SpecError
 from tradewind.plugins.jacobian_emulator.inputs import InputWindows
 from tradewind.plugins.jacobian_emulator.jacobian import EmulatedJacobian
 from tradewind.plugins.jacobian_emulator.kept import KeptMaps
-from tradewind.plugins.jacobian_emulator.options import EmulatorOptions
+from tradewind.plugins.jacobian_emulator.layers import LayeredJacobian, LayerShares
+from tradewind.plugins.jacobian_emulator.options import EmulatorOptions, OwnError
 from tradewind.plugins.jacobian_emulator.samples import HALF
-from tradewind.plugins.transport.model import COLUMN, Transport
+from tradewind.plugins.transport.model import COLUMN, PROFILE, Transport
 from tradewind.plugins.transport.options import TransportOptions
 from tradewind.plugins.transport.windows import Cell
 from tradewind.surrogates.checkpoint import read_header
@@ -123,16 +124,25 @@ class JacobianEmulator:
         Raises
         ------
         DomainError
-            For any but the column.
+            For any but the column, and mole fractions by layer where the checkpoint knows how these share
+            the mass of a column, and its own error is not asked for.
         """
-        if name != COLUMN:
-            raise DomainError(
-                f"knows {COLUMN}, and nothing of {name}", where="jacobian-emulator",
-                hint=f"observe {COLUMN}, or set run_as to guarded or reference",
-            )  # fmt: skip
+        if name == COLUMN:
+            return
+        hint = f"observe {COLUMN}, or set run_as to guarded or reference"
+        if name != PROFILE or self.layer_shares is None:
+            raise DomainError(f"knows {COLUMN}, and nothing of {name}", where="jacobian-emulator", hint=hint)
+        if self.options.error is not OwnError.IGNORED:
+            what = f"does not know how far {name} is off"
+            raise DomainError(what, where="jacobian-emulator", hint=f"set error to ignored, or {hint}")
+
+    @cached_property
+    def layer_shares(self) -> LayerShares | None:
+        """How the mass of a column is shared among layers; None where the checkpoint does not say."""
+        return LayerShares.known(self.header.provenance)
 
     def tradewind_linearize(self, model: WindowModel, x: Any, window: Interval) -> EmulatedJacobian:
-        """Return the Jacobian from the mean flux in `window` to the columns at its end.
+        """Return the Jacobian from the mean flux in `window` to the columns, or layers, at its end.
 
         Raises
         ------
@@ -143,6 +153,8 @@ class JacobianEmulator:
         """
         self.check_export(model.wanted)
         self.verify(window.stop - window.start)
+        if model.wanted == PROFILE and self.layer_shares is not None:
+            return LayeredJacobian(self, model, window.stop, self.layer_shares)
         return EmulatedJacobian(self, model, window.stop)
 
     def windows(self, cells: Sequence[Cell], end: datetime) -> Windows:

@@ -52,6 +52,21 @@ class Windows:
         Tensor
             Shape ``(source, window, window)``; non-negative, sums to at most one.
         """
+        return self.layered(cells, end, dtype).sum(1)
+
+    def layered(self, cells: Sequence[Cell], end: datetime, dtype: torch.dtype = torch.float64) -> Tensor:
+        """Return the share of the emitted mass in each layer of each column at `end`.
+
+        Parameters
+        ----------
+        cells
+            Row and column of the sources.
+
+        Returns
+        -------
+        Tensor
+            Shape ``(source, layer, window, window)``; non-negative, sums to at most one.
+        """
         width = 2 * self.half + 1
         emission = torch.zeros(len(cells), width, width, dtype=dtype)
         emission[:, self.half, self.half] = 1.0 / self.length.total_seconds()
@@ -59,7 +74,7 @@ class Windows:
         for interval in self.intervals(end):
             flow = self._cut(self.flows.at(interval.start), cells, dtype)
             tracer = self.solver.advance(tracer, emission, flow, interval)
-        return tracer.sum(1)
+        return tracer
 
     def intervals(self, end: datetime) -> list[Interval]:
         """Return the analysis intervals, cut to the time between the start of emission and `end`."""

@@ -14,6 +14,7 @@ from tradewind.assembly import assemble
 from tradewind.cli import app
 from tradewind.errors import ConfigError
 from tradewind.execute import execute
+from tradewind.plugins.jacobian_emulator.layers import RINGS, LayerShares, tell
 
 LAYERS = -np.diff([1.0, 0.96, 0.90, 0.80, 0.65, 0.45, 0.0])
 """Shares of the air in the transport model's layers, from the ground."""
@@ -104,6 +105,17 @@ def test_the_emulator_refuses_layers_before_the_run_starts(small_run, pieces):
     with_kernels(pieces.columns()).to_netcdf(path.with_name("columns.nc"))
     with pytest.raises(ConfigError, match=r"knows methane_column, and nothing of methane_profile .*guarded"):
         assemble(path)
+
+
+def test_an_emulator_that_knows_of_layers_answers_for_them(small_run, pieces):
+    # a kernel of ones sees the columns whatever the shares are
+    columns = looked(small_run(("run_as: reference", "run_as: surrogate")))
+    path = small_run(by_layer(), ("run_as: reference", "run_as: surrogate"))
+    with_kernels(pieces.columns()).to_netcdf(path.with_name("columns.nc"))
+    shares = LayerShares(RINGS, ((0.3, 0.3, 0.2, 0.1, 0.1, 0.0),) * (len(RINGS) - 1))
+    tell(path.with_name("net.safetensors"), shares)
+    for seen, expected in zip(looked(path), columns, strict=True):
+        assert torch.allclose(seen, expected, rtol=1e-5, atol=1e-6 * float(expected.abs().max()))
 
 
 @pytest.mark.parametrize("kind", ["guarded", "shadow"])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from tradewind.couplers.assimilation.linearization import Count, Uncertain
-from tradewind.couplers.operators import LinearOperator
+from tradewind.couplers.operators import Distributed, LinearOperator
 
 
 @dataclass
@@ -50,7 +50,7 @@ class StandIn:
 
     @property
     def exported(self) -> Tensor:
-        """The observed export, shape ``(cell,)``."""
+        """The observed export, shape ``(*extra, cell)``."""
         return exported(self.operator, self.mean, self.silent)
 
     @property
@@ -60,6 +60,8 @@ class StandIn:
 
 
 def exported(operator: LinearOperator, mean: Tensor, silent: Tensor | None) -> Tensor:
-    """Return what is exported for a mean import, and what would be anyhow, shape ``(..., cell)``."""
-    answer = operator.forward(mean)
-    return answer if silent is None else answer + silent
+    """Return what is exported for a mean import, and what would be anyhow, shape ``(..., *extra, cell)``."""
+    answer, space = operator.forward(mean), operator.range
+    whole = answer if silent is None else answer + silent.reshape(-1)
+    extra = space.extra if isinstance(space, Distributed) else ()
+    return whole.reshape(*mean.shape[:-1], *extra, -1) if extra else whole
