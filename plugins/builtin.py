@@ -271,6 +271,14 @@ def tradewind_register_surrogate(register: RegisterSurrogate) -> None:
         summary="one network evaluation per column of the transport's Jacobian",
     )
     register(
+        "stored-jacobian",
+        factory="tradewind.plugins.stored_jacobian.surrogate:StoredJacobian",
+        options="tradewind.plugins.stored_jacobian.options:StoredOptions",
+        stands_in_for="linearization",
+        component="*",
+        summary="a Jacobian from a file in place of a component's linearization",
+    )
+    register(
         "network",
         factory="tradewind.plugins.network.surrogate:NetworkStandIn",
         options="tradewind.plugins.network.options:StandInOptions",

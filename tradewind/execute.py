@@ -19,6 +19,7 @@ from tradewind.coupled.model import CoupledModel
 from tradewind.couplers.assimilation import Posterior, Progress
 from tradewind.dropped import dropped
 from tradewind.errors import ConfigError
+from tradewind.jacobians import write_jacobian
 from tradewind.output.asked import Shown
 from tradewind.output.writing import write_outputs
 from tradewind.plumes import Examples, examples
@@ -109,6 +110,8 @@ def invert(assembly: Assembly, progress: Progress | None = None) -> InversionRes
     model, rejected = screened(assembly, model)
     observations = model.observe.windows(assembly.windows)
     posterior = solver.solve(model, assembly.control, observations)
+    if assembly.config.output.jacobian is not None:
+        write_jacobian(model, assembly.config.output.jacobian)
     return replace(
         summarised(assembly, model, posterior),
         rejected=rejected,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def check_outputs(assembly: Assembly, faults: Faults) -> None:
     """Refuse files that could not be written at the end of a long run, and fields that nobody has."""
     output, restart = assembly.config.output, assembly.config.run.restart
-    for key, path in {"file": output.file, "report": output.report}.items():
+    for key, path in {"file": output.file, "report": output.report, "jacobian": output.jacobian}.items():
         if path is not None:
             with faults.at("output", key):
                 check_writable(path)

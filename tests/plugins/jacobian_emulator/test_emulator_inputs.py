@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 import torch
 
+from tradewind.plugins.jacobian_emulator.boxes import box_moments
 from tradewind.plugins.jacobian_emulator.inputs import InputWindows, cell_winds, surface_pressure
 from tradewind.plugins.transport.massflux import PressureFixer, divergence
 from tradewind.plugins.transport.weather import REFERENCE_PRESSURE, interpolate, level_weights
@@ -91,10 +92,26 @@ def test_summaries_of_all_windows_are_those_of_each_window(inputs, interior):
     assert torch.allclose(together.flatten(0, 1), one_by_one, rtol=1e-6, atol=1e-4)
 
 
-def test_summaries_do_not_lose_a_small_spread_on_a_large_mean(inputs):
-    rows, columns = inputs.flows.domain.shape
-    wave = 0.01 * torch.sin(torch.arange(columns, dtype=torch.float64)).expand(1, rows, columns)
-    direct = wave[0, :41, :41].std(correction=0)
-    mean = inputs._box_mean(wave)
-    spread = (inputs._box_mean(wave.square()) - mean.square()).sqrt()
-    assert float(spread[0, 0, 0]) == pytest.approx(float(direct), rel=1e-9)
+def test_running_sums_keep_the_digits_of_every_windows_moments():
+    wave = 0.01 * torch.sin(torch.arange(44 * 45, dtype=torch.float64)).reshape(1, 44, 45)
+    mean, square = torch.empty(1, 4, 5, dtype=torch.float64), torch.empty(1, 4, 5, dtype=torch.float64)
+    box_moments(wave.numpy(), mean.numpy(), square.numpy())
+    for row, column in ((0, 0), (3, 4), (1, 2)):
+        direct = wave[0, row : row + 41, column : column + 41]
+        assert float(mean[0, row, column]) == pytest.approx(float(direct.mean()), rel=1e-9, abs=1e-16)
+        assert float(square[0, row, column]) == pytest.approx(float(direct.square().mean()), rel=1e-9)
+
+
+def test_a_constant_field_has_its_value_as_mean_everywhere():
+    mean, square = torch.empty(2, 3, 1, dtype=torch.float64), torch.empty(2, 3, 1, dtype=torch.float64)
+    box_moments(torch.full((2, 5, 3), 2.0, dtype=torch.float64).numpy(), mean.numpy(), square.numpy())
+    assert mean.unique().tolist() == [2.0]
+    assert square.unique().tolist() == [4.0]
+
+
+def test_winds_of_some_layers_are_those_of_all(transport):
+    flow = transport.flows.at(END)
+    every = cell_winds(flow, END, transport.flows)
+    some = cell_winds(flow, END, transport.flows, (0, 2, 4))
+    for whole, part in zip(every, some, strict=True):
+        assert torch.equal(whole[[0, 2, 4]], part)

@@ -120,6 +120,9 @@ class OutputSection(Section):
 
     file: RelativePath | None = None
     report: RelativePath | None = None
+    jacobian: RelativePath | None = Field(
+        default=None, description="File for the Jacobian of an inversion's observed component, by window."
+    )
     fields: tuple[At, ...] = Field(
         default=(), description="Variables of components that a forward run writes into the file."
     )

@@ -21,7 +21,7 @@ from tradewind.coupled.model.looking import begun, fields_of, looked_at, looks_o
 from tradewind.coupled.model.names import Companies, Names
 from tradewind.coupled.model.stand_in import Calls, StandIn
 from tradewind.coupled.model.standing import StandingStill
-from tradewind.coupled.model.surrogates import StandIns, from_part
+from tradewind.coupled.model.surrogates import Parts, StandIns, from_part
 from tradewind.coupled.run import CoupledRun
 from tradewind.coupled.tape import Event, Participant
 from tradewind.couplers.assimilation import Control, Look, ObservationOperator
@@ -181,6 +181,10 @@ class CoupledModel:
     def replaced(self) -> str:
         """The component for which a surrogate answered last; empty before one has."""
         return self._stand_ins.component
+
+    def parts(self, window: Interval) -> Parts:
+        """Return the observed component's linearization at the prior, and what feeds it."""
+        return self._stand_ins.parts(self.control.prior, window)
 
     def window_model(self, observed: Participant, window: Interval) -> WindowModel:
         """Return what a surrogate of `observed` is asked about `window`."""

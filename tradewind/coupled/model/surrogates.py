@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -44,6 +44,24 @@ class _Last:
     silent: Tensor | None = None
     fields: Mapping[Port, Tensor] | None = None
     stand_in: StandIn | None = None
+
+
+class Parts(NamedTuple):
+    """The linearization of one component over a window.
+
+    Attributes
+    ----------
+    model
+        Which component, from what to what.
+    operator
+        From its mean import to its export at the window's end.
+    upstream
+        From the controlled fields to that import.
+    """
+
+    model: WindowModel
+    operator: LinearOperator
+    upstream: LinearOperator
 
 
 class StandIns:
@@ -162,6 +180,14 @@ class StandIns:
             observed.name, observed.spec, given, wanted, observed.layouts,
             reference=lambda: self._component_tangent(observed, window),
         )  # fmt: skip
+
+    def parts(self, x: Tensor, window: Interval) -> Parts:
+        """Return the linearization of the observed component, whoever answers for it, and what feeds it."""
+        operator = self._asked(window).operator
+        observed = self.names.participant(self.export)
+        model = self.window_model(observed, window)
+        fields = fields_of(self.model.control.at(window), x[None])
+        return Parts(model, operator or model.reference(), self._upstream(fields, window)[0])
 
     # ------------------------------------------------------------------ the component alone
     def _silent(self, observed: Participant, window: Interval) -> Tensor | None:
