@@ -27,11 +27,12 @@ from tradewind.couplers.assimilation import (
 )
 from tradewind.couplers.assimilation.covariance import Covariance
 from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.operators import LinearOperator
 from tradewind.couplers.ranks.parallel import Communicator, agree
 from tradewind.plugins.solvers import windows
 from tradewind.plugins.solvers.accumulating import Accumulator, Building, batches
 from tradewind.plugins.solvers.inverting import Inversion, Rows
-from tradewind.plugins.solvers.jacobians import Way
+from tradewind.plugins.solvers.jacobians import Perturbed, Way
 from tradewind.plugins.solvers.options import AnalyticalOptions, Form
 from tradewind.plugins.solvers.products import Guess
 from tradewind.plugins.solvers.rolling import Period, Rolled, cut, roll, told
@@ -74,10 +75,9 @@ class Analytical:
         Shows how many windows are done.
     """
 
-    needs_gradient = True
-
     def __init__(self, options: AnalyticalOptions | None = None, progress: Progress = silent) -> None:
         self.options, self.progress = options or AnalyticalOptions(), progress
+        self.needs_gradient = self.options.jacobian != Way.MODEL_RUNS
 
     def solve(self, model: ForwardModel, control: Control, observations: ObservationsByWindow) -> Posterior:
         """Return the posterior, with the same bits on all ranks and for any number of ranks.
@@ -138,7 +138,7 @@ class Analytical:
             return
         windows.refuse_nan(seen.y, "observation", window)
         simulated = windows.simulate(model, x, window, seen)
-        operator = windows.linearized(model, x, window, seen)
+        operator = self._linearization(model, x, (window, seen), simulated)
         noise = windows.noise(model, x, window, seen)
         kept.simulated.append(simulated)
         kept.noise.append(noise)
@@ -154,6 +154,13 @@ class Analytical:
                 whole.append(batch.jacobian)
         if whole:
             kept.jacobians[window] = torch.cat(whole)
+
+    def _linearization(
+        self, model: ForwardModel, x: Tensor, place: tuple[Interval, Observations], simulated: Tensor
+    ) -> LinearOperator:
+        if self.options.jacobian == Way.MODEL_RUNS:
+            return Perturbed(model, x, place[0], simulated)
+        return windows.linearized(model, x, *place)
 
     def _periods(self, model: ForwardModel, inversion: Inversion, kept: _Kept) -> list[Period]:
         """Return all periods with what they say; collective."""

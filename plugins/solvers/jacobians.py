@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from tradewind.couplers.operators import LinearOperator
+from tradewind.couplers.assimilation import ForwardModel
+from tradewind.couplers.coupling.component import Interval
+from tradewind.couplers.operators import LinearOperator, Replicated
 
 BATCH = 64
 """Columns or rows of K that are made together; fixed, so that bits do not depend on the ranks."""
@@ -19,13 +22,46 @@ class Way(StrEnum):
 
     ``adjoint`` makes rows by the adjoint, ``runs`` columns by the forward operator, `BATCH` at a time,
     ``one-by-one`` the same, each alone, as with a model that takes no batches; ``auto`` takes the adjoint
-    where there are fewer rows than columns, and runs elsewhere. All give the same matrix but for rounding.
+    where there are fewer rows than columns, and runs elsewhere. ``model-runs`` asks for no derivative: the
+    model itself is run once more for every element, see `Perturbed`. All give the same matrix of a linear
+    model but for rounding.
     """
 
     AUTO = "auto"
     ADJOINT = "adjoint"
     RUNS = "runs"
     ONE_BY_ONE = "one-by-one"
+    MODEL_RUNS = "model-runs"
+
+
+class Perturbed(LinearOperator):
+    """Differences of a model's runs: ``K v = F(x + v) - F(x)``, exact where the model is linear.
+
+    Parameters
+    ----------
+    x
+        About which the model is run, shape ``(n,)``.
+    simulated
+        F(x), shape ``(m,)``.
+    """
+
+    def __init__(self, model: ForwardModel, x: Tensor, window: Interval, simulated: Tensor) -> None:
+        self.model, self.x, self.window, self.simulated = model, x, window, simulated
+        self.domain, self.range = Replicated(len(x)), Replicated(len(simulated))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``F(x0 + x) - F(x0)``, shape ``(..., m)``: one member of the model for each row."""
+        self.check(x, self.domain)
+        return self.model(self.x + x, self.window).detach() - self.simulated
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """Return ``y K``: K is made once, by a run for every element."""
+        self.check(y, self.range)
+        return y @ self._matrix
+
+    @cached_property
+    def _matrix(self) -> Tensor:
+        return dense(self, Way.RUNS)
 
 
 def rows(operator: LinearOperator, way: Way = Way.AUTO, batch: int = BATCH) -> Iterator[Tensor]:
@@ -57,7 +93,9 @@ def dense(operator: LinearOperator, way: Way = Way.AUTO) -> Tensor:
 
 
 def chosen(operator: LinearOperator, way: Way) -> Way:
-    """Return what ``auto`` stands for; any other way as it is."""
+    """Return what the matrix is made of: the adjoint, runs together, or runs one by one."""
+    if way is Way.MODEL_RUNS:
+        return Way.RUNS
     if way is not Way.AUTO:
         return way
     return Way.ADJOINT if operator.range.size < operator.domain.size else Way.RUNS

@@ -53,7 +53,7 @@ class InterpolationOptions(Options):
 class AnalyticalOptions(InterpolationOptions):
     """Settings of the analytical inversion."""
 
-    jacobian: Literal["auto", "adjoint", "runs", "one-by-one"] = Field(
+    jacobian: Literal["auto", "adjoint", "runs", "one-by-one", "model-runs"] = Field(
         default="auto", description="How K is made: rows by the adjoint, or columns by runs."
     )
     batch: PositiveInt = Field(default=4096, description="Rows of K that are held at a time.")

@@ -47,13 +47,13 @@ def recalibrate(fractions: torch.Tensor, by: Recalibration) -> torch.Tensor:
 
     Beyond the last knot g keeps its ratio to f.
     """
-    knots, values = (torch.tensor(part, dtype=fractions.dtype) for part in (by.knots, by.values))
-    slopes = torch.cat([values.diff() / knots.diff(), values[-1:] / knots[-1:]])
-    piece = torch.bucketize(fractions, knots, right=True).sub_(1).clamp_(min=0)
-    # the last piece goes on through the origin: its value at the last knot is the slope times the knot
-    answer = values[piece] + slopes[piece] * (fractions - knots[piece])
-    mass = answer.sum(dim=(-2, -1), keepdim=True)
-    return answer / mass.clamp(min=1.0)
+    from tradewind.surrogates.calibration.piecewise import follow
+
+    knots, values = np.array(by.knots), np.array(by.values)
+    slopes = np.append(np.diff(values) / np.diff(knots), values[-1] / knots[-1])
+    answer = fractions.detach().contiguous().clone()
+    follow(answer.reshape(-1, *fractions.shape[-2:]).numpy(), knots, values, slopes)
+    return answer
 
 
 def reliability(emulated: torch.Tensor, reference: torch.Tensor) -> tuple[float, float]:

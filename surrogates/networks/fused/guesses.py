@@ -19,6 +19,8 @@ from tradewind.surrogates.networks.fused.puffing import puff
 from tradewind.surrogates.networks.puffs import Puffs
 
 WINDS = TIMES * LEVELS * 2
+PER_AXIS = [0, 1, 0, 1, 0, 1, 0, 0, 1, 1]
+"""Along which axis each of what puffs feel lies: eastward or northward."""
 
 
 class Guess(Protocol):
@@ -78,8 +80,9 @@ class PuffClouds:
         puffs = self.puffs
         out = torch.empty(len(where), 2, puffs.paths * puffs.particles, WINDOW)
         speed = cells_per_second(self.latitude[where[:, 0]], puffs.spacing)[..., 0].mT.contiguous()
+        scale = speed[..., PER_AXIS].contiguous()
         step = puffs.hours * SECONDS_PER_HOUR / puffs.particles
-        parts = (part.numpy() for part in (self._winds, speed, where - CENTRE))
+        parts = (part.numpy() for part in (self._winds, scale, where - CENTRE))
         tables = tuple(part.contiguous().numpy() for part in self._tables())
         puff(*parts, tables, (step, FAINTEST), out.numpy())
         return out
@@ -102,14 +105,20 @@ def guess(made: FirstGuess | Puffs, channels: Tensor, latitude: Tensor) -> Guess
 
 
 def with_slopes(winds: Tensor) -> Tensor:
-    """Return winds, and how the lower two levels' differ per cell, channels last: ``(lat, lon, 20)``."""
-    by_level = winds.unflatten(0, (TIMES, LEVELS, 2))
-    slopes = torch.zeros(2, TIMES, 2, *winds.shape[1:])
-    for level in range(2):
-        east, north = by_level[:, level, 0], by_level[:, level, 1]
-        slopes[level, :, 0, :, 1:-1] = 0.5 * (east[..., 2:] - east[..., :-2])
-        slopes[level, :, 1, 1:-1] = 0.5 * (north[:, 2:] - north[:, :-2])
-    return torch.cat([winds, slopes.flatten(0, 2)]).permute(1, 2, 0).contiguous()
+    """Return winds by half of the time, and how the lower two levels' differ per cell.
+
+    Returns
+    -------
+    Tensor
+        Shape ``(lat, lon, 2, 10)``: six winds, differences of two eastward winds along the row, and of two
+        northward ones along the column.
+    """
+    by_half = winds.unflatten(0, (TIMES, LEVELS * 2))
+    east, north = by_half[:, 0:4:2], by_half[:, 1:4:2]
+    across, along = torch.zeros_like(east), torch.zeros_like(north)
+    across[..., 1:-1] = 0.5 * (east[..., 2:] - east[..., :-2])
+    along[..., 1:-1, :] = 0.5 * (north[..., 2:, :] - north[..., :-2, :])
+    return torch.cat([by_half, across, along], 1).permute(2, 3, 0, 1).contiguous()
 
 
 def blended(channels: Tensor, blends: Tensor) -> Tensor:

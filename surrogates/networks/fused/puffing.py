@@ -13,10 +13,12 @@ from tradewind.surrogates.networks.fused.plumes import Corner, Floats, Integers,
 LEVELS = 3
 MET = 8
 """What a puff meets: winds of the three levels, east and north, and the divergence of the lower two."""
+FELT = 10
+"""What is interpolated: those winds, and how the lower two differ per cell eastward, then northward."""
 
 
-def _gradient(winds: Floats, where: Corner, corner: Corner, last: int, part: int, axis: int) -> float32:
-    """Return the difference per cell of one wind along an axis, one-sided at the window's edges.
+def _one_sided(winds: Floats, where: Corner, corner: Corner, last: int, felt: Floats) -> None:
+    """Put differences of the lower winds at a cell of the window's edge: none are taken across it.
 
     Parameters
     ----------
@@ -24,68 +26,62 @@ def _gradient(winds: Floats, where: Corner, corner: Corner, last: int, part: int
         As in `_meet`.
     where
         Row and column in the window.
-    axis
-        0: northward, 1: eastward.
+    felt
+        Both halves of the time, shape ``(2, 10)``; its last four are made here.
     """
-    here = where[axis]
-    low, high = max(here - 1, 0), min(here + 1, last)
+    low, high = max(where[0] - 1, 0), min(where[0] + 1, last)
+    left, right = max(where[1] - 1, 0), min(where[1] + 1, last)
     row, column = corner[0] + where[0], corner[1] + where[1]
-    if axis == 0:
-        difference = winds[corner[0] + high, column, part] - winds[corner[0] + low, column, part]
-    else:
-        difference = winds[row, corner[1] + high, part] - winds[row, corner[1] + low, part]
-    return difference * (float32(0.5) if high - low == 2 else float32(1.0))
+    for half in range(2):
+        for level in range(2):
+            east = (
+                winds[row, corner[1] + right, half, 2 * level] - winds[row, corner[1] + left, half, 2 * level]
+            )
+            part = 2 * level + 1
+            north = winds[corner[0] + high, column, half, part] - winds[corner[0] + low, column, half, part]
+            felt[half, 6 + level] = np.divide(east, float32(right - left))
+            felt[half, 8 + level] = np.divide(north, float32(high - low))
 
 
-gradient = compiled(_gradient)
+one_sided = compiled(_one_sided)
 
 
-def _meet(winds: Floats, speed: Floats, corner: Corner, place: Floats, late: float32, met: Floats) -> None:
-    """Find the winds, cells s-1, at a place of the window, bilinearly; with room for them, divergences too.
+def _meet(winds: Floats, scale: Floats, corner: Corner, place: Floats, late: float32, met: Floats) -> None:
+    """Find what is felt at a place of the window, bilinearly, cells s-1 and s-1.
 
     Parameters
     ----------
     winds
-        Shape ``(lat, lon, 20)``: m s-1 by half of the time, level, and direction, then what these differ by
-        per cell: by level, half of the time, and direction.
-    speed, late
+        m s-1 and m s-1 per cell, by half of the time, shape ``(lat, lon, 2, 10)``.
+    scale
+        What turns them into cells s-1, by row of the window, shape ``(rows, 10)``.
+    corner, late
         As in `plumes`.
     place
         Cells east and north of the window's centre; beyond its edge counts as on it.
     met
-        Made here: six winds, or those and two divergences, s-1.
+        Made here, shape ``(10,)``.
     """
-    last = len(speed) - 1
+    last = len(scale) - 1
     x = min(max(place[0] + float32(last // 2), float32(0.0)), float32(last))
     y = min(max(place[1] + float32(last // 2), float32(0.0)), float32(last))
     column, row = int(x), int(y)
     right, up = x - float32(column), y - float32(row)
-    met[:] = float32(0.0)
-    for corner_of_cell in range(4):
-        i, j = min(row + corner_of_cell // 2, last), min(column + corner_of_cell % 2, last)
-        weight = (up if corner_of_cell // 2 else float32(1.0) - up) * (
-            right if corner_of_cell % 2 else float32(1.0) - right
-        )
-        if weight == float32(0.0):
-            continue
+    edge = np.empty((2, FELT), dtype=np.float32)
+    for part in range(FELT):
+        met[part] = float32(0.0)
+    for number in range(4):
+        i, j = min(row + number // 2, last), min(column + number % 2, last)
+        along = up if number // 2 else float32(1.0) - up
+        weight = along * (right if number % 2 else float32(1.0) - right)
         here = winds[corner[0] + i, corner[1] + j]
-        for part in range(2 * LEVELS):
-            value = here[part] + late * (here[part + 2 * LEVELS] - here[part])
-            met[part] += weight * value * speed[i, part % 2]
-        inside = 0 < i < last and 0 < j < last
-        for level in range(len(met) - 2 * LEVELS):
-            if inside:
-                slope = here[4 * LEVELS + 4 * level :]
-                across = slope[0] + late * (slope[2] - slope[0])
-                along = slope[1] + late * (slope[3] - slope[1])
-                met[2 * LEVELS + level] += weight * (across * speed[i, 0] + along * speed[i, 1])
-                continue
-            for half in range(2):
-                share = weight * (late if half else float32(1.0) - late)
-                part = half * 2 * LEVELS + 2 * level
-                across = gradient(winds, (i, j), corner, last, part, 1) * speed[i, 0]
-                along = gradient(winds, (i, j), corner, last, part + 1, 0) * speed[i, 1]
-                met[2 * LEVELS + level] += share * (across + along)
+        if min(i, j) == 0 or max(i, j) == last:
+            edge[:] = here
+            one_sided(winds, (i, j), corner, last, edge)
+            here = edge
+        for part in range(FELT):
+            value = here[0, part] + late * (here[1, part] - here[0, part])
+            met[part] += weight * value * scale[i, part]
 
 
 meet = compiled(_meet)
@@ -104,7 +100,7 @@ ride = compiled(_ride)
 
 
 def _travel(
-    winds: Floats, speed: Floats, corner: Corner, blends: Floats, step: float32, journey: Floats
+    winds: Floats, scale: Floats, corner: Corner, blends: Floats, step: float32, journey: Floats
 ) -> None:
     """Carry the puffs of one source.
 
@@ -118,7 +114,7 @@ def _travel(
     """
     count = blends.shape[1]
     move, there = np.empty(2, dtype=np.float32), np.empty(2, dtype=np.float32)
-    met, first = np.empty(MET, dtype=np.float32), np.empty(2 * LEVELS, dtype=np.float32)
+    met = np.empty(FELT, dtype=np.float32)
     journey[:] = float32(0.0)
     for path in range(len(blends)):
         for particle in range(count):
@@ -126,17 +122,19 @@ def _travel(
             for k in range(particle, count):
                 seconds = step * (float32(0.5) if k == particle else float32(1.0))
                 late = float32(2.0 * (k + 0.5) / count - 0.5)
-                meet(winds, speed, corner, found[:2], late, first)
-                ride(first, blends[path, k - particle], float32(0.5) * seconds, move)
+                meet(winds, scale, corner, found[:2], late, met)
+                ride(met, blends[path, k - particle], float32(0.5) * seconds, move)
                 there[0], there[1] = found[0] + move[0], found[1] + move[1]
-                meet(winds, speed, corner, there, late, met)
+                meet(winds, scale, corner, there, late, met)
                 ride(met, blends[path, k - particle], seconds, move)
                 for axis in range(2):
                     found[axis] += move[axis]
                     found[2 + axis] += abs(move[axis])
                     found[4 + axis] = move[axis] * np.divide(step, seconds)
-                for part in range(MET):
+                for part in range(2 * LEVELS):
                     found[6 + part] += seconds * met[part]
+                for level in range(2):
+                    found[12 + level] += seconds * (met[6 + level] + met[8 + level])
 
 
 travel = compiled(_travel)
@@ -208,7 +206,7 @@ decide = compiled(_decide)
 
 def _puff(
     winds: Floats,
-    speeds: Floats,
+    scales: Floats,
     corners: Integers,
     tables: tuple[Floats, Floats, Floats, Floats, Floats],
     settings: tuple[float, float],
@@ -219,7 +217,9 @@ def _puff(
     Parameters
     ----------
     winds
-        As in `_meet`; `speeds`, `corners`, `settings` and `shares` as in `plumes`.
+        As in `_meet`; `corners`, `settings` and `shares` as in `plumes`.
+    scales
+        As in `_meet`, by source: shape ``(source, rows, 10)``.
     tables
         Blends, logits of shares, both layers, and by path the variance at the release and its growth with
         cells travelled and with shear, ``(path, 3)``.
@@ -231,7 +231,7 @@ def _puff(
     variance = np.empty(2, dtype=np.float32)
     for source in range(len(corners)):
         corner = (corners[source, 0], corners[source, 1])
-        travel(winds, speeds[source], corner, blends, float32(settings[0]), journey)
+        travel(winds, scales[source], corner, blends, float32(settings[0]), journey)
         decide(journey, logits, first, second, decided)
         for k in range(shares.shape[2]):
             path, puff = k // particles, journey[k // particles, k % particles]
