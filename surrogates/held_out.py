@@ -19,8 +19,8 @@ def held_out_scores(network: WindowNetwork, samples: Samples) -> dict[str, float
     -------
     dict
         ``rmse`` over all cells; ``relative_l2``, the mean of |p - t| / |t|; ``misplaced``, the mean mass
-        in wrong cells (sum |p - t|); ``mass_bias``, the mean of predicted minus true mass in the window;
-        ``correlation`` over all cells.
+        in wrong cells (sum |p - t|); ``mass_bias``, the mean of predicted minus true mass in the window, and
+        ``mass_error``, the mean of its size; ``correlation`` over all cells.
 
     Raises
     ------
@@ -28,12 +28,13 @@ def held_out_scores(network: WindowNetwork, samples: Samples) -> dict[str, float
         When the set is empty.
     """
     p, t = _predicted_and_true(network, samples)
-    pairs = torch.stack([p.flatten(), t.flatten()])
+    pairs, gain = torch.stack([p.flatten(), t.flatten()]), (p - t).sum(dim=(1, 2))
     return {
         "rmse": float((p - t).square().mean().sqrt()),
         "relative_l2": float(RelativeL2()(p, t)),
         "misplaced": float(MeanAbsolute()(p, t)),
-        "mass_bias": float((p - t).sum(dim=(1, 2)).mean()),
+        "mass_bias": float(gain.mean()),
+        "mass_error": float(gain.abs().mean()),
         "correlation": float(torch.corrcoef(pairs)[0, 1]),
     }
 

@@ -26,9 +26,8 @@ class Says(WindowNetwork):
 def test_a_perfect_network_scores_perfectly(draw):
     samples = draw(3)
     scores = held_out_scores(Says(samples.target), samples)
-    assert scores == pytest.approx(
-        {"rmse": 0.0, "relative_l2": 0.0, "misplaced": 0.0, "mass_bias": 0.0, "correlation": 1.0}, abs=1e-6
-    )
+    none = dict.fromkeys(("rmse", "relative_l2", "misplaced", "mass_bias", "mass_error"), 0.0)
+    assert scores == pytest.approx({**none, "correlation": 1.0}, abs=1e-6)
 
 
 def test_one_wrong_cell_is_scored_by_hand(draw):
@@ -48,6 +47,17 @@ def test_lost_mass_is_a_negative_bias(draw):
     assert scores["mass_bias"] == pytest.approx(-0.4, rel=1e-4)
     assert scores["relative_l2"] == pytest.approx(0.5, rel=1e-4)
     assert scores["correlation"] == pytest.approx(1.0)
+
+
+def test_errors_of_mass_do_not_cancel_as_its_bias_does(draw):
+    """A tenth too much in one window and a tenth too little in the other."""
+    samples = draw(2)
+    wrong = samples.target.clone()
+    wrong[0, 3, 3] += 0.1
+    wrong[1, 3, 3] -= 0.1
+    scores = held_out_scores(Says(wrong), samples)
+    assert scores["mass_bias"] == pytest.approx(0.0, abs=1e-6)
+    assert scores["mass_error"] == pytest.approx(0.1, rel=1e-5)
 
 
 def test_an_empty_set_is_refused(draw):
