@@ -9,6 +9,7 @@ and so are simulated waves and pressure systems, because a month's mean has none
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from tradewind.errors import DataError
-from tradewind.plugins.jacobian_emulator.synoptic import LEVELS, Draws, SynopticFlow, slowed, turned
+from tradewind.plugins.jacobian_emulator.synoptic import LEVELS, Draws, SynopticFlow, plane, slowed, turned
 from tradewind.plugins.transport.domain import SCALE_HEIGHT
 from tradewind.plugins.transport.weather import REFERENCE_PRESSURE, Weather, hat_weights
 
@@ -139,7 +140,8 @@ class ClimatologicalFlow:
         month = int(draws(0.0, len(self.monthly.u) - 1e-9))
         ground = self.monthly.at(month, like.lat, like.lon + float(draws(0.0, 360.0)))
         exponent, veering, westerly = draws(0.05, 0.2), draws(-0.2, 0.9), draws(0.0, 20.0)
-        return with_height(ground, exponent, veering, westerly)
+        side = math.copysign(1.0, plane(like)[2])
+        return with_height(ground, exponent, side * veering, westerly)
 
 
 def with_height(ground: Tensor, exponent: Tensor, veering: Tensor, westerly: Tensor) -> Tensor:

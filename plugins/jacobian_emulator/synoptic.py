@@ -138,7 +138,8 @@ class SynopticFlow:
             float(draws(0.0, 0.6 * math.pi)), float(draws(0.0, 600.0 * KM)), draws(0.4, 1.8, WAVES + SYSTEMS)
         )
         mean = (draws(-7.0, 7.0, 2), torch.stack([draws(*self.jet), draws(-8.0, 8.0)]))
-        shape = (draws(0.5, 0.95), torch.deg2rad(draws(5.0, 35.0)), draws(-0.2, 0.5))
+        side = math.copysign(1.0, plane(self.like)[2])
+        shape = (draws(0.5, 0.95), side * torch.deg2rad(draws(5.0, 35.0)), draws(-0.2, 0.5))
         pairs = [self._analysis(ground, aloft, mean, seconds) for seconds in self._seconds()]
         winds = [by_level(low, high, *shape) for _, low, high in pairs]
         pressure = torch.stack([p for p, _, _ in pairs])

@@ -103,10 +103,10 @@ class Puffs(nn.Module):
         self.log_start = nn.Parameter(torch.full((paths, 1, 1), math.log(0.02)))
         self.log_growth = nn.Parameter(torch.full((paths, 1, 1), math.log(0.5)))
         self.log_shear = nn.Parameter(torch.full((paths, 1, 1), math.log(0.006)))
-        decides = nn.Linear(hidden, 2 * paths)
+        sees, decides = nn.Linear(FEATURES, hidden), nn.Linear(hidden, 2 * paths)
         nn.init.zeros_(decides.weight)
         nn.init.zeros_(decides.bias)
-        self.met = nn.Sequential(nn.Linear(FEATURES, hidden), nn.Tanh(), decides)
+        self.met = nn.Sequential(sees, nn.Tanh(), decides)
 
     def options(self) -> Mapping[str, Any]:
         """Return the constructor's options as plain values."""

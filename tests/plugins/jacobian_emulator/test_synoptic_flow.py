@@ -188,6 +188,19 @@ def test_low_pressure_turns_the_other_way_south_of_the_equator():
     assert plane(region(-60.0, -20.0))[2] == -plane(region())[2]
 
 
+@pytest.mark.parametrize(("south", "sign"), [(20.0, 1.0), (-60.0, -1.0)])
+def test_near_the_ground_air_flows_towards_low_pressure_in_either_hemisphere(south, sign):
+    """Wind near the ground times the gradient of pressure: downhill on average, over many situations."""
+    flow = SynopticFlow(region(south, south + 40.0), 1)
+    downhill = 0.0
+    for seed in range(12):
+        drawn = flow.draw(seed)
+        north, east = torch.gradient(drawn.pressure[0], dim=(0, 1))
+        downhill -= float((drawn.u[0, 0] * east / 2.48 + drawn.v[0, 0] * north / 1.25).sum())
+    assert downhill > 0
+    assert plane(region(south, south + 40.0))[2] * sign > 0
+
+
 def test_at_the_equator_the_winds_are_those_of_fifteen_degrees():
     assert plane(region(-20.0, 20.0))[2] == pytest.approx(2 * 7.292e-5 * math.sin(math.radians(15.0)))
 
