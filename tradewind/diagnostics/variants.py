@@ -58,7 +58,7 @@ class Effect:
     Attributes
     ----------
     count
-        How many of them are kept.
+        How many of them there are.
     values
         Means of what was asked about.
     """
@@ -104,15 +104,18 @@ def _column(told: Sequence[Mapping[str, Any]], name: str) -> Array:
 def effects(found: Variants, asked: Mapping[str, Array]) -> Iterator[Effect]:
     """Yield, for every value of every hyper-parameter that takes several, the means over the kept inversions.
 
+    Where none is kept, over all of them.
+
     Parameters
     ----------
     asked
         What to average, by name, each of shape ``(variant,)``.
     """
+    counted = found.kept if found.kept.any() else np.ones(len(found), dtype=bool)
     for name, values in found.parameters.items():
         each = np.unique(values[np.isfinite(values)])
         for value in each if len(each) > 1 else ():
-            which = (values == value) & found.kept
+            which = (values == value) & counted
             means = {key: _mean(numbers[which]) for key, numbers in asked.items()}
             yield Effect(name, float(value), int(which.sum()), means)
 

@@ -10,7 +10,8 @@ carried it away, or the window is over,
 
 L the element's side, U the wind, T the window's length, alpha = 0.4 for turbulent diffusion. Within T a plume
 passes on over T U / L elements: where observations are as dense downwind, m_i is so many times larger, and
-``a`` is that of `downwind`. Each observation counts as independent as its covariance has it.
+``a`` is that of `downwind`. Where the prior's errors know of each other, a is the diagonal of the averaging
+kernel with all of Sa. Each observation counts as if its error were independent.
 
 Source
 ------
@@ -28,6 +29,7 @@ import numpy as np
 from tradewind.budget import EARTH_RADIUS
 from tradewind.controlled import MASS_FLUX, parts_of
 from tradewind.couplers.assimilation.control import PeriodicControl
+from tradewind.couplers.assimilation.covariance import dense
 from tradewind.couplers.coupling.units import convertible, factor
 from tradewind.preview.places import NONE, cells_of
 from tradewind.preview.winds import Winds
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from tradewind.couplers.assimilation import Control, Observations, ObservationsByWindow, Port
     from tradewind.couplers.assimilation.control import FieldControl
+    from tradewind.couplers.assimilation.covariance import Covariance
     from tradewind.couplers.coupling.component import Interval
     from tradewind.couplers.coupling.fields import Variable
 
@@ -46,6 +49,8 @@ ALPHA = 0.4
 """What turbulent diffusion leaves of the enhancement, after Varon and others (2022)."""
 MASS_RATIO = 28.9644 / 16.0425
 """Molar mass of dry air over that of methane."""
+MANY = 2000
+"""Elements up to which the prior's correlations are looked at."""
 GRAVITY, PRESSURE = 9.80665, 101_325.0
 MOLE_FRACTION = "1e-9"
 
@@ -86,7 +91,7 @@ class Expected:
 
     @property
     def unknown(self) -> int:
-        """Elements of which nothing is known: neither mass fluxes nor mole fractions."""
+        """Elements of which nothing is known: they are no mass fluxes."""
         return int(np.isnan(self.sensitivity).sum())
 
 
@@ -161,9 +166,8 @@ def expected(control: Control, seen: Seen, variable: Callable[[Port], Variable])
     share = columns["response"] ** 2 * columns["precision"]
     further = share * columns["passes"]
     targets = tuple(part.target for part in parts for _ in range(len(part.prior)))
-    return Expected(
-        targets, columns["soundings"], columns["response"], share / (1.0 + share), further / (1.0 + further)
-    )
+    kernels = (kernel_diagonal(part, control.covariance) for part in (share, further))
+    return Expected(targets, columns["soundings"], columns["response"], *kernels)
 
 
 def _periods(part: Any, seen: Seen, declared: Variable) -> Iterator[_Part]:
@@ -177,7 +181,7 @@ def _periods(part: Any, seen: Seen, declared: Variable) -> Iterator[_Part]:
 def _of(base: FieldControl, seen: Seen, declared: Variable) -> _Part:
     if base.layout is not None and not declared.extra and convertible(declared.units, MASS_FLUX):
         return _of_flux(base, seen, declared)
-    return _of_air(base, seen, declared)
+    return _unknown(base)
 
 
 def _of_flux(base: FieldControl, seen: Seen, declared: Variable) -> _Part:
@@ -225,12 +229,28 @@ def residence(side: Array, wind: Array, seconds: float) -> Array:
     return np.minimum(side / np.maximum(wind, 1e-3), seconds)
 
 
-def _of_air(base: FieldControl, seen: Seen, declared: Variable) -> _Part:
-    """Deal all observations equally to elements that are mole fractions, as at the sides."""
+def _unknown(base: FieldControl) -> _Part:
+    """Know nothing of what is no mass flux, such as mole fractions at the sides: that takes a run."""
     n = len(base.prior)
-    known = declared.units not in {"", "1"} and convertible(declared.units, MOLE_FRACTION)
-    scale = factor(declared.units, MOLE_FRACTION) if known else np.nan
-    response = base.covariance.diagonal().sqrt().numpy() * scale
-    count = sum(len(one) for one in seen.observations.values())
-    weights = sum(float(seen.weights[window].sum()) for window in seen.observations)
-    return _Part(np.full(n, count // n), response, np.full(n, weights / n), np.ones(n))
+    return _Part(np.zeros(n, dtype=np.int64), np.full(n, np.nan), np.zeros(n), np.ones(n))
+
+
+def kernel_diagonal(share: Array, covariance: Covariance) -> Array:
+    """Return the diagonal of the averaging kernel ``Sa H (I + Sa H)⁻¹`` for a diagonal H.
+
+    With C the prior's correlations and ``B_ij = sqrt(h_i h_j) C_ij`` it is that of ``I - (I + B)⁻¹``, and of
+    ``h / (1 + h)`` where errors are independent, or are taken so because there are more than `MANY`.
+
+    Parameters
+    ----------
+    share
+        h, sA² over the variance that the observations alone would leave, shape ``(n,)``; NaN: not known.
+    covariance
+        Sa.
+    """
+    if len(share) > MANY:
+        return np.asarray(share / (1.0 + share))
+    matrix = dense(covariance).numpy()
+    scale = np.sqrt(np.nan_to_num(share)) / np.sqrt(matrix.diagonal())
+    inverse = np.linalg.inv(np.eye(len(share)) + scale[:, None] * matrix * scale)
+    return np.where(np.isnan(share), np.nan, 1.0 - inverse.diagonal())

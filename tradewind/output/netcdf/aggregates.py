@@ -104,7 +104,10 @@ def _effects(found: Variants, totals: Aggregates | None) -> Named:
     yield "effect_parameter", _text("effect", [row.parameter for row in rows], "hyper-parameter")
     yield "effect_value", variable("effect", np.array([row.value for row in rows]), "1", "its value")
     counts = np.array([row.count for row in rows], dtype=np.int64)
-    yield "effect_count", variable("effect", counts, "1", "kept variants that have this value")
+    yield (
+        "effect_count",
+        variable("effect", counts, "1", "variants that have this value: kept ones, or all where none is"),
+    )
     for name in ("prior_cost", "dofs"):
         values = np.array([row.values[name] for row in rows])
         yield f"effect_{name}", variable("effect", values, "1", f"mean of variant_{name} over these variants")

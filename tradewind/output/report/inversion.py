@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tradewind.aggregates import ALL
 from tradewind.diagnostics import cost_per_observation, descent
 from tradewind.output import words
 from tradewind.output.files import write_text
@@ -23,6 +24,7 @@ from tradewind.output.report.diagnostics import consistency, descent_picture, re
 from tradewind.output.report.examples import example_pictures
 from tradewind.output.report.lines import Picture
 from tradewind.output.report.page import rendered
+from tradewind.results import Totals
 
 if TYPE_CHECKING:
     from tradewind.diagnostics import Diagnosis, Moments
@@ -88,13 +90,22 @@ def render_report(result: InversionResult) -> str:
 
 def headline(result: InversionResult) -> str:
     """Return the outcome in one sentence."""
-    totals = result.totals
+    totals = _all_sectors(result) or result.totals
     if totals is None:
         return f"The observations {_of_fit(result)}."
     told = [_change("raise", "lower", totals.posterior, totals.prior, "the total")]
     if totals.prior_sigma > 0 and math.isfinite(totals.posterior_sigma):
         told.append(_change("widen", "cut", totals.posterior_sigma, totals.prior_sigma, "its error"))
     return f"The observations {' and '.join(told)}."
+
+
+def _all_sectors(result: InversionResult) -> Totals | None:
+    """Return the total of all sectors together, where there are several."""
+    found = result.aggregates
+    if found is None or found.sectors[0] != ALL:
+        return None
+    numbers = (found.prior, found.prior_sigma, found.posterior, found.posterior_sigma)
+    return Totals(*(float(values[0]) for values in numbers), units=found.units)
 
 
 def _of_fit(result: InversionResult) -> str:
