@@ -12,7 +12,8 @@ from tradewind.couplers.coupling.units import conversion
 from tradewind.plugins.observations.options import ColumnOptions
 from tradewind.plugins.observations.reading.formats import FORMATS
 from tradewind.plugins.observations.reading.quality import Sieve
-from tradewind.plugins.observations.sampled import SampledInTime
+from tradewind.plugins.observations.reading.soundings import Soundings
+from tradewind.plugins.observations.sampled import OUTSIDE, SampledInTime
 from tradewind.plugins.observations.sampling.horizontal import cells_at
 from tradewind.plugins.observations.sampling.kernels import Retrievals, retrievals
 from tradewind.plugins.observations.sampling.levels import level_of
@@ -58,6 +59,14 @@ class ColumnOperator(SampledInTime):
     def besides(self) -> Mapping[str, str]:
         """Kernels, priors, weights and pressures, where a retrieval is told, or the format has one."""
         return {} if self.retrieval is None else self.retrieval.named
+
+    def sifted(self, soundings: Soundings) -> Sieve:
+        """Return the observations of one file; kernels of other parts of the world are not kept."""
+        sieve = super().sifted(soundings)
+        if self.retrieval is not None:
+            places = cells_at(sieve.kept, self.observed, self.options.sampling)
+            sieve.drop(OUTSIDE, ~places.found)
+        return sieve
 
     def sample(self, sieve: Sieve) -> Rows:
         """Return the cells around each place, with the weights of their layers."""

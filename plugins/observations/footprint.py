@@ -10,7 +10,7 @@ from tradewind.plugins.observations.options import FootprintOptions
 from tradewind.plugins.observations.reading.files import Files
 from tradewind.plugins.observations.reading.footprints import Footprints, joined_footprints
 from tradewind.plugins.observations.reading.quality import Sieve
-from tradewind.plugins.observations.reading.soundings import Reader, Soundings, joined
+from tradewind.plugins.observations.reading.soundings import Reader
 from tradewind.plugins.observations.sampled import Sampled
 from tradewind.plugins.observations.sampling.rows import Rows
 from tradewind.plugins.observations.timing.parts import Lags, Timing
@@ -51,12 +51,14 @@ class FootprintOperator(Sampled):
         """Every step of every lag."""
         return Lags(np.arange(self._footprints.lags * self._each), 1.0 / self._each)
 
-    def read(self, files: Files, reader: Reader) -> Soundings:
+    def read(self, files: Files, reader: Reader) -> Sieve:
         """Return the observations of all files whose footprints can be used too."""
-        both = files.each(lambda file: (Footprints.read(file, self.options, self.observed), reader(file)))
-        footprints, soundings = zip(*both.values(), strict=True)
+        both = files.each(
+            lambda file: (Footprints.read(file, self.options, self.observed), self.sifted(reader(file)))
+        )
+        footprints, sieves = zip(*both.values(), strict=True)
         self._footprints = joined_footprints(footprints)
-        return joined(soundings)
+        return Sieve.joined(sieves)
 
     def sample(self, sieve: Sieve) -> Rows:
         """Return a row for each lag of each observation."""

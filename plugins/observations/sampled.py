@@ -21,7 +21,7 @@ from tradewind.errors import DataError
 from tradewind.plugins.observations.options import InTime, SoundingOptions, TimedOptions
 from tradewind.plugins.observations.reading.files import Files
 from tradewind.plugins.observations.reading.quality import FLAG, Sieve, limits
-from tradewind.plugins.observations.reading.soundings import Reader, Soundings, joined
+from tradewind.plugins.observations.reading.soundings import Reader, Soundings
 from tradewind.plugins.observations.sampling.rows import Rows, distinct
 from tradewind.plugins.observations.timing.parts import AtEnd, Between, Timing
 from tradewind.plugins.observations.timing.windows import Dealer, Dealt, refuse_other_calendar, tolerance_of
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[np.float64]
     Indices: TypeAlias = NDArray[np.int64]
     Known = TypeVar("Known")
+
+
+OUTSIDE = "it is outside of the grid"
 
 
 @dataclass(frozen=True)
@@ -87,13 +90,11 @@ class Sampled(ABC):
         self.options, self.observed, self.observes = options, observed, (observed.port,)
         tolerance = tolerance_of(options.tolerance, observed.step)
         files = Files(options)
-        sieve = Sieve(self.read(files, Reader(options, self.units, {**self.besides, **self._flag})))
+        sieve = self.read(files, Reader(options, self.units, {**self.besides, **self._flag}))
         self._dealer = Dealer(observed.step, tolerance, self.timing, observed.initial)
-        sieve.drop_all(sieve.kept.faults())
-        sieve.drop_all(limits(sieve.kept, options))
         rows = self.sample(sieve)
         found = rows.found
-        sieve.drop("it is outside of the grid", ~found)
+        sieve.drop(OUTSIDE, ~found)
         sieve.refuse_nothing(options.where)
         self.soundings, self.rows = sieve.kept, rows.take(found)
         self._told = [*files.notes, *sieve.notes]
@@ -126,9 +127,16 @@ class Sampled(ABC):
         """What else is read from the file: names there, by those in `Soundings.more`."""
         return {}
 
-    def read(self, files: Files, reader: Reader) -> Soundings:
-        """Return the observations of all files that can be used."""
-        return joined([*files.each(reader).values()])
+    def read(self, files: Files, reader: Reader) -> Sieve:
+        """Return the observations of all files that can be used, each sifted as it is read."""
+        return Sieve.joined([*files.each(lambda file: self.sifted(reader(file))).values()])
+
+    def sifted(self, soundings: Soundings) -> Sieve:
+        """Return the observations of one file without those that need no look at others to be left out."""
+        sieve = Sieve(soundings)
+        sieve.drop_all(sieve.kept.faults())
+        sieve.drop_all(limits(sieve.kept, self.options))
+        return sieve
 
     @abstractmethod
     def sample(self, sieve: Sieve) -> Rows:

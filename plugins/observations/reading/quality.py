@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypeAlias
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
 
 from tradewind.errors import DataError
 from tradewind.plugins.observations.options import SoundingOptions
 from tradewind.plugins.observations.reading.formats import FORMATS
-from tradewind.plugins.observations.reading.soundings import QUALITY, Soundings
+from tradewind.plugins.observations.reading.soundings import QUALITY, Soundings, joined
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +40,29 @@ def limits(soundings: Soundings, options: SoundingOptions) -> Iterator[tuple[str
         yield f"its {name} is {wanted}", wanted.beyond(soundings.more[f"{QUALITY}{name}"])
 
 
+@dataclass(frozen=True)
+class Stage:
+    """What was left out at once.
+
+    Attributes
+    ----------
+    total
+        How many there were before.
+    counts
+        How many were left out, by reason.
+    """
+
+    total: int
+    counts: Mapping[str, int]
+
+    @classmethod
+    def summed(cls, stages: Sequence[Self]) -> Self:
+        """Return the same stage of several files as one."""
+        reasons = dict.fromkeys(reason for stage in stages for reason in stage.counts)
+        counts = {reason: sum(stage.counts.get(reason, 0) for stage in stages) for reason in reasons}
+        return cls(sum(stage.total for stage in stages), counts)
+
+
 class Sieve:
     """Observations from which those that cannot be used are left out, and counted by reason.
 
@@ -48,16 +73,38 @@ class Sieve:
 
     Attributes
     ----------
-    notes
-        How many of how many were left out, and why.
-    counts
-        How many, by reason.
+    kept
+        Those that can be used, so far.
+    read
+        How many there were.
     """
 
     def __init__(self, soundings: Soundings) -> None:
-        self.kept = soundings
-        self.notes: list[str] = []
-        self.counts: dict[str, int] = {}
+        self.kept, self.read = soundings, len(soundings)
+        self._stages: list[Stage] = []
+
+    @classmethod
+    def joined(cls, sieves: Sequence[Self]) -> Self:
+        """Return the observations of several files as one, sifted alike, as if they had been one file."""
+        whole = cls(joined([s.kept for s in sieves], [s.read for s in sieves]))
+        whole.read = sum(s.read for s in sieves)
+        whole._stages = [Stage.summed(same) for same in zip(*(s._stages for s in sieves), strict=True)]
+        return whole
+
+    @property
+    def notes(self) -> list[str]:
+        """How many of how many were left out, and why."""
+        return [
+            f"{count} of {stage.total} observations dropped: {reason}"
+            for stage in self._stages
+            for reason, count in stage.counts.items()
+            if count
+        ]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many were left out, by reason."""
+        return dict(sum((Counter(stage.counts) for stage in self._stages), Counter()))
 
     def drop(self, reason: str, which: Flags) -> None:
         """Leave some out, shape ``(m,)`` of those that are kept."""
@@ -65,13 +112,11 @@ class Sieve:
 
     def drop_all(self, faults: Iterator[tuple[str, Flags]]) -> None:
         """Leave out all that are at fault; those with several are counted once."""
-        total, usable = len(self.kept), np.ones(len(self.kept), dtype=bool)
+        usable, counts = np.ones(len(self.kept), dtype=bool), {}
         for reason, bad in faults:
-            count = int((bad & usable).sum())
+            counts[reason] = int((bad & usable).sum())
             usable &= ~bad
-            if count:
-                self.notes.append(f"{count} of {total} observations dropped: {reason}")
-                self.counts[reason] = self.counts.get(reason, 0) + count
+        self._stages.append(Stage(len(self.kept), counts))
         self.kept = self.kept.take(usable)
 
     def refuse_nothing(self, where: str) -> None:

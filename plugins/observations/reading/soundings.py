@@ -100,10 +100,16 @@ class Soundings:
             yield f"its {name} is missing", np.asarray((~np.isfinite(values)).any(axis=inner))
 
 
-def joined(parts: Sequence[Soundings]) -> Soundings:
-    """Return the observations of several files as one, in order; see `Soundings.like`."""
-    sizes = np.cumsum([0, *(len(part) for part in parts)])
-    parts = [replace(p, number=p.number + begin) for p, begin in zip(parts, sizes, strict=False)]
+def joined(parts: Sequence[Soundings], sizes: Sequence[int]) -> Soundings:
+    """Return the observations of several files as one, in order; see `Soundings.like`.
+
+    Parameters
+    ----------
+    sizes
+        How many each file holds, with those that are no longer there.
+    """
+    begins = np.cumsum([0, *sizes[:-1]])
+    parts = [replace(p, number=p.number + begin) for p, begin in zip(parts, begins, strict=True)]
     columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ONE_BY_ONE}
     more = {name: np.concatenate([part.more[name] for part in parts]) for name in parts[0].more}
     return Soundings(**columns, more=more, units=parts[0].units)
@@ -143,8 +149,11 @@ class Reader:
         """
         with self.format.opened(file, self.names) as ds:
             found = self._soundings(ds, str(file))
-        self._first = self._first or found
-        return found if found is self._first else found.like(self._first, str(file))
+        if self._first is None:
+            # its units and layers are what is compared with
+            self._first = found.take(np.zeros(0, dtype=np.int64))
+            return found
+        return found.like(self._first, str(file))
 
     @property
     def names(self) -> frozenset[str]:
