@@ -104,8 +104,10 @@ def _all_sectors(result: InversionResult) -> Totals | None:
     found = result.aggregates
     if found is None or found.sectors[0] != ALL:
         return None
-    numbers = (found.prior, found.prior_sigma, found.posterior, found.posterior_sigma)
-    return Totals(*(float(values[0]) for values in numbers), units=found.units)
+    return Totals(
+        float(found.prior[0]), float(found.prior_sigma[0]),
+        float(found.posterior[0]), float(found.posterior_sigma[0]), found.units,
+    )  # fmt: skip
 
 
 def _of_fit(result: InversionResult) -> str:
