@@ -4,7 +4,7 @@
 variable                dimensions                      what
 ======================  ==============================  ===================================================
 ``time``, bounds        ``window``                      windows, by their ends; bounds ``(window, bnds)``
-``jacobian``            ``entry``                       entries, in `units` of export per import
+``jacobian``            ``entry``                       entries; attributes ``row_units``, ``column_units``
 ``row``                 ``entry``                       cell of the export, counted from 0
 ``column``              ``entry``                       cell of the import, counted from 0
 ``entries``             ``window``                      how many of the entries belong to each window
@@ -30,7 +30,7 @@ from tradewind.couplers.coupling.time.calendars import times_of
 from tradewind.couplers.coupling.units import factor
 from tradewind.couplers.grids import Grid
 from tradewind.errors import DataError
-from tradewind.plugins.observations.reading.netcdf import find, opened, units_of
+from tradewind.plugins.observations.reading.netcdf import find, opened
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -66,13 +66,16 @@ class Ends:
 
     Attributes
     ----------
-    units
-        Of the export per import, as a product: ``"1e-9 / (kg m-2 s-1)"``.
+    given, wanted
+        Grids of the import and of the export.
+    given_units, wanted_units
+        Entries are in units of the export by units of the import.
     """
 
     given: Grid
     wanted: Grid
-    units: str
+    given_units: str
+    wanted_units: str
 
 
 def read(file: Path, ends: Ends) -> tuple[Piece, ...]:
@@ -90,7 +93,7 @@ def read(file: Path, ends: Ends) -> tuple[Piece, ...]:
         ds.load()
         for side, grid in (("column", ends.given), ("row", ends.wanted)):
             _refuse_other_centres(ds, side, grid, str(file))
-        scale = factor(units_of(find(ds, "jacobian", str(file))), ends.units)
+        scale = _scale(find(ds, "jacobian", str(file)), ends, str(file))
         windows = _windows(ds, file)
         known = _known(ds, len(windows), ends.given.size)
         matrices = _matrices(ds, len(windows), (ends.wanted.size, ends.given.size), str(file))
@@ -105,8 +108,9 @@ def dataset(pieces: tuple[Piece, ...], ends: Ends) -> xr.Dataset:
     import xarray as xr
 
     entries = [sparse.coo_array(piece.matrix) for piece in pieces]
+    units = {"row_units": ends.wanted_units, "column_units": ends.given_units}
     ones = {
-        "jacobian": ("entry", _joined([e.data for e in entries], np.float64), {"units": ends.units}),
+        "jacobian": ("entry", _joined([e.data for e in entries], np.float64), units),
         "row": ("entry", _joined([e.row for e in entries], np.int32)),
         "column": ("entry", _joined([e.col for e in entries], np.int32)),
         "entries": ("window", np.array([e.nnz for e in entries], dtype=np.int64)),
@@ -118,6 +122,14 @@ def dataset(pieces: tuple[Piece, ...], ends: Ends) -> xr.Dataset:
         for name, towards in (("lat", "north"), ("lon", "east"))
     }
     return xr.Dataset(ones | centres)
+
+
+def _scale(found: xr.DataArray, ends: Ends, file: str) -> float:
+    """Return what turns entries of the file into the model's units."""
+    if missing := {"row_units", "column_units"} - found.attrs.keys():
+        raise DataError(f"'jacobian' has no attribute {sorted(missing)[0]!r}", where=file, hint=HINT)
+    export = factor(str(found.attrs["row_units"]), ends.wanted_units)
+    return export / factor(str(found.attrs["column_units"]), ends.given_units)
 
 
 def _joined(parts: list[NDArray[Any]], dtype: type) -> NDArray[Any]:

@@ -21,9 +21,8 @@ from tradewind.plugins.stored_jacobian.options import StoredOptions
 
 def ends_of(model: WindowModel) -> Ends:
     """Return where a component's linearization leads from and to."""
-    given, wanted = _units(model.spec, model.given), _units(model.spec, model.wanted)
-    layouts = model.layouts
-    return Ends(layouts[model.given].grid, layouts[model.wanted].grid, f"({wanted}) / ({given})")
+    units = _units(model.spec, model.given), _units(model.spec, model.wanted)
+    return Ends(model.layouts[model.given].grid, model.layouts[model.wanted].grid, *units)
 
 
 def _units(spec: Spec, name: str) -> str:
