@@ -30,7 +30,7 @@ class LinearModel:
     jacobians, offsets
         K of shape ``(m, n)`` and c of shape ``(m,)`` by window; m may differ, and be zero.
     errors
-        Variances of the model's own error, shape ``(m,)``, where known.
+        Variances of the model's own error, shape ``(m,)``, or their covariance ``(m, m)``, where known.
     comm
         Ranks that share the windows.
     windows
@@ -55,7 +55,7 @@ class LinearModel:
         return MatrixOperator(self.jacobians[window])
 
     def error(self, x: Tensor, window: Interval) -> Tensor | None:
-        """Return the variance of the model's own error, or None."""
+        """Return the variances or the covariance of the model's own error, or None."""
         return self.errors.get(window)
 
 

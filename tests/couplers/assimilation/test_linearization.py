@@ -12,9 +12,11 @@ from tradewind.couplers.assimilation.linearization import (
     Count,
     CountedOperator,
     GuardedOperator,
+    Moments,
     ShadowedOperator,
     Uncertain,
     spans,
+    squared,
 )
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.operators import MatrixOperator, dot_test
@@ -125,3 +127,38 @@ def test_shares_of_a_window():
     edges = [start + timedelta(hours=h) for h in (0, 1, 4)]
     parts = tuple(Interval(a, b) for a, b in pairwise(edges))
     assert spans(Interval(edges[0], edges[-1]), parts) == (0.25, 0.75)
+
+
+# ---------------------------------------------------------------------- errors of what is uncertain
+def test_moments_by_hand():
+    # E[x xᵀ] = (1, 0, 2)(1, 0, 2)ᵀ + (0, 3, 1)(0, 3, 1)ᵀ
+    x = Moments(vector(1, 0, 2), vector(0, 3, 1)[None])
+    assert x.of(torch.tensor([0, 1, 2])).tolist() == [[1.0, 0.0, 2.0], [0.0, 9.0, 3.0], [2.0, 3.0, 5.0]]
+    assert x.of(torch.tensor([2, 0])).tolist() == [[5.0, 2.0], [2.0, 1.0]]
+
+
+def test_what_is_always_zero_is_not_touched():
+    assert Moments(vector(1, 0, 0), vector(0, 0, 3)[None]).touched().tolist() == [True, False, True]
+
+
+def test_moments_of_some_cells_only():
+    x = Moments(vector(1, 2, 3), vector(4, 5, 6)[None]).only(VALID)
+    assert x.mean.tolist() == [1.0, 0.0, 3.0]
+    assert x.spread.tolist() == [[4.0, 0.0, 6.0]]
+
+
+def test_variances_go_through_the_squares_of_an_operator():
+    # rows (1, 2, 3) and (0, 1, 4) of variances 1, 10, 100
+    assert squared(REFERENCE, vector(1, 10, 100)).tolist() == [941.0, 1610.0]
+
+
+def test_a_guarded_surrogate_without_correlations_has_none():
+    guarded = GuardedOperator(SURROGATE, REFERENCE, VALID)
+    assert guarded.covariance(Moments(vector(1, 1, 1), vector(0, 0, 0)[None]), REFERENCE) is None
+    assert not guarded.anchored
+
+
+def test_a_guarded_correction_concerns_valid_columns():
+    # (R - 2 R) (1, 0, 3)
+    found = GuardedOperator(SURROGATE, REFERENCE, VALID).correction(vector(1, 2, 3))
+    assert found.tolist() == [-10.0, -12.0]

@@ -104,6 +104,32 @@ def test_correlated_observations_and_the_model_s_error_add_up():
     assert solve(model, {FIRST: correlated}, control).mean.item() == pytest.approx(4 / 9, rel=1e-14)
 
 
+def test_a_covariance_of_the_model_s_error_adds_too():
+    # R = I + (1 .5; .5 1) = (2 .5; .5 2), as above
+    control = VectorControl(tensor(0.0), DiagonalCovariance(tensor(1.0)))
+    errors = {FIRST: tensor([1.0, 0.5], [0.5, 1.0])}
+    model = LinearModel({FIRST: tensor([1.0], [1.0])}, {FIRST: tensor(0.0, 0.0)}, errors)
+    found = solve(model, {FIRST: seen([1.0, 1.0], 1.0)}, control)
+    assert found.mean.item() == pytest.approx(4 / 9, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("bad", "named"),
+    [
+        (([1.0, 0.5], [0.4, 1.0]), "not symmetric"),
+        (([-1.0, 0.0], [0.0, 1.0]), "negative or too few"),
+        (([1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]), "negative or too few"),
+        (([float("nan"), 0.0], [0.0, 1.0]), "model's error"),
+    ],
+    ids=["not symmetric", "negative", "another size", "nan"],
+)
+def test_a_model_error_that_is_no_covariance_is_refused(bad, named):
+    control = VectorControl(tensor(0.0), DiagonalCovariance(tensor(1.0)))
+    model = LinearModel({FIRST: tensor([1.0], [1.0])}, {FIRST: tensor(0.0, 0.0)}, {FIRST: tensor(*bad)})
+    with pytest.raises(DataError, match=named):
+        solve(model, {FIRST: seen([1.0, 1.0], 1.0)}, control)
+
+
 def test_the_observations_can_be_given_less_weight():
     control = VectorControl(tensor(1.0), DiagonalCovariance(tensor(1.0)))
     model = LinearModel({FIRST: tensor([1.0])}, {FIRST: tensor(0.0)})

@@ -8,7 +8,7 @@ import torch
 from tradewind.coupled.derivatives.operators import BLOCK, RunTangent, Weighted
 from tradewind.coupled.model import CoupledModel
 from tradewind.couplers.coupling.component import Interval
-from tradewind.couplers.operators import DiagonalOperator, Distributed, dot_test
+from tradewind.couplers.operators import DiagonalOperator, Distributed, IdentityOperator, Replicated, dot_test
 from tradewind.errors import SpecError
 from tradewind.plugins.caller import Part, StepCaller
 
@@ -105,6 +105,46 @@ def test_errors_go_through_the_squares_of_what_is_seen(model, toys):
     made = model(callers=caller(toys, TenTimes(0.1)))
     found = made.error(made.control.prior, made.windows[0])
     assert found.tolist() == pytest.approx([0.01, 0.0325])
+
+
+class Anchored(TenTimes):
+    """The same with correlated errors, E[x xᵀ] times a hundredth, and right at the prior if `anchored`."""
+
+    def __init__(self, anchored=False):
+        super().__init__(0.1)
+        self.anchored = anchored
+
+    def tradewind_linearize(self, model, x, window):
+        operator = super().tradewind_linearize(model, x, window)
+        reference = model.reference()
+        matrix = torch.eye(CELLS, dtype=torch.float64)
+
+        def covariance(x, seen):
+            everywhere = torch.arange(CELLS)
+            return 0.01 * seen.forward(seen.forward(x.of(everywhere)).T.contiguous())
+
+        operator.covariance, operator.anchored = covariance, self.anchored
+        operator.correction = lambda x: reference.forward(x) - operator.forward(matrix @ x)
+        return operator
+
+
+def test_a_covariance_of_errors_counts_what_the_prior_does_not_know(model, toys):
+    # flux 1 2 3 4 with a variance of one each: E[x xᵀ] = f fᵀ + diag(f²), seen by cell 0 and 1, 2 halved
+    made = model(callers=caller(toys, Anchored()))
+    made.control.sqrt_covariance = lambda: IdentityOperator(Replicated(CELLS))
+    found = made.error(made.control.prior, made.windows[0])
+    f = torch.tensor([1.0, 2.0, 3.0, 4.0], dtype=torch.float64)
+    expected = 0.01 * SEES @ (torch.outer(f, f) + torch.diag(f.square())) @ SEES.T
+    assert torch.allclose(found, expected, rtol=1e-12)
+
+
+def test_where_the_reference_answers_for_the_prior_the_surrogate_answers_for_changes(model, toys):
+    made = model(callers=caller(toys, Anchored(anchored=True)))
+    exact, window = model(), made.windows[0]
+    prior = made.control.prior
+    assert torch.allclose(made(prior, window), exact(prior, window), rtol=1e-12)
+    # one more of the flux of cell 0, 1: ten times that by the surrogate
+    assert float((made(prior + x_of(1, 0, 0, 0), window) - made(prior, window))[0]) == pytest.approx(10.0)
 
 
 @pytest.mark.parametrize("surrogate", [None, TenTimes()])
