@@ -7,6 +7,7 @@
     tradewind bench exchange --json > docs/benchmarks/exchange.json
     tradewind bench fortran --json > docs/benchmarks/fortran.json
     tradewind bench assimilation --json > docs/benchmarks/assimilation.json
+    tradewind bench methane --json > docs/benchmarks/methane.json
     python docs/doctables.py --update
     python docs/doctables.py --result
 
@@ -24,7 +25,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from figure_tables import assimilation, coupled, fortran, permian, regridding
+from figure_tables import assimilation, coupled, fortran, methane, permian, regridding
 from figure_tables.rows import Figures, Tables, conditions
 
 FOLDER = Path(__file__).parent
@@ -35,6 +36,7 @@ PAGES = {
     PAGE: ("permian",), FOLDER / "misuse.md": ("misuse",), FOLDER / "regridding.md": ("misfits", "regrid"),
     FOLDER / "coupled.md": ("exchange",), FOLDER / "assimilation.md": ("assimilation",),
     FOLDER / "fortran.md": ("fortran",), FOLDER / "fortran-misuse.md": ("fortran",),
+    FOLDER / "methane.md": ("methane",),
 }  # fmt: skip
 """Pages with tables, and the benchmarks that they show; of keys in several, the last counts."""
 SECTION = re.compile(r"(<!-- table: ([a-z_]+) -->\n).*?(<!-- end of table -->)", re.S)
@@ -61,7 +63,7 @@ def rendered(page: str, found: Figures) -> str:
 TABLES: Tables = {
     "conditions": conditions,
     **permian.TABLES, **regridding.TABLES, **coupled.TABLES, **assimilation.TABLES,
-    **fortran.TABLES,
+    **fortran.TABLES, **methane.TABLES,
 }  # fmt: skip
 
 
