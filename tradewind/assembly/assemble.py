@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tradewind.assembly.components import build_callers, build_members
 from tradewind.assembly.estimation import build_control, build_observations, build_solver
+from tradewind.assembly.estimation.agreeing import agree_on_observations
 from tradewind.assembly.exchanges import build_exchanges
 from tradewind.assembly.faults import Faults
 from tradewind.assembly.outputs import check_outputs
@@ -57,6 +58,8 @@ def assemble(
         With every fault, each with file and line.
     RankError
         When only another rank has found a fault, such as a file that it cannot see.
+    DataError
+        When ranks have read different observations.
     """
     config, manager, source, found = survey_config(path, overrides, comm)
     if config is None or manager is None:
@@ -69,6 +72,7 @@ def assemble(
         for build in BUILDERS:
             build(assembly, faults)
         faults.settle()
+    agree_on_observations(assembly)
     return assembly
 
 

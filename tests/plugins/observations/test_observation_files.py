@@ -167,6 +167,20 @@ def test_what_is_left_out_is_counted_besides_what_has_no_window(write, air, wind
     assert counted == {"its value is missing": 1, "they were made in no window": 1}
 
 
+def test_kernels_of_other_parts_of_the_world_are_not_kept(write, tmp_path, air):
+    def orbit(name, lon):
+        more = {"h": (("obs", "layer"), np.full((2, 2), 0.5), {"units": "1"})}
+        return write([1.0] * 2, lon, [30.4] * 2, [1.0, 2.0], **more).rename(tmp_path / name)
+
+    files = [orbit("a.nc", [-101.4, 20.0]), orbit("b.nc", [100.0, 120.0])]
+    said = {"file": files, "variable": "gas", "retrieval": {"weights": "h"}}
+    operator = ColumnOperator(ColumnOptions.model_validate(said), air(2))
+    assert operator.notes == ["3 of 4 observations dropped: it is outside of the grid"]
+    assert operator.soundings.number.tolist() == [0]
+    sieve = operator.sifted(operator.soundings)
+    assert (len(sieve.kept), sieve.read) == (1, 1)
+
+
 # ---------------------------------------------------------------------- footprints
 def test_footprints_of_several_files_keep_their_observations(orbit, air, windows, simulate):
     # each observation sees twice, three times and five times the flux of the first cell

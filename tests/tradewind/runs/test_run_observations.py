@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from tradewind.errors import ConfigError
 from tradewind.execute import execute
 from tradewind.plugins.jacobian_emulator.layers import RINGS, LayerShares, tell
 
+PROGRAM = Path(__file__).parent / "programs" / "unseen_file.py"
 LAYERS = -np.diff([1.0, 0.96, 0.90, 0.80, 0.65, 0.45, 0.0])
 """Shares of the air in the transport model's layers, from the ground."""
 LOOK = (
@@ -191,3 +193,13 @@ def test_a_run_that_shall_stop_at_a_bad_orbit_stops(orbits):
     done = CliRunner().invoke(app, ["run", str(path)])
     assert done.exit_code == 2
     assert "b.nc" in " ".join(done.output.split())
+
+
+@pytest.mark.mpi
+def test_a_file_that_one_rank_does_not_see_is_no_orbit_less(small_run, pieces, mpiexec):
+    path = small_run(("columns.nc", "'[ab].nc'"))
+    for part, name in enumerate(("a.nc", "b.nc")):
+        pieces.columns().isel(obs=slice(10 * part, 10 * part + 10)).to_netcdf(path.with_name(name))
+    said = mpiexec(2, PROGRAM, path).stdout.strip().splitlines()
+    assert len(said) == 2
+    assert all("observations: ranks have read different observations (every rank" in line for line in said)
