@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")])
 RUNNING = [page for page in PAGES if any(block.runs for block in docblocks.blocks(page))]
-DATA = ("*.yaml", "*.nc", "permian.safetensors", "operator.safetensors")
+DATA = ("*.yaml", "*.nc", "permian.safetensors", "operator.safetensors", "footprints.safetensors")
 MADE_BY_RUNS = {"posterior.nc", "posterior.html"}
 SECTIONS = {
     "Sections": None,

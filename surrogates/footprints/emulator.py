@@ -18,7 +18,8 @@ from tradewind.surrogates.footprints.plume import KNOBS, Plume
 from tradewind.surrogates.footprints.situations import Situations
 from tradewind.surrogates.surrogate import Surrogate
 
-UNITS = "mol mol-1 (mol m-2 s-1)-1"
+UNITS = "m2 s mol-1"
+"""Of a footprint: mol mol-1 by mol m-2 s-1."""
 INPUTS = {
     "eastward_wind": "m s-1",
     "northward_wind": "m s-1",
