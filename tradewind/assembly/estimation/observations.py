@@ -98,17 +98,24 @@ def _refuse_unlike(first: Observed, other: Observed) -> None:
     ConfigError
         Another grid, other levels, units or steps.
     """
-    units = (first.variable.units, other.variable.units)
     apart = {
-        "units": units if factor(*units) != 1.0 else ("", ""),
-        "levels": (first.extra, other.extra),
-        "steps": (first.step, other.step),
+        "units": () if _same(first, other) else (first.variable.units, other.variable.units),
+        "levels": () if first.extra == other.extra else (first.extra, other.extra),
+        "steps": () if first.step == other.step else (first.step, other.step),
     }
-    found = [f"other {name} ({a} and {b})" for name, (a, b) in apart.items() if a != b]
+    found = [f"other {name} ({both[0]} and {both[1]})" for name, both in apart.items() if both]
     found += [] if first.layout == other.layout else ["another grid"]
     if found:
         what = f"{first.port} and {other.port} cannot be added up: {', '.join(found)}"
         raise ConfigError(what, hint="bring one to the other by an exchange, or observe them apart")
+
+
+def _same(first: Observed, other: Observed) -> bool:
+    """Return whether two variables are in one unit, however it is written."""
+    try:
+        return factor(first.variable.units, other.variable.units) == 1.0
+    except UnitsError:
+        return False
 
 
 def _at(assembly: Assembly, port: str) -> Observed:
