@@ -73,7 +73,7 @@ def _refuse_error(own: Tensor, m: int, window: Interval) -> None:
     variances = own if own.ndim == 1 else own.diagonal() if own.ndim == 2 else own.new_zeros(0)
     if own.shape not in ((m,), (m, m)) or bool((variances < 0).any()):
         raise DataError("variances of the model's error are negative or too few", where=f"window {window}")
-    if own.ndim == 2 and not torch.allclose(own, own.T, rtol=1e-6, atol=1e-9 * float(variances.max(0)[0])):
+    if own.ndim == 2 and not torch.allclose(own, own.T, rtol=1e-6, atol=1e-9 * float(variances.sum())):
         raise DataError("the covariance of the model's error is not symmetric", where=f"window {window}")
 
 

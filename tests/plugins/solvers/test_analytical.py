@@ -109,7 +109,7 @@ def test_a_covariance_of_the_model_s_error_adds_too():
     control = VectorControl(tensor(0.0), DiagonalCovariance(tensor(1.0)))
     errors = {FIRST: tensor([1.0, 0.5], [0.5, 1.0])}
     model = LinearModel({FIRST: tensor([1.0], [1.0])}, {FIRST: tensor(0.0, 0.0)}, errors)
-    found = solve(model, {FIRST: seen([1.0, 1.0], 1.0)}, control)
+    found = solve(model, {FIRST: seen([1.0, 1.0], 1.0, 1.0)}, control)
     assert found.mean.item() == pytest.approx(4 / 9, rel=1e-14)
 
 
@@ -127,7 +127,7 @@ def test_a_model_error_that_is_no_covariance_is_refused(bad, named):
     control = VectorControl(tensor(0.0), DiagonalCovariance(tensor(1.0)))
     model = LinearModel({FIRST: tensor([1.0], [1.0])}, {FIRST: tensor(0.0, 0.0)}, {FIRST: tensor(*bad)})
     with pytest.raises(DataError, match=named):
-        solve(model, {FIRST: seen([1.0, 1.0], 1.0)}, control)
+        solve(model, {FIRST: seen([1.0, 1.0], 1.0, 1.0)}, control)
 
 
 def test_the_observations_can_be_given_less_weight():
