@@ -13,7 +13,7 @@ from tradewind.couplers.assimilation import Observations
 from tradewind.couplers.assimilation.covariance import Covariance, DiagonalCovariance
 from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.operators import LinearOperator
-from tradewind.couplers.ranks.parallel import Communicator
+from tradewind.couplers.ranks.parallel import Communicator, block_ranges
 from tradewind.plugins.solvers import windows
 from tradewind.plugins.solvers.compensated import Compensated, CompensatedSquare
 from tradewind.plugins.solvers.jacobians import Way, dense, rows
@@ -21,6 +21,8 @@ from tradewind.plugins.solvers.products import Products
 
 WHOLE = 1024
 """Elements up to which a batch of rows is multiplied as it is; beyond, only columns with entries in them."""
+STRIP = 256
+"""Rows of their product that are made at a time: what is above the diagonal is hardly made."""
 GROUP = 64
 """Rows that are then multiplied together: those of neighbouring places reach the same columns."""
 
@@ -83,7 +85,9 @@ class Accumulator:
     def _add_group(self, k: Tensor) -> None:
         columns = (k != 0).any(0).nonzero()[:, 0]
         some = k[:, columns]
-        self.square.add_part((some.T @ some).numpy(), columns.numpy())
+        for part in block_ranges(len(columns), STRIP):
+            product = some[:, part.start : part.stop].T @ some[:, : part.stop]
+            self.square.add_rows(product.numpy(), columns.numpy(), part.start)
 
     def products(self, comm: Communicator) -> Products:
         """Return the sums over all ranks, which take the memory of these; collective."""

@@ -36,6 +36,10 @@ class Amplitudes:
         """Return s, shape ``(n,)``."""
         return torch.where(self.lognormal, torch.exp(x), x)
 
+    def change(self, amplitude: Tensor, step: Tensor) -> Tensor:
+        """Return by how much s changes when x does by `step`, to all digits of a small one."""
+        return torch.where(self.lognormal, amplitude * torch.expm1(step), step)
+
     def slope(self, x: Tensor) -> Tensor:
         """Return ds/dx, shape ``(n,)``."""
         return torch.where(self.lognormal, torch.exp(x), torch.ones_like(x))

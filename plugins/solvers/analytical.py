@@ -77,7 +77,7 @@ class Analytical:
 
     def __init__(self, options: AnalyticalOptions | None = None, progress: Progress = silent) -> None:
         self.options, self.progress = options or AnalyticalOptions(), progress
-        self.needs_gradient = self.options.jacobian != Way.MODEL_RUNS
+        self.needs_gradient = Way(self.options.jacobian) is not Way.MODEL_RUNS
 
     def solve(self, model: ForwardModel, control: Control, observations: ObservationsByWindow) -> Posterior:
         """Return the posterior, with the same bits on all ranks and for any number of ranks.
@@ -158,7 +158,7 @@ class Analytical:
     def _linearization(
         self, model: ForwardModel, x: Tensor, place: tuple[Interval, Observations], simulated: Tensor
     ) -> LinearOperator:
-        if self.options.jacobian == Way.MODEL_RUNS:
+        if not self.needs_gradient:
             return Perturbed(model, x, place[0], simulated)
         return windows.linearized(model, x, *place)
 

@@ -68,19 +68,19 @@ class CompensatedSquare(Compensated):
     def __init__(self, n: int) -> None:
         super().__init__((n, n))
 
-    def add_part(self, part: Array, columns: Indices) -> None:
-        """Add a matrix that has entries in some rows, and the same columns, only.
+    def add_rows(self, part: Array, columns: Indices, first: int) -> None:
+        """Add some rows of a symmetric matrix that has entries in some columns, and the same rows, only.
 
         Parameters
         ----------
         part
-            Shape ``(k, k)``, symmetric.
+            Rows from `first` of the matrix ``(k, k)`` of those columns, at least up to the diagonal.
         columns
-            Where it belongs, ascending, shape ``(k,)``.
+            Where they belong, ascending, shape ``(k,)``.
         """
         from tradewind.plugins.solvers.scattering import scatter
 
-        scatter(self.high, self.low, part, columns)
+        scatter(self.high, self.low, part, columns, first)
 
     def total(self, comm: Communicator) -> Array:
         """Return the sum over all ranks, symmetric; it takes the memory of this one. Collective."""

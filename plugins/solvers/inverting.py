@@ -14,6 +14,7 @@ from tradewind.couplers.assimilation.covariance import DiagonalCovariance
 from tradewind.errors import ConfigError
 from tradewind.plugins.solvers.amplitudes import amplitudes, boundable
 from tradewind.plugins.solvers.bounded import Bounds, least_between
+from tradewind.plugins.solvers.jacobians import Way
 from tradewind.plugins.solvers.lognormal import Damping, Descent, Place, descend
 from tradewind.plugins.solvers.normal import (
     NormalPosterior,
@@ -89,8 +90,14 @@ class Inversion:
     def __init__(self, control: Control, options: AnalyticalOptions) -> None:
         self.options, self.amplitudes = options, amplitudes(control)
         self.reference = self.amplitudes.of(control.prior)
-        self.slope = self.amplitudes.slope(control.prior)
+        self.slope = self._slope(control.prior)
         self.bounds = None if options.bounds is None else self._bounds(control, options.bounds)
+
+    def _slope(self, x: Tensor) -> Tensor:
+        """Return what divides columns of K to make them those of amplitudes: ds/dx, or what a run adds."""
+        if Way(self.options.jacobian) is Way.MODEL_RUNS:
+            return self.amplitudes.change(self.amplitudes.of(x), torch.ones_like(x))
+        return self.amplitudes.slope(x)
 
     def _bounds(self, control: Control, ends: tuple[float | None, float | None]) -> Bounds:
         bounded = boundable(control)

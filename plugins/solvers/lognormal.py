@@ -24,9 +24,8 @@ from tradewind.plugins.solvers.products import Guess, Products, scaled
 from tradewind.plugins.solvers.roots import Root
 
 STEPS = 200
-UNDAMPED = 0.1
-"""Damping below which a small step means that the minimum is near."""
-ROUNDING = 1e-13
+STRONGEST = 1e12
+"""Damping at which a step is lost in rounding."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +106,14 @@ class Descent:
         hessian, _ = scaled(self.products, slope := self.amplitudes.slope(x))
         return hessian, slope * self.products.gradient_at(self.amplitudes.of(x) - self.reference)
 
+    def rise(self, here: Place, there: Place) -> float:
+        """Return J there less J here, without the digits that both share."""
+        before, inner = self.amplitudes.of(here.x), there.inner - here.inner
+        moved = self.amplitudes.change(before, self.root.forward(inner))
+        pull = self.products.gradient_at(before - self.reference)
+        observed = moved @ (self.products.hessian @ moved) - 2.0 * (pull @ moved)
+        return float(inner @ (there.inner + here.inner) + self.weight * observed)
+
     def change(self, here: Place, there: Place) -> float:
         """Return the largest relative change of an amplitude; of added elements in standard errors."""
         before, after = self.amplitudes.of(here.x), self.amplitudes.of(there.x)
@@ -117,6 +124,9 @@ class Descent:
 def descend(descent: Descent, damping: Damping) -> Iterator[Place]:
     """Yield the places on the way to the minimum, the begin first; the last is the minimum.
 
+    It is reached when a step, had it not been damped, would change no amplitude by more than `convergence`,
+    or when not even the shortest step lowers the cost.
+
     Raises
     ------
     DataError
@@ -126,16 +136,14 @@ def descend(descent: Descent, damping: Damping) -> Iterator[Place]:
     yield here
     for _ in range(STEPS):
         there = descent.step(here, strength)
-        change = descent.change(here, there)
-        near = change < damping.convergence
-        if not there.cost <= here.cost * (1.0 + ROUNDING) and not near:
-            strength *= 10.0
-            continue
-        yield there
-        if near and strength <= UNDAMPED:
+        change = descent.change(here, there) * (1.0 + strength)
+        lower = descent.rise(here, there) <= 0.0
+        if lower:
+            yield there
+        if change < damping.convergence or strength > STRONGEST:
             return
-        here, strength = there, strength / 10.0
+        here, strength = (there, strength / 10.0) if lower else (here, strength * 10.0)
     raise DataError(
-        f"no minimum after {STEPS} steps, the last changed an amplitude by {change:.1g}",
+        f"no minimum after {STEPS} steps, the last would change an amplitude by {change:.1g}",
         where="lognormal inversion", hint="a smaller prior_error, or check errors of observations",
     )  # fmt: skip

@@ -13,11 +13,21 @@ if TYPE_CHECKING:
     Array: TypeAlias = NDArray[np.float64]
 
 
-def _scatter(high: Array, low: Array, part: Array, columns: NDArray[np.int64]) -> None:
-    """Add the lower triangle of `part` at `columns` of `high`, and what that rounds away to `low`."""
-    for a in range(len(columns)):
-        i = columns[a]
-        for b in range(a + 1):
+def _scatter(high: Array, low: Array, part: Array, columns: NDArray[np.int64], first: int) -> None:
+    """Add rows of a symmetric matrix where they belong, and what that rounds away to `low`.
+
+    Parameters
+    ----------
+    high, low
+        A sum of shape ``(n, n)``, of which what is below the diagonal counts.
+    part
+        Rows from `first` of a matrix of shape ``(k, k)``, up to the diagonal of the last at least.
+    columns
+        Where the k rows and columns belong, ascending.
+    """
+    for a in range(len(part)):
+        i = columns[first + a]
+        for b in range(first + a + 1):
             j = columns[b]
             value, old = part[a, b], high[i, j]
             total = old + value

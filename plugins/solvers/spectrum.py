@@ -3,7 +3,7 @@
 Along each, the posterior at any weight w of the observations is in closed form, so that many analyses take
 one decomposition. The leading ones alone give an approximation of low rank (Spantini and others, 2015, doi
 10.1137/140977308), found by random projections (Halko, Martinsson and Tropp, 2011, doi 10.1137/090771806,
-algorithms 4.4 and 5.3).
+algorithms 4.4 and 5.5).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from tradewind.couplers.assimilation.covariance import Covariance
 from tradewind.plugins.solvers.roots import Root, symmetric
 
 PASSES = 3
-"""Times that the random subspace is multiplied by the matrix, over what finds it."""
+"""Times that the random subspace is multiplied by the matrix before it is used."""
+ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
@@ -107,16 +108,26 @@ def spectrum(hessian: Tensor, gradient: Tensor, prior: Covariance, sketch: Sketc
 
 
 def _leading(hessian: Tensor, root: Root, sketch: Sketch) -> tuple[Tensor, Tensor]:
-    """Return the largest eigenvalues, ascending, and their vectors."""
+    """Return the largest eigenvalues, ascending, and their vectors, of an approximation from below.
+
+    With Q a random subspace that was multiplied by N a few times, that is ``N Q (Qᵀ N Q)⁺ (N Q)ᵀ``, which
+    never exceeds N (Nyström's; Halko and others, algorithm 5.5): no more is gained than there is.
+    """
     n = len(hessian)
-    rank = min(sketch.rank, n)
+    rank, wide = min(sketch.rank, n), sketch.rank + sketch.oversampling
+    if wide >= n:
+        values, vectors = torch.linalg.eigh(root.inward(hessian))
+        return values[-rank:], vectors[:, -rank:]
     generator = torch.Generator().manual_seed(sketch.seed)
-    basis = torch.randn(n, min(rank + sketch.oversampling, n), generator=generator, dtype=torch.float64)
+    basis = torch.randn(n, wide, generator=generator, dtype=torch.float64)
     for _ in range(PASSES):
         basis = torch.linalg.qr(_times(hessian, root, basis))[0]
-    small = symmetric(basis.T @ _times(hessian, root, basis))
-    values, within = torch.linalg.eigh(small)
-    return values[-rank:], basis @ within[:, -rank:]
+    image = _times(hessian, root, basis)
+    within, turned = torch.linalg.eigh(symmetric(basis.T @ image))
+    known = within > ROUNDING * within[-1]
+    half = (image @ turned[:, known]) / within[known].sqrt()
+    vectors, lengths, _ = torch.linalg.svd(half, full_matrices=False)
+    return lengths[:rank].square().flip(0), vectors[:, :rank].flip(1)
 
 
 def _times(hessian: Tensor, root: Root, columns: Tensor) -> Tensor:
