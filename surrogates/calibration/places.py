@@ -41,7 +41,7 @@ class Places:
 
     def situations(self) -> Iterator[torch.Tensor]:
         """Yield the numbers of the samples of each situation."""
-        for number in self.situation.unique():
+        for number in sorted(set(self.situation.tolist())):
             yield (self.situation == number).nonzero()[:, 0]
 
     def distances(self, which: torch.Tensor) -> torch.Tensor:
@@ -52,4 +52,5 @@ class Places:
 def distances(row: torch.Tensor, column: torch.Tensor) -> torch.Tensor:
     """Return the distance between every two cells, in cells, float64, shape ``(n, n)``."""
     places = torch.stack([row, column], dim=1).double()
-    return (places[:, None] - places[None]).square().sum(-1).sqrt()
+    apart: torch.Tensor = (places[:, None] - places[None]).square().sum(-1).sqrt()
+    return apart

@@ -25,7 +25,7 @@ from scipy.optimize import nnls
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
-from tradewind.errors import DataError
+from tradewind.errors import DataError, SpecError
 from tradewind.surrogates.calibration.places import Places
 from tradewind.surrogates.checkpoint import ErrorStructure
 from tradewind.surrogates.networks.base import CENTRE, WINDOW
@@ -149,13 +149,15 @@ def _moments(shapes: Tensor, rest: Tensor, error: Tensor) -> tuple[Tensor, list[
 def _positive(matrix: Tensor) -> Tensor:
     """Return the nearest positive semi-definite matrix."""
     values, vectors = torch.linalg.eigh(0.5 * (matrix + matrix.T))
-    return (vectors * values.clamp(min=0.0)) @ vectors.T
+    positive: Tensor = (vectors * values.clamp(min=0.0)) @ vectors.T
+    return positive
 
 
 def _root(matrix: Tensor) -> Tensor:
     """Return a square root of a positive semi-definite matrix, its columns ordered by size."""
     values, vectors = torch.linalg.eigh(matrix)
-    return (vectors * values.clamp(min=0.0).sqrt()).flip(1)
+    root: Tensor = (vectors * values.clamp(min=0.0).sqrt()).flip(1)
+    return root
 
 
 def _rows(matrix: Tensor) -> tuple[tuple[float, ...], ...]:
@@ -218,7 +220,5 @@ def neighbours(error: Tensor, places: Places) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _check(error: Tensor, places: Places) -> None:
-    from tradewind.errors import SpecError
-
     if len(error) != len(places):
         raise SpecError(f"{len(places)} places for {len(error)} samples", where="calibration")

@@ -12,7 +12,7 @@ inventories and the soundings that are clear. Nothing here was fitted on these d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -74,7 +74,7 @@ def assembled() -> JacobianEmulator:
     return surrogate
 
 
-def summary(found: list[Mapping[str, Mapping[str, float]]]) -> dict[str, float]:
+def summary(found: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, float]:
     """Return means over the twins, by step, and the standard error of NEES with the error model."""
     names = {"coverage": "coverage", "nees": "nees", "total_coverage": "total_coverage", "dofs": "twins_dofs"}
     figures = {
@@ -92,7 +92,7 @@ def reliabilities(places: list[Place]) -> dict[str, float]:
     from tradewind.surrogates.calibration import reliability
 
     reference = torch.cat([w.reference for place in places for w in place.windows])
-    found = {}
+    found: dict[str, float] = {}
     for name in ("emulated", "recalibrated"):
         values = torch.cat([getattr(w, name) for place in places for w in place.windows])
         when = "before" if name == "emulated" else "after"
@@ -125,12 +125,13 @@ class Seen:
         """Return what is seen of maps of shape ``(source, 41, 41)``."""
         from tradewind.surrogates.calibration import error_maps, recalibrate
 
+        true, told = around(reference[:, None])[:, 0], around(emulated[:, None])[:, 0]
         if calibration is None:
-            return cls(*(around(f[:, None])[:, 0] for f in (reference, emulated, emulated)), None, None)
+            return cls(true, told, told, None, None)
         better = recalibrate(emulated, calibration.recalibration)
         maps = error_maps(better, calibration.structure)
-        fractions = (around(f[:, None])[:, 0] for f in (reference, emulated, better))
-        return cls(*fractions, around(maps.shapes).movedim(1, 0), around(maps.rest[:, None])[:, 0])
+        shapes, rest = around(maps.shapes).movedim(1, 0), around(maps.rest[:, None])[:, 0]
+        return cls(true, told, around(better[:, None])[:, 0], shapes, rest)
 
 
 @dataclass(frozen=True)
@@ -219,7 +220,7 @@ class Twin:
         solved = {step: information_form(part[:, :-1], part[:, -1], prior) for step, part in sums.items()}
         return {
             step: judged(self.truth - self.prior - s.increment, s.covariance)
-            | {"dofs": float(s.averaging_kernel.trace())}
+            | {"dofs": float(s.sensitivity.sum())}
             for step, s in solved.items()
         }
 
