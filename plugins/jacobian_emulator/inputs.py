@@ -75,22 +75,20 @@ class InputWindows:
 
     def channels(self, end: datetime) -> Tensor:
         """Return the channels on the whole domain, shape ``(13, lat, lon)``."""
-        half = self.length / 2
-        first = self._mean_wind(end - self.length, end - half)
-        second = self._mean_wind(end - half, end)
-        middle = end - half
+        quarter = self.length / 4
+        winds = [self._wind(end - k * quarter) for k in (4, 3, 2, 1, 0)]
+        middle = end - 2 * quarter
         pressure = surface_pressure(self.flows.at(middle), middle, self.flows)
-        return torch.cat([first, second, pressure[None]])
-
-    def _mean_wind(self, start: datetime, stop: datetime) -> Tensor:
-        """Return the mean of the winds at both ends and in the middle (Simpson), shape ``(6, lat, lon)``."""
-        middle = start + (stop - start) / 2
-        winds = [self._wind(t) for t in (start, middle, stop)]
-        return (winds[0] + 4.0 * winds[1] + winds[2]) / 6.0
+        return torch.cat([_simpson(*winds[:3]), _simpson(*winds[2:]), pressure[None]])
 
     def _wind(self, time: datetime) -> Tensor:
         winds = cell_winds(self.flows.at(time), time, self.flows, self.layers)
         return torch.stack(winds, dim=1).flatten(0, 1)
+
+
+def _simpson(begin: Tensor, middle: Tensor, end: Tensor) -> Tensor:
+    """Return the mean over a time of what is known at its ends and in its middle."""
+    return (begin + 4.0 * middle + end) / 6.0
 
 
 def cell_winds(

@@ -110,12 +110,12 @@ class _Smooth:
 
     def __init__(self, network: CompactNetwork, channels: Tensor) -> None:
         self.side, over = 2 * network.stride, WINDOW % (2 * network.stride)
-        weather = network.standardise(channels)
-        rows, columns = (n - over + 1 for n in weather.shape[1:])
+        weather = network.standardise(channels).permute(1, 2, 0).contiguous()
+        rows, columns, count = weather.shape
         # whole squares, those cut on the right, those cut above, and those in the corner
-        self._means = torch.zeros(4, rows, columns, len(weather))
+        self._means = torch.zeros(4, rows, columns, count)
         for number, (high, wide) in enumerate(product((self.side, over), repeat=2)):
-            found = _running(_running(weather, wide, 2), high, 1).permute(1, 2, 0)
+            found = _running(_running(weather, wide, 1), high, 0)
             self._means[number, : found.shape[0], : found.shape[1]] = found
 
     def around(self, corners: Tensor) -> Tensor:

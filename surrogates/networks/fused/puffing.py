@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
 from numpy import float32
 
 from tradewind.couplers.compiled import compiled
 from tradewind.surrogates.networks.fused.plumes import Corner, Floats, Integers, spread
+
+Shares: TypeAlias = tuple[float32, float32, float32]
 
 LEVELS = 3
 MET = 8
@@ -18,7 +21,7 @@ FELT = 10
 
 
 def _one_sided(winds: Floats, where: Corner, corner: Corner, last: int, felt: Floats) -> None:
-    """Put differences of the lower winds at a cell of the window's edge: none are taken across it.
+    """Find differences of the lower winds at a cell of the window's edge: none are taken across it.
 
     Parameters
     ----------
@@ -27,23 +30,50 @@ def _one_sided(winds: Floats, where: Corner, corner: Corner, last: int, felt: Fl
     where
         Row and column in the window.
     felt
-        Both halves of the time, shape ``(2, 10)``; its last four are made here.
+        Made here, for both halves of the time: shape ``(2, 4)``.
     """
     low, high = max(where[0] - 1, 0), min(where[0] + 1, last)
     left, right = max(where[1] - 1, 0), min(where[1] + 1, last)
     row, column = corner[0] + where[0], corner[1] + where[1]
     for half in range(2):
         for level in range(2):
-            east = (
-                winds[row, corner[1] + right, half, 2 * level] - winds[row, corner[1] + left, half, 2 * level]
-            )
+            part = 2 * level
+            east = winds[row, corner[1] + right, half, part] - winds[row, corner[1] + left, half, part]
             part = 2 * level + 1
             north = winds[corner[0] + high, column, half, part] - winds[corner[0] + low, column, half, part]
-            felt[half, 6 + level] = np.divide(east, float32(right - left))
-            felt[half, 8 + level] = np.divide(north, float32(high - low))
+            felt[half, level] = np.divide(east, float32(right - left))
+            felt[half, 2 + level] = np.divide(north, float32(high - low))
 
 
 one_sided = compiled(_one_sided)
+
+
+def _at_edge(winds: Floats, scale: Floats, corner: Corner, cell: Corner, shares: Shares, met: Floats) -> None:
+    """Put differences of winds in the place of those that were taken across the window's edge.
+
+    Parameters
+    ----------
+    cell
+        Row and column in the window of the lower left of the four cells around a place.
+    shares
+        Of the upper row, of the right column, and of the second half of the time.
+    met
+        Its last four are made here.
+    """
+    last, (up, right, late) = len(scale) - 1, shares
+    felt = np.empty((2, 4), dtype=np.float32)
+    met[6:] = float32(0.0)
+    for number in range(4):
+        i, j = min(cell[0] + number // 2, last), min(cell[1] + number % 2, last)
+        along = up if number // 2 else float32(1.0) - up
+        weight = along * (right if number % 2 else float32(1.0) - right)
+        one_sided(winds, (i, j), corner, last, felt)
+        for part in range(4):
+            value = felt[0, part] + late * (felt[1, part] - felt[0, part])
+            met[6 + part] += weight * value * scale[i, 6 + part]
+
+
+at_edge = compiled(_at_edge)
 
 
 def _meet(winds: Floats, scale: Floats, corner: Corner, place: Floats, late: float32, met: Floats) -> None:
@@ -66,22 +96,19 @@ def _meet(winds: Floats, scale: Floats, corner: Corner, place: Floats, late: flo
     x = min(max(place[0] + float32(last // 2), float32(0.0)), float32(last))
     y = min(max(place[1] + float32(last // 2), float32(0.0)), float32(last))
     column, row = int(x), int(y)
+    beside, above = min(column + 1, last), min(row + 1, last)
     right, up = x - float32(column), y - float32(row)
-    edge = np.empty((2, FELT), dtype=np.float32)
+    left, down, early = float32(1.0) - right, float32(1.0) - up, float32(1.0) - late
+    south, north, west, east = corner[0] + row, corner[0] + above, corner[1] + column, corner[1] + beside
+    sw, se, nw, ne = winds[south, west], winds[south, east], winds[north, west], winds[north, east]
     for part in range(FELT):
-        met[part] = float32(0.0)
-    for number in range(4):
-        i, j = min(row + number // 2, last), min(column + number % 2, last)
-        along = up if number // 2 else float32(1.0) - up
-        weight = along * (right if number % 2 else float32(1.0) - right)
-        here = winds[corner[0] + i, corner[1] + j]
-        if min(i, j) == 0 or max(i, j) == last:
-            edge[:] = here
-            one_sided(winds, (i, j), corner, last, edge)
-            here = edge
-        for part in range(FELT):
-            value = here[0, part] + late * (here[1, part] - here[0, part])
-            met[part] += weight * value * scale[i, part]
+        lower = (sw[0, part] * early + sw[1, part] * late) * left
+        lower += (se[0, part] * early + se[1, part] * late) * right
+        upper = (nw[0, part] * early + nw[1, part] * late) * left
+        upper += (ne[0, part] * early + ne[1, part] * late) * right
+        met[part] = lower * scale[row, part] * down + upper * scale[above, part] * up
+    if min(row, column) == 0 or max(above, beside) == last:
+        at_edge(winds, scale, corner, (row, column), (up, right, late), met)
 
 
 meet = compiled(_meet)
