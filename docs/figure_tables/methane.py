@@ -50,9 +50,11 @@ def networks(found: Figures) -> str:
             ("correlation", "correlation", ".4f"),
             ("relative L2 error", "relative_l2", ".3f"),
             ("mass in wrong cells, mean", "misplaced", ".3f"),
-            ("bias of the mass", "mass_bias", ".2e"),
+            ("error of the mass, mean of its size", "mass_error", ".4f"),
         )
     ]
+    unseen = (number(found, f"rmse_{name}_synoptic", ".2e") for name in NETWORKS)
+    rows.append(("root-mean-square error, unseen synoptic flow", *unseen))
     return table("on the held-out days | published | compact | operator", rows)
 
 

@@ -78,7 +78,7 @@ def same(one: Path, other: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ranks", [1, 2, 3, 4])
-@pytest.mark.parametrize("name", ["permian", "letkf"])
+@pytest.mark.parametrize("name", ["permian", "letkf", "methane"])
 def test_every_example_that_estimates_is_driven_to_the_same_file(drive, launch, tmp_path, name, ranks):
     execute(EXAMPLES / f"{name}.yaml", [f"output.file={tmp_path / 'own.nc'}", "output.report="])
     launch(drive, EXAMPLES / f"{name}.yaml", tmp_path / "out", ranks=ranks)
