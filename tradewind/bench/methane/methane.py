@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tradewind.couplers.assimilation import Progress
 
-PARTS = ("totals", "networks", "twins", "footprints", "solving", "jacobian")
+PARTS = ("totals", "networks", "twins", "footprints", "solving", "jacobian", "layers")
 """Modules beside this one; each has ``figures(progress)``."""
 
 
