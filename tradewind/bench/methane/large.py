@@ -24,6 +24,7 @@ from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.operators import LinearOperator, Replicated
 from tradewind.couplers.ranks.parallel import Communicator, Serial
 from tradewind.plugins.solvers.analytical import Analytical
+from tradewind.plugins.solvers.options import AnalyticalOptions
 from tradewind.testing.model import VectorControl, days
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 SIDE, REACH, NEAR = 100, 20, 3
 WINDOWS, SOUNDINGS = 125, 8000
 SIGMA, PRIOR_ERROR, SEED = 15.0, 0.5, 7
+BATCH = 256
+"""Rows at a time: pieces that the allocator keeps, which is quicker than asking the system for each."""
 GIB = 1024.0**2
 """Kilobytes, as the system counts them."""
 
@@ -105,7 +108,8 @@ def around(number: int) -> Around:
     distance = np.hypot(rows, columns)
     upwind = (along >= 0.5 * distance) | (distance < NEAR)
     plume = np.where(upwind, 30.0 * np.exp(-(distance - 0.9 * along) / spread) / (1.0 + distance), 0.0)
-    return Around(plume, draw.integers(0, SIDE**2, SOUNDINGS))
+    # in the order of a swath, row by row
+    return Around(plume, np.sort(draw.integers(0, SIDE**2, SOUNDINGS)))
 
 
 def solve() -> Posterior:
@@ -124,7 +128,7 @@ def solve() -> Posterior:
         drawn = torch.randn(SOUNDINGS, generator=generator, dtype=torch.float64)
         places = {"longitude": operator.cells % SIDE * 1.0, "latitude": operator.cells // SIDE * 1.0}
         seen[window] = Observations(operator.forward(truth) + SIGMA * drawn, noise, places)
-    return Analytical().solve(model, control, seen)
+    return Analytical(AnalyticalOptions(batch=BATCH)).solve(model, control, seen)
 
 
 def main() -> None:

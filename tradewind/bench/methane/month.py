@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 START, DAYS = datetime(1996, 1, 1, 18), 31
 SEED = 243
-LAT = 29.625 + 0.25 * np.arange(18)
+LAT = 31.125 + 0.25 * np.arange(18)
 LON = -109.375 + 0.25 * np.arange(54)
 """Cells of the inventory: 9 by 27 tiles of half a degree."""
 SITUATION, ANALYSES = 33, timedelta(hours=6)
