@@ -12,7 +12,7 @@ import torch
 from tradewind.couplers.coupling.component import Interval, Mode, Step, StepCall
 from tradewind.couplers.coupling.fields import State
 from tradewind.couplers.operators import MatrixOperator
-from tradewind.errors import PluginError
+from tradewind.errors import DomainError, PluginError
 from tradewind.plugins.options import Options
 from tradewind.plugins.policies.guard import Guard, merged
 
@@ -121,3 +121,11 @@ def test_columns_that_the_surrogate_cannot_answer_are_the_reference_models():
 @pytest.mark.parametrize("operator", [None, MatrixOperator(torch.eye(2, dtype=torch.float64))])
 def test_an_operator_that_does_not_say_where_it_is_valid_passes_unchanged(operator):
     assert linearized(operator, None) is operator
+
+
+def test_an_export_that_the_surrogate_knows_nothing_of_is_the_models_to_answer():
+    wrapper = Guard(Options()).tradewind_linearize(None, None, DAY)
+    next(wrapper)
+    with pytest.raises(StopIteration) as stop:
+        wrapper.throw(DomainError("knows columns"))
+    assert stop.value.value is None
