@@ -179,7 +179,7 @@ class Footprints:
         """
         with _opened(Path(path)) as ds:
             hours, window = _hours(ds, path), _window(ds, path)
-            values = _numbers(ds, "fp", path).reshape(len(hours), *window.shape)
+            values = _values(ds, path)
         whole = np.isfinite(values).all(axis=(1, 2)) & (values >= 0).all(axis=(1, 2))
         kept = hours.usable & whole
         if not kept.any():
@@ -229,6 +229,16 @@ def _found(ds: xr.Dataset, name: str, path: Path | str) -> xr.DataArray:
 
 def _numbers(ds: xr.Dataset, name: str, path: Path | str) -> Numbers:
     return np.asarray(_found(ds, name, path).values, dtype=np.float64)
+
+
+def _values(ds: xr.Dataset, path: Path | str) -> Numbers:
+    """Return footprints, hours first, whatever the order of the file's dimensions."""
+    found = _found(ds, "fp", path)
+    order = [_found(ds, name, path).dims[0] for name in ("time", *EDGES)]
+    if set(order) != set(found.dims):
+        what = f"'fp' has dimensions {', '.join(map(str, found.dims))}, expected {', '.join(map(str, order))}"
+        raise DataError(what, where=str(path), hint="one footprint for each hour")
+    return np.asarray(found.transpose(*order).values, dtype=np.float64)
 
 
 def _hours(ds: xr.Dataset, path: Path | str) -> Hours:

@@ -96,6 +96,20 @@ def test_a_time_without_a_date_is_refused(written):
         read_hours(written(time=np.arange(3)))
 
 
+def test_dimensions_may_come_in_any_order(tmp_path):
+    fp = np.arange(12.0).reshape(3, 2, 2)
+    dataset(fp=fp).transpose("lat", "lon", "obs", "nv").to_netcdf(tmp_path / "turned.nc")
+    assert np.array_equal(Footprints.read(tmp_path / "turned.nc").values, fp)
+
+
+def test_footprints_with_ages_of_their_own_are_refused(tmp_path):
+    ds = dataset()
+    ds["fp"] = ds.fp.expand_dims(age=2)
+    ds.to_netcdf(tmp_path / "aged.nc")
+    with pytest.raises(DataError, match="'fp' has dimensions age, obs, lat, lon, expected obs, lat, lon"):
+        Footprints.read(tmp_path / "aged.nc")
+
+
 def test_kelvin_is_told_by_its_values(written):
     hours, _ = read_hours(written(temperature=283.15))
     assert hours.temperature.tolist() == pytest.approx([10.0] * 3)
