@@ -157,14 +157,14 @@ def shares(control: Control, posterior: Posterior) -> Iterator[Share]:
     begin = 0
     for part in parts_of(control):
         end = begin + len(part.prior)
-        covariance, kernel, members = posterior.covariance, posterior.averaging_kernel, posterior.members
+        covariance, kernel, members = posterior.covariance, posterior.sensitivity, posterior.members
         yield Share(
             part.averaged,
             begin,
             posterior.mean[begin:end],
             None if covariance is None else covariance[begin:end, begin:end],
             None if members is None or len(members) < 2 else members[:, begin:end],
-            None if kernel is None else kernel.diagonal()[begin:end],
+            None if kernel is None else kernel[begin:end],
         )
         begin = end
 

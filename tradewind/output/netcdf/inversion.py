@@ -167,9 +167,9 @@ def _control(result: InversionResult) -> Variables:
         if matrix is not None and result.matrices is Matrices.WRITTEN:
             dims = ("element", "element_2")
             out[name] = variable(dims, array(matrix), its_units, name.replace("_", " "), "")
-    if posterior.averaging_kernel is not None:
+    if posterior.sensitivity is not None:
         long = "diagonal of the averaging kernel"
-        out["x_sensitivity"] = _vector(result, posterior.averaging_kernel.diagonal(), "1", long)
+        out["x_sensitivity"] = _vector(result, posterior.sensitivity, "1", long)
     if "active" in posterior.details:
         long, bound = "whether the element lies on a bound", posterior.details["active"].to(torch.int8)
         out["x_at_bound"] = _vector(result, bound, "1", long)

@@ -1,4 +1,4 @@
-"""What the analytical inversion's modes must give on any number of ranks; rank 0 writes its copy to a file."""
+"""What all modes of the analytical inversion must give on any number of ranks; rank 0 writes its copy."""
 
 from __future__ import annotations
 
