@@ -53,7 +53,7 @@ class EmulatedJacobian(LinearOperator):
         """
         self.check(x, self.domain)
         rows = x.reshape(-1, x.shape[-1])
-        cells = rows.ne(0.0).any(0)
+        cells = rows.any(0)
         self._refuse(cells & ~self.valid)
         columns = x.new_zeros(len(rows), *self.emulator.transport.domain.shape)
         for part in _in_blocks(cells):

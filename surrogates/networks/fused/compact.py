@@ -33,7 +33,7 @@ class CompactScene:
     Parameters
     ----------
     network
-        Its weights are read when a map is made.
+        Its weights may not change any more.
     channels, latitude
         As in `scene`.
     """
@@ -138,6 +138,8 @@ def _running(x: Tensor, count: int, axis: int) -> Tensor:
 def _convolved(layer: torch.nn.Module, x: Tensor) -> Tensor:
     """Apply a convolution to channels that lie last, in memory as they are."""
     kernel, bias = layer.weight, layer.bias
+    if kernel.shape[-1] == 1:
+        return functional.linear(x, kernel[..., 0, 0], bias)
     found = functional.conv2d(x.permute(0, 3, 1, 2), kernel, bias, padding=kernel.shape[-1] // 2)
     return found.permute(0, 2, 3, 1).contiguous()
 

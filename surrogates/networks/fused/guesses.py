@@ -50,14 +50,14 @@ class Plumes:
     def __init__(self, guess: FirstGuess, channels: Tensor, latitude: Tensor) -> None:
         self.guess, self.latitude, self.particles = guess, latitude, guess.plume.particles
         self._winds = blended(channels, guess.blends)
+        self._growth = torch.stack([p.exp().flatten() for p in (guess.log_start, guess.log_growth)])
 
     def shares(self, where: Tensor) -> Tensor:
         """Return the shares of the cells of rows and columns, shape ``(source, 2, particle, 41)``."""
         plume = self.guess.plume
         out = torch.empty(len(where), 2, len(plume.blends) * plume.particles, WINDOW)
         speed = cells_per_second(self.latitude[where[:, 0]], plume.spacing)[..., 0].mT.contiguous()
-        growth = torch.stack([p.exp().flatten() for p in (self.guess.log_start, self.guess.log_growth)])
-        parts = (part.numpy() for part in (self._winds, speed, where - CENTRE, growth))
+        parts = (part.numpy() for part in (self._winds, speed, where - CENTRE, self._growth))
         release(*parts, (plume.step, FAINTEST), out.numpy())
         return out
 
@@ -74,6 +74,7 @@ class PuffClouds:
     def __init__(self, puffs: Puffs, channels: Tensor, latitude: Tensor) -> None:
         self.puffs, self.latitude, self.particles = puffs, latitude, puffs.particles
         self._winds = with_slopes(channels[:WINDS])
+        self._made = tuple(part.contiguous().numpy() for part in self._tables())
 
     def shares(self, where: Tensor) -> Tensor:
         """Return the shares of the cells of rows and columns, shape ``(source, 2, particle, 41)``."""
@@ -83,8 +84,7 @@ class PuffClouds:
         scale = speed[..., PER_AXIS].contiguous()
         step = puffs.hours * SECONDS_PER_HOUR / puffs.particles
         parts = (part.numpy() for part in (self._winds, scale, where - CENTRE))
-        tables = tuple(part.contiguous().numpy() for part in self._tables())
-        puff(*parts, tables, (step, FAINTEST), out.numpy())
+        puff(*parts, self._made, (step, FAINTEST), out.numpy())
         return out
 
     def _tables(self) -> tuple[Tensor, ...]:

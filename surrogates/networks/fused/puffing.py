@@ -100,12 +100,11 @@ def _meet(winds: Floats, scale: Floats, corner: Corner, place: Floats, late: flo
     right, up = x - float32(column), y - float32(row)
     left, down, early = float32(1.0) - right, float32(1.0) - up, float32(1.0) - late
     south, north, west, east = corner[0] + row, corner[0] + above, corner[1] + column, corner[1] + beside
-    sw, se, nw, ne = winds[south, west], winds[south, east], winds[north, west], winds[north, east]
     for part in range(FELT):
-        lower = (sw[0, part] * early + sw[1, part] * late) * left
-        lower += (se[0, part] * early + se[1, part] * late) * right
-        upper = (nw[0, part] * early + nw[1, part] * late) * left
-        upper += (ne[0, part] * early + ne[1, part] * late) * right
+        lower = (winds[south, west, 0, part] * early + winds[south, west, 1, part] * late) * left
+        lower += (winds[south, east, 0, part] * early + winds[south, east, 1, part] * late) * right
+        upper = (winds[north, west, 0, part] * early + winds[north, west, 1, part] * late) * left
+        upper += (winds[north, east, 0, part] * early + winds[north, east, 1, part] * late) * right
         met[part] = lower * scale[row, part] * down + upper * scale[above, part] * up
     if min(row, column) == 0 or max(above, beside) == last:
         at_edge(winds, scale, corner, (row, column), (up, right, late), met)
