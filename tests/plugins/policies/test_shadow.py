@@ -11,6 +11,7 @@ import torch
 from tradewind.couplers.coupling.component import Interval, Step, StepCall
 from tradewind.couplers.coupling.fields import State
 from tradewind.couplers.operators import MatrixOperator
+from tradewind.errors import DomainError
 from tradewind.plugins.options import Options
 from tradewind.plugins.policies.shadow import Shadow
 
@@ -97,3 +98,12 @@ def test_the_reference_operator_is_made_where_nobody_else_answered():
 def test_without_a_shadow_the_answer_passes_unchanged():
     own = matrix(1.0)
     assert through(Shadow(Options(), Net()).tradewind_linearize(SimpleNamespace(), None, DAY), own) is own
+
+
+def test_what_the_surrogate_knows_nothing_of_is_not_compared():
+    class Blind:
+        def tradewind_linearize(self, model, x, window):
+            raise DomainError("knows columns")
+
+    own = matrix(1.0)
+    assert through(Shadow(Options(), Blind()).tradewind_linearize(None, None, DAY), own) is own
