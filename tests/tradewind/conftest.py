@@ -171,7 +171,7 @@ def example() -> InversionResult:
     return build()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_result() -> MakeResult:
     """Return a function that builds a small result; keywords replace its parts."""
     return build

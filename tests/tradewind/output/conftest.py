@@ -141,9 +141,9 @@ def control_of(result: Any) -> Any:
     return FieldControl(result.fields[0].port, field, Layout(result.grid), clustering, PriorError(0.5))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def methane(make_result: Callable[..., Any]) -> Any:
-    """Return an inversion with regions, an ensemble, periods, a plume, a footprint, and dropped soundings."""
+    """Return an inversion with regions, an ensemble, periods, a plume, a footprint, and what was dropped."""
     result = make_result(8, 12)
     mean, grid = result.posterior.mean, result.grid
     details = {"ensemble": [variant(mean, *s) for s in SETTINGS], "periods": in_periods(mean)}
