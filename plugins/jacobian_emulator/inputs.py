@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +21,12 @@ from tradewind.plugins.transport.domain import GRAVITY
 from tradewind.plugins.transport.massflux import Flow, FlowSource
 from tradewind.plugins.transport.windows import Cell
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 CHANNELS = 13
+SIMPSON = {4: {0: 1 / 6}, 3: {0: 4 / 6}, 2: {0: 1 / 6, 1: 1 / 6}, 1: {1: 4 / 6}, 0: {1: 1 / 6}}
+"""By quarters of the window before its end: the weight of the winds in the mean of each half."""
 
 
 @dataclass(frozen=True)
@@ -75,20 +82,26 @@ class InputWindows:
 
     def channels(self, end: datetime) -> Tensor:
         """Return the channels on the whole domain, shape ``(13, lat, lon)``."""
-        quarter = self.length / 4
-        winds = [self._wind(end - k * quarter) for k in (4, 3, 2, 1, 0)]
+        from tradewind.plugins.jacobian_emulator.winds import add_winds
+
+        quarter, domain = self.length / 4, self.flows.domain
+        width = 0.5 * (domain.face_width[1:] + domain.face_width[:-1])
+        sides = tuple(self._by_row(domain.area / side) for side in (domain.face_height, width))
+        halves = np.zeros((2, 2 * len(self.layers), *domain.shape))
+        for k, shares in SIMPSON.items():
+            time = end - k * quarter
+            flow = self.flows.at(time)
+            late = (time - flow.interval.start).total_seconds() / flow.interval.seconds
+            ends = tuple(part.numpy() for part in (flow.eastward, flow.northward, flow.air))
+            for half, share in shares.items():
+                add_winds(ends, sides, np.array(self.layers), (late, share), halves[half])
         middle = end - 2 * quarter
         pressure = surface_pressure(self.flows.at(middle), middle, self.flows)
-        return torch.cat([_simpson(*winds[:3]), _simpson(*winds[2:]), pressure[None]])
+        return torch.cat([torch.from_numpy(halves).flatten(0, 1), pressure[None]])
 
-    def _wind(self, time: datetime) -> Tensor:
-        winds = cell_winds(self.flows.at(time), time, self.flows, self.layers)
-        return torch.stack(winds, dim=1).flatten(0, 1)
-
-
-def _simpson(begin: Tensor, middle: Tensor, end: Tensor) -> Tensor:
-    """Return the mean over a time of what is known at its ends and in its middle."""
-    return (begin + 4.0 * middle + end) / 6.0
+    def _by_row(self, values: Tensor) -> NDArray[np.float64]:
+        rows = self.flows.domain.shape[0]
+        return np.ascontiguousarray(values.expand(rows, values.shape[-1])[:, 0].numpy())
 
 
 def cell_winds(
