@@ -80,3 +80,24 @@ class TestTable:
         lean = replace(result, calls=(), notes=(), posterior=replace(result.posterior, dofs=None, cost={}))
         assert "cost" not in printed(lean)
         assert "DOFS" not in printed(lean)
+
+
+class TestTotalsBySectorAndRegion:
+    def test_stand_by_name_with_errors_and_a_range(self, methane):
+        found = summary(methane)["aggregates"]
+        assert list(found) == [
+            "inventory.methane_flux",
+            "inventory.methane_flux, west",
+            "inventory.methane_flux, north",
+        ]
+        west = found["inventory.methane_flux, west"]
+        assert west["least"] <= west["greatest"]
+        assert west["posterior_sigma"] == pytest.approx(float(methane.aggregates.posterior_sigma[1]))
+
+    def test_what_was_dropped_is_counted(self, methane):
+        reasons = {"its value is missing": 12, "damaged file": 1}
+        assert summary(methane)["dropped"] == {"tropomi": reasons}
+
+    def test_are_empty_where_there_are_none(self, result):
+        told = summary(result)
+        assert (told["aggregates"], told["dropped"]) == ({}, {})
