@@ -141,3 +141,15 @@ def test_a_place_is_asked_of_what_has_none(run_as):
     path = run_as("reference", ("change: add, ", "change: add, exclude_edge: 1, "))
     (fault,) = check(path).faults
     assert "background.boundary belongs to no place, so it has no exclude_edge" in fault
+
+
+def test_sources_outside_the_transports_grid_are_named_and_keep_their_prior(small_run, pieces):
+    path = small_run()
+    lat = np.array([42.75, 43.25, 43.75])  # the last row lies north of the box
+    pieces.flux(lat=lat).to_netcdf(path.parent / "prior.nc")
+    found = execute(path)
+    assert any(
+        "33.06% of the source's area lies outside of the target's grid" in note for note in found.notes
+    )
+    assert found.posterior.mean[6:].tolist() == [1.0] * 3
+    assert float(found.posterior.averaging_kernel[6:].abs().max()) == 0.0
