@@ -86,13 +86,13 @@ class InputWindows:
 
         quarter, domain = self.length / 4, self.flows.domain
         width = 0.5 * (domain.face_width[1:] + domain.face_width[:-1])
-        sides = tuple(self._by_row(domain.area / side) for side in (domain.face_height, width))
+        sides = self._by_row(domain.area / domain.face_height), self._by_row(domain.area / width)
         halves = np.zeros((2, 2 * len(self.layers), *domain.shape))
         for k, shares in SIMPSON.items():
             time = end - k * quarter
             flow = self.flows.at(time)
             late = (time - flow.interval.start).total_seconds() / flow.interval.seconds
-            ends = tuple(part.numpy() for part in (flow.eastward, flow.northward, flow.air))
+            ends = flow.eastward.numpy(), flow.northward.numpy(), flow.air.numpy()
             for half, share in shares.items():
                 add_winds(ends, sides, np.array(self.layers), (late, share), halves[half])
         middle = end - 2 * quarter
@@ -116,9 +116,8 @@ def cell_winds(
     """
     domain, some = flows.domain, slice(None) if layers is None else list(layers)
     share = (time - flow.interval.start).total_seconds() / flow.interval.seconds
-    east, north, air = (
-        torch.lerp(*part[:, some], share) for part in (flow.eastward, flow.northward, flow.air)
-    )
+    every = (flow.eastward, flow.northward, flow.air)
+    east, north, air = (torch.lerp(part[0, some], part[1, some], share) for part in every)
     per_metre = air / domain.area
     width = 0.5 * (domain.face_width[1:] + domain.face_width[:-1])
     u = 0.5 * (east[..., 1:] + east[..., :-1]) / (per_metre * domain.face_height)

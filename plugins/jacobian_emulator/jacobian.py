@@ -161,7 +161,8 @@ class EmulatedJacobian(LinearOperator):
         sources = torch.full((seen[0].numel(),), -1, dtype=torch.int64)
         sources[part] = torch.arange(len(part))
         out = seen.new_zeros(len(seen), len(part))
-        correlate(*(a.contiguous().numpy() for a in (maps, sources.view(seen.shape[1:]), seen)), out.numpy())
+        places = sources.view(seen.shape[1:]).numpy()
+        correlate(maps.contiguous().numpy(), places, seen.contiguous().numpy(), out.numpy())
         return out * emitted
 
     def _sources(self, cells: Tensor) -> tuple[tuple[Cell, ...], Tensor]:

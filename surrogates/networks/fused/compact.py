@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -21,7 +22,7 @@ from tradewind.surrogates.networks.fused.layers import gelu, pool, project, shar
 from tradewind.surrogates.networks.fused.plumes import see
 
 if TYPE_CHECKING:
-    from tradewind.surrogates.networks.unet import Block
+    pass
 
 BLOCK = 22
 """Sources in one call: enough for the convolutions, few enough to stay in the processor's memory."""
@@ -62,11 +63,12 @@ class CompactScene:
         field, summary = self._unet(self._seen(shares), self._smooth.around(where - CENTRE))
         correction = torch.empty(field.shape[:3])
         weights = network.correction.weight.flatten()
-        project(field.numpy(), weights.numpy(), float(network.correction.bias), correction.numpy())
+        bias = np.float32(network.correction.get_parameter("bias").item())
+        project(field.numpy(), weights.numpy(), bias, correction.numpy())
         left = network.left(summary)[:, 0].contiguous()
         out = torch.empty(len(where), WINDOW, WINDOW)
-        parts = (part.numpy() for part in (shares, self._weights(summary), correction, left))
-        share_out(*parts, (FLOOR, self._guess.particles), out.numpy())
+        mixture, settings = self._weights(summary).numpy(), (FLOOR, self._guess.particles)
+        share_out(shares.numpy(), mixture, correction.numpy(), left.numpy(), settings, out.numpy())
         return out
 
     def _weights(self, summary: Tensor) -> Tensor:
@@ -137,7 +139,7 @@ def _running(x: Tensor, count: int, axis: int) -> Tensor:
 
 def _convolved(layer: torch.nn.Module, x: Tensor) -> Tensor:
     """Apply a convolution to channels that lie last, in memory as they are."""
-    kernel, bias = layer.weight, layer.bias
+    kernel, bias = layer.get_parameter("weight"), layer.get_parameter("bias")
     if kernel.shape[-1] == 1:
         return functional.linear(x, kernel[..., 0, 0], bias)
     found = functional.conv2d(x.permute(0, 3, 1, 2), kernel, bias, padding=kernel.shape[-1] // 2)
@@ -149,8 +151,10 @@ def _active(x: Tensor) -> Tensor:
     return x
 
 
-def _twice(block: Block, x: Tensor) -> Tensor:
-    return _active(_convolved(block.second, _active(_convolved(block.first, x))))
+def _twice(block: torch.nn.Module, x: Tensor) -> Tensor:
+    return _active(
+        _convolved(block.get_submodule("second"), _active(_convolved(block.get_submodule("first"), x)))
+    )
 
 
 def _halved(x: Tensor, beside: Tensor | None = None) -> Tensor:

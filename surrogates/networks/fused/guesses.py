@@ -57,8 +57,8 @@ class Plumes:
         plume = self.guess.plume
         out = torch.empty(len(where), 2, len(plume.blends) * plume.particles, WINDOW)
         speed = cells_per_second(self.latitude[where[:, 0]], plume.spacing)[..., 0].mT.contiguous()
-        parts = (part.numpy() for part in (self._winds, speed, where - CENTRE, self._growth))
-        release(*parts, (plume.step, FAINTEST), out.numpy())
+        winds, corners, growth = self._winds.numpy(), (where - CENTRE).numpy(), self._growth.numpy()
+        release(winds, speed.numpy(), corners, growth, (plume.step, FAINTEST), out.numpy())
         return out
 
 
@@ -74,7 +74,8 @@ class PuffClouds:
     def __init__(self, puffs: Puffs, channels: Tensor, latitude: Tensor) -> None:
         self.puffs, self.latitude, self.particles = puffs, latitude, puffs.particles
         self._winds = with_slopes(channels[:WINDS])
-        self._made = tuple(part.contiguous().numpy() for part in self._tables())
+        blends, logits, first, second, growth = (p.contiguous().numpy() for p in self._tables())
+        self._made = blends, logits, first, second, growth
 
     def shares(self, where: Tensor) -> Tensor:
         """Return the shares of the cells of rows and columns, shape ``(source, 2, particle, 41)``."""
@@ -83,8 +84,8 @@ class PuffClouds:
         speed = cells_per_second(self.latitude[where[:, 0]], puffs.spacing)[..., 0].mT.contiguous()
         scale = speed[..., PER_AXIS].contiguous()
         step = puffs.hours * SECONDS_PER_HOUR / puffs.particles
-        parts = (part.numpy() for part in (self._winds, scale, where - CENTRE))
-        puff(*parts, self._made, (step, FAINTEST), out.numpy())
+        winds, corners = self._winds.numpy(), (where - CENTRE).numpy()
+        puff(winds, scale.numpy(), corners, self._made, (step, FAINTEST), out.numpy())
         return out
 
     def _tables(self) -> tuple[Tensor, ...]:
@@ -92,7 +93,10 @@ class PuffClouds:
         puffs = self.puffs
         blends = torch.softmax(torch.einsum("plk,ak->pal", puffs.ride, puffs.knots), dim=-1)
         logits = torch.einsum("pk,ak->pa", puffs.shares, puffs.knots).flip(-1)
-        layers = [torch.cat([layer.weight, layer.bias[:, None]], 1) for layer in (puffs.met[0], puffs.met[2])]
+        weights, biases = (
+            [puffs.met.get_parameter(f"{layer}.{kind}") for layer in (0, 2)] for kind in ("weight", "bias")
+        )
+        layers = [torch.cat([w, b[:, None]], 1) for w, b in zip(weights, biases, strict=True)]
         growth = torch.cat([puffs.log_start, puffs.log_growth, puffs.log_shear], 1)[..., 0].exp()
         return blends, logits, *layers, growth
 
@@ -113,7 +117,7 @@ def with_slopes(winds: Tensor) -> Tensor:
         Shape ``(lat, lon, 2, 10)``: six winds, differences of two eastward winds along the row, and of two
         northward ones along the column.
     """
-    by_half = winds.unflatten(0, (TIMES, LEVELS * 2))
+    by_half = winds.reshape(TIMES, LEVELS * 2, *winds.shape[1:])
     east, north = by_half[:, 0:4:2], by_half[:, 1:4:2]
     across, along = torch.zeros_like(east), torch.zeros_like(north)
     across[..., 1:-1] = 0.5 * (east[..., 2:] - east[..., :-2])
@@ -129,5 +133,5 @@ def blended(channels: Tensor, blends: Tensor) -> Tensor:
     Tensor
         Shape ``(blend, lat, lon, 4)``: east and north in the first half of the time, then in the second.
     """
-    winds = channels[:WINDS].unflatten(0, (TIMES, LEVELS, 2))
+    winds = channels[:WINDS].reshape(TIMES, LEVELS, 2, *channels.shape[1:])
     return torch.einsum("bl,tlcij->bijtc", blends, winds).flatten(3).contiguous()

@@ -36,7 +36,8 @@ def _erf(x: float32) -> float32:
     q = q * s + float32(-7.37332916720468e-03)
     q = q * s + float32(-1.42647390514189e-02)
     # the operator would look for a division by zero, one number at a time
-    return np.divide(x * p, q)
+    answer: float32 = np.divide(x * p, q)
+    return answer
 
 
 erf = compiled(_erf)
@@ -55,7 +56,8 @@ def _exp(x: float32) -> float32:
     p = p * r + float32(5.0000001201e-1)
     p = p * (r * r) + r + float32(1.0)
     power = int32((int32(n) + int32(127)) << int32(23))
-    return p * power.view(float32)
+    answer: float32 = p * power.view(float32)
+    return answer
 
 
 exp = compiled(_exp)
@@ -105,7 +107,8 @@ def _erf_from_table(z: float) -> float:
     low, high = _TABLE[k, 0], _TABLE[k + 1, 0]
     rise, later = _TABLE[k, 1], _TABLE[k + 1, 1]
     bend = 3.0 * (high - low) - 2.0 * rise - later
-    return low + t * (rise + t * (bend + t * (rise + later - 2.0 * (high - low))))
+    answer: float = low + t * (rise + t * (bend + t * (rise + later - 2.0 * (high - low))))
+    return answer
 
 
 erf_from_table = compiled(_erf_from_table)
