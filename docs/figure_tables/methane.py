@@ -6,6 +6,8 @@ from figure_tables.rows import ABSENT, Figures, Tables, number, table
 
 INVENTORIES = {"uniform": "uniform", "clustered": "clustered, hot spots", "sources": "aircraft's source list"}
 SEEDS = (1, 2, 3)
+ERRORS = ("without", "recalibrated", "with")
+RUNS = (("blocks of 24 hours held out", "blocks"), ("a whole run held out, tracers apart", "runs"))
 NETWORKS = ("published", "compact", "operator")
 
 
@@ -59,15 +61,16 @@ def networks(found: Figures) -> str:
 
 
 def twins(found: Figures) -> str:
-    """Return the table of coverage with and without the emulator's error."""
+    """Return the table of coverage and of squared errors, with and without the emulator's error."""
     rows = [
-        (text, number(found, f"{key}_without", ".3f"), number(found, f"{key}_with", ".3f"), aim)
+        (f"{text}, {total} Tg a year", *(number(found, f"{key}_{how}{end}", ".3f") for how in ERRORS), aim)
+        for end, total in (("", "3.2"), ("_strong", "10"))
         for text, key, aim in (
             ("elements within one sigma", "coverage", "0.68 ± 0.02"),
             ("NEES / n", "nees", "1 ± 0.1"),
         )
     ]
-    return table("200 twins | without the emulator's error | with it | aim", rows)
+    return table("200 twins | error ignored | recalibrated alone | recalibrated, covariance in R | aim", rows)
 
 
 def footprints(found: Figures) -> str:
@@ -78,7 +81,7 @@ def footprints(found: Figures) -> str:
             number(found, f"footprint_r2_{key}", ".3f"),
             number(found, f"footprint_r2_{key}_trees", ".3f"),
         )
-        for text, key in (("blocks of 24 hours held out", "blocks"), ("a whole run held out", "runs"))
+        for text, key in RUNS
     ]
     return table("R2 | emulator | boosted trees", rows)
 
