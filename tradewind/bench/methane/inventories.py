@@ -47,7 +47,7 @@ def uniform(generator: np.random.Generator) -> Inventory:
     shape = (len(twin.LAT), len(twin.LON))
     tiles = tuple(-(-n // TILE) for n in shape)
     factors = generator.lognormal(0.0, ROUGHNESS, size=tiles)
-    truth = np.kron(factors, np.ones((TILE, TILE)))[: shape[0], : shape[1]]
+    truth: Array = np.kron(factors, np.ones((TILE, TILE)))[: shape[0], : shape[1]].astype(np.float64)
     return Inventory(truth, np.ones(shape))
 
 
