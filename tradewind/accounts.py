@@ -10,9 +10,9 @@ from pydantic import BaseModel
 
 from tradewind.assembly import Assembly, Member
 from tradewind.config import RunAs
-from tradewind.controlled import units_of_elements
 from tradewind.coupled.model import Calls
 from tradewind.couplers.assimilation.linearization import Count
+from tradewind.findings.controlled import units_of_elements
 from tradewind.plugins.policies.shadow import Shadow
 from tradewind.plugins.registry import Role, StandsIn
 from tradewind.provenance import gather

@@ -175,7 +175,7 @@ def plugins(as_json: AsJson = False, debug: Debug = False) -> None:
 def train(config: Config, overrides: Overrides = None, debug: Debug = False) -> None:
     """Train a surrogate; write its checkpoint."""
     with Session(debug=debug) as session:
-        from tradewind.training import run_training
+        from tradewind.learning.emulators import run_training
 
         trained = run_training(config, overrides or [], session.progress)
         header = trained.header

@@ -10,20 +10,20 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from tradewind.accounts import call_records, origin
-from tradewind.aggregates import aggregates
 from tradewind.assembly import Assembly, assemble
 from tradewind.assembly.estimation.screening import screened
 from tradewind.assimilation import assimilate
-from tradewind.controlled import controlled_fields
 from tradewind.coupled.model import CoupledModel
 from tradewind.couplers.assimilation import Posterior, Progress
-from tradewind.dropped import dropped
 from tradewind.errors import ConfigError
-from tradewind.jacobians import write_jacobian
+from tradewind.findings.aggregates import aggregates
+from tradewind.findings.controlled import controlled_fields
+from tradewind.findings.dropped import dropped
+from tradewind.findings.jacobians import write_jacobian
+from tradewind.findings.plumes import Examples, examples
+from tradewind.findings.regions import Regions
 from tradewind.output.asked import Shown
 from tradewind.output.writing import write_outputs
-from tradewind.plumes import Examples, examples
-from tradewind.regions import Regions
 from tradewind.results import AssimilationResult, InversionResult, SimulationResult
 from tradewind.simulation import Begin, simulate_assembled
 

@@ -15,11 +15,11 @@ from tradewind.couplers.coupling.fields import Variable
 from tradewind.output.asked import Matrices
 
 if TYPE_CHECKING:
-    from tradewind.aggregates import Aggregates
     from tradewind.couplers.coupling.time.calendars import Time
     from tradewind.couplers.grids import Grid
-    from tradewind.dropped import Dropped
-    from tradewind.plumes import Examples
+    from tradewind.findings.aggregates import Aggregates
+    from tradewind.findings.dropped import Dropped
+    from tradewind.findings.plumes import Examples
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from tradewind.errors import ConfigError
-from tradewind.plugins.jacobian_emulator.climatology import ClimatologicalFlow, MonthlyWinds
 from tradewind.plugins.jacobian_emulator.inputs import InputWindows
-from tradewind.plugins.jacobian_emulator.simulated import Simulator
-from tradewind.plugins.jacobian_emulator.synoptic import SynopticFlow
+from tradewind.plugins.jacobian_emulator.weather.climatology import ClimatologicalFlow, MonthlyWinds
+from tradewind.plugins.jacobian_emulator.weather.simulated import Simulator
+from tradewind.plugins.jacobian_emulator.weather.synoptic import SynopticFlow
 from tradewind.plugins.transport.massflux import FlowSource
 from tradewind.plugins.transport.model import Transport
 from tradewind.plugins.transport.weather import Weather

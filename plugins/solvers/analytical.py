@@ -30,13 +30,13 @@ from tradewind.couplers.coupling.component import Interval
 from tradewind.couplers.operators import LinearOperator
 from tradewind.couplers.ranks.parallel import Communicator, agree
 from tradewind.plugins.solvers import windows
-from tradewind.plugins.solvers.accumulating import Accumulator, Building, batches
-from tradewind.plugins.solvers.inverting import Inversion, Rows
+from tradewind.plugins.solvers.inversion.inverting import Inversion, Rows
+from tradewind.plugins.solvers.inversion.rolling import Period, Rolled, cut, roll, told
+from tradewind.plugins.solvers.inversion.variants import ensemble
 from tradewind.plugins.solvers.jacobians import Perturbed, Way
 from tradewind.plugins.solvers.options import AnalyticalOptions, Form
-from tradewind.plugins.solvers.products import Guess
-from tradewind.plugins.solvers.rolling import Period, Rolled, cut, roll, told
-from tradewind.plugins.solvers.variants import ensemble
+from tradewind.plugins.solvers.products.accumulating import Accumulator, Building, batches
+from tradewind.plugins.solvers.products.sums import Guess
 
 
 def silent(name: str, length: int) -> Callable[[], None]:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tradewind.assembly.faults import Faults
-from tradewind.controlled import parts_of
 from tradewind.couplers.coupling.time.alarms import MICROSECOND, alarm
 from tradewind.errors import DataError, did_you_mean
+from tradewind.findings.controlled import parts_of
+from tradewind.findings.regions import Regions
 from tradewind.output.files import check_writable
-from tradewind.regions import Regions
 
 if TYPE_CHECKING:
     from tradewind.assembly.parts import Assembly

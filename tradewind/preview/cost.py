@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from tradewind.config import RunAs
-from tradewind.controlled import parts_of
 from tradewind.couplers.assimilation.covariance import DenseCovariance, DiagonalCovariance
+from tradewind.findings.controlled import parts_of
 from tradewind.preview.places import cells_of
 
 if TYPE_CHECKING:

@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from tradewind.budget import EARTH_RADIUS
-from tradewind.controlled import MASS_FLUX, parts_of
 from tradewind.couplers.assimilation.control import PeriodicControl
 from tradewind.couplers.assimilation.covariance import dense
 from tradewind.couplers.coupling.units import convertible, factor
+from tradewind.findings.controlled import MASS_FLUX, parts_of
 from tradewind.preview.places import NONE, cells_of
 from tradewind.preview.winds import Winds
 

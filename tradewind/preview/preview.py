@@ -9,8 +9,8 @@ from pathlib import Path
 from tradewind.accounts import observed_units
 from tradewind.assembly import Assembly, assemble
 from tradewind.couplers.assimilation import Port
-from tradewind.dropped import Dropped, dropped
 from tradewind.errors import ConfigError
+from tradewind.findings.dropped import Dropped, dropped
 from tradewind.preview.cost import Cost, cost_of
 from tradewind.preview.information import Expected, Seen, expected
 from tradewind.preview.winds import winds_of

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from tradewind.errors import ConfigError
-from tradewind.plugins.jacobian_emulator.climatology import MonthlyWinds
 from tradewind.plugins.jacobian_emulator.samples import Period, SampleMaker, joined
-from tradewind.plugins.jacobian_emulator.simulated import Simulator
+from tradewind.plugins.jacobian_emulator.weather.climatology import MonthlyWinds
+from tradewind.plugins.jacobian_emulator.weather.simulated import Simulator
 from tradewind.plugins.transport.windows import Windows
 
 END, LENGTH = datetime(1996, 1, 16, 6), timedelta(hours=12)

@@ -82,8 +82,8 @@ def test_factors_and_numbers_can_be_estimated(config):
 
 
 def test_the_total_of_a_factor_is_an_area_not_a_mass(config):
-    from tradewind.controlled import controlled_fields
     from tradewind.couplers.assimilation import Posterior
+    from tradewind.findings.controlled import controlled_fields
 
     config.write_text(CONFIG + "control: {field: sky.rain_scale, per: total, prior_error: 0.5}\n")
     assembly = assemble(config)

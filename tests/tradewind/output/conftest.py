@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from tradewind.aggregates import aggregates
 from tradewind.couplers.assimilation import Departures
 from tradewind.couplers.assimilation.control import Clustering, FieldControl, Per, PriorError
 from tradewind.couplers.coupling.component import Interval
@@ -20,8 +19,9 @@ from tradewind.couplers.coupling.fields import Variable
 from tradewind.couplers.grids import Grid
 from tradewind.couplers.ranks.layout import Layout
 from tradewind.diagnostics import departures_of
-from tradewind.dropped import Dropped
-from tradewind.plumes import Examples, Footprint, Plume
+from tradewind.findings.aggregates import aggregates
+from tradewind.findings.dropped import Dropped
+from tradewind.findings.plumes import Examples, Footprint, Plume
 from tradewind.results import Analysed, AssimilationResult, CallRecord
 
 START = datetime(2000, 1, 1)

@@ -10,10 +10,10 @@ import torch
 import xarray as xr
 
 from tradewind.assembly import assemble
-from tradewind.dropped import Dropped
 from tradewind.errors import ConfigError, SpecError
 from tradewind.execute import execute
-from tradewind.plumes import Everywhere, examples
+from tradewind.findings.dropped import Dropped
+from tradewind.findings.plumes import Everywhere, examples
 
 
 def box(west, east, south, north, name="box"):

@@ -15,7 +15,7 @@ from torch import Tensor
 from tradewind.couplers.assimilation import Observations, ObservationsByWindow, Posterior
 from tradewind.couplers.assimilation.covariance import DenseCovariance, DiagonalCovariance
 from tradewind.plugins.solvers.analytical import Analytical
-from tradewind.plugins.solvers.normal import gain_form, information_form
+from tradewind.plugins.solvers.inversion.normal import gain_form, information_form
 from tradewind.plugins.solvers.variational.envar import EnVar
 from tradewind.plugins.solvers.variational.incremental import FourDVar
 from tradewind.plugins.solvers.variational.options import (

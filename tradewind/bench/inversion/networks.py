@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tradewind.bench.checkout import examples
-from tradewind.training import Training, read_training_config, run_training
+from tradewind.learning.emulators import Training, read_training_config, run_training
 
 if TYPE_CHECKING:
     from tradewind.couplers.assimilation import Progress

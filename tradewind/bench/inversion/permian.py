@@ -64,8 +64,8 @@ def true_total() -> float:
     import xarray as xr
 
     from tradewind.budget import EARTH_RADIUS
-    from tradewind.controlled import SECONDS_PER_YEAR, TG
     from tradewind.couplers.grids import Grid
+    from tradewind.findings.controlled import SECONDS_PER_YEAR, TG
 
     with xr.open_dataset(examples() / "permian_truth.nc") as ds:
         area = Grid.from_dataset(ds).area * EARTH_RADIUS**2

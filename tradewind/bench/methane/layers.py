@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tradewind.bench.checkout import examples
-from tradewind.training import Training, read_training_config
+from tradewind.learning.emulators import Training, read_training_config
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -97,7 +97,7 @@ def weather() -> xr.Dataset:
     """Return six-hourly winds and pressure of the month."""
     import xarray as xr
 
-    from tradewind.plugins.jacobian_emulator.simulated import Simulator
+    from tradewind.plugins.jacobian_emulator.weather.simulated import Simulator
     from tradewind.plugins.transport.weather import Weather
 
     with xr.open_dataset(examples() / "january_1996.nc") as ds:

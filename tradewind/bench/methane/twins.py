@@ -209,7 +209,7 @@ class Twin:
     def scores(self) -> dict[str, dict[str, float]]:
         """Return coverage, NEES/n, coverage of the total (0 or 1) and degrees of freedom, by step."""
         from tradewind.couplers.assimilation.covariance import DiagonalCovariance
-        from tradewind.plugins.solvers.normal import information_form
+        from tradewind.plugins.solvers.inversion.normal import information_form
 
         steps = STEPS if self.place.calibration else STEPS[:1]
         sums = dict.fromkeys(steps, torch.zeros(self.elements, self.elements + 1, dtype=torch.float64))

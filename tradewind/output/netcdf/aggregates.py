@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from torch import Tensor
 
-    from tradewind.aggregates import Aggregates
     from tradewind.diagnostics import Rolling, Variants
+    from tradewind.findings.aggregates import Aggregates
 
     Named: TypeAlias = Iterator[tuple[str, xr.Variable]]
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from tradewind.couplers.coupling.component import Interval
-    from tradewind.dropped import Dropped
+    from tradewind.findings.dropped import Dropped
+    from tradewind.findings.plumes import Footprint, Plume
     from tradewind.output.fit import Comparison
     from tradewind.output.netcdf.placing import Placing
-    from tradewind.plumes import Footprint, Plume
     from tradewind.results import InversionResult
 
     Named: TypeAlias = Iterator[tuple[str, xr.Variable]]

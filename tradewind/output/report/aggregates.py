@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from tradewind.aggregates import ALL
 from tradewind.diagnostics import Effect, Rolling, Variants, effects, rolling, variants
+from tradewind.findings.aggregates import ALL
 from tradewind.output import words
 from tradewind.output.fit import array
 from tradewind.output.report.canvas import INK, RULE, picture
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from tradewind.aggregates import Aggregates, PeriodTotals
+    from tradewind.findings.aggregates import Aggregates, PeriodTotals
     from tradewind.results import InversionResult
 
     Array: TypeAlias = NDArray[np.float64]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tradewind.couplers.grids import Grid
-    from tradewind.plumes import Footprint, Plume
+    from tradewind.findings.plumes import Footprint, Plume
     from tradewind.results import ControlledField, InversionResult
 
     Array: TypeAlias = NDArray[np.float64]

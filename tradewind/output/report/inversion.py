@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tradewind.aggregates import ALL
 from tradewind.diagnostics import cost_per_observation, descent
+from tradewind.findings.aggregates import ALL
 from tradewind.output import words
 from tradewind.output.files import write_text
 from tradewind.output.fit import STAGES, Comparison, array, compare, diagnosis_of, observed_units

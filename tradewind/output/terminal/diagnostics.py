@@ -13,7 +13,7 @@ from tradewind.output import words
 
 if TYPE_CHECKING:
     from tradewind.diagnostics import Diagnosis, Part
-    from tradewind.dropped import Dropped
+    from tradewind.findings.dropped import Dropped
 
 
 def diagnostics_figures(found: Diagnosis) -> dict[str, Any]:

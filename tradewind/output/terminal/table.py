@@ -9,8 +9,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from tradewind.aggregates import ALL
 from tradewind.diagnostics import descent
+from tradewind.findings.aggregates import ALL
 from tradewind.output import words
 from tradewind.output.fit import Comparison, compare, diagnosis_of, observed_units
 from tradewind.output.terminal.assimilation import assimilation_table

@@ -21,9 +21,9 @@ from tradewind.couplers.assimilation.control import (
 from tradewind.couplers.assimilation.covariance import DiagonalCovariance
 from tradewind.couplers.operators import MatrixOperator
 from tradewind.couplers.ranks.parallel import as_communicator
-from tradewind.plugins.solvers import accumulating
 from tradewind.plugins.solvers.analytical import Analytical
 from tradewind.plugins.solvers.options import AnalyticalOptions
+from tradewind.plugins.solvers.products import accumulating
 from tradewind.testing.model import LinearModel, days
 
 SIZES = (5, 0, 9, 1, 70, 2, 8)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tradewind.bench.inversion import networks
+from tradewind.learning.emulators import Training, read_training_config
 from tradewind.surrogates.networks import NETWORKS
-from tradewind.training import Training, read_training_config
 
 CONFIG = Path(__file__).parents[4] / "examples" / "train.yaml"
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tradewind.couplers.grids import Grid
-from tradewind.dropped import Dropped
+from tradewind.findings.dropped import Dropped
 from tradewind.output.report import inversion
 from tradewind.output.report.aggregates import correlations, period_pictures, rows, sensitivity
 from tradewind.output.report.examples import around, example_pictures, over_cells

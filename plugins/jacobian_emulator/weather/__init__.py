@@ -1,0 +1,1 @@
+"""Weather that training samples are made in, besides the analyses."""

@@ -1,0 +1,1 @@
+"""Posteriors from products: forms, bounds, lognormal priors, ensembles, rolling mode."""

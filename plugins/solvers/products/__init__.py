@@ -1,0 +1,1 @@
+"""Sums over all soundings, from which inversions are solved."""

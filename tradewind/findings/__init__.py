@@ -1,0 +1,1 @@
+"""What an inversion has found, as its outputs tell it."""

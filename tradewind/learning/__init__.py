@@ -1,0 +1,1 @@
+"""``tradewind train``: configs, samples, checkpoints."""
