@@ -91,9 +91,17 @@ def test_the_square_root_is_an_operator_with_an_exact_adjoint():
         torch.testing.assert_close(root.forward(root.adjoint(identity)), dense(c))
 
 
-def test_only_a_full_matrix_has_a_full_root():
+class Forwards:
+    """A covariance of somebody's own that knows its root and no adjoint of it."""
+
+    size, sqrt = A.size, staticmethod(A.sqrt)
+
+
+def test_a_root_is_a_matrix_only_where_its_adjoint_is_not_known():
     assert isinstance(square_root(BlockCovariance([A, D])), RootOperator)
-    assert not isinstance(square_root(A), RootOperator)
+    root, identity = square_root(Forwards()), torch.eye(A.size, dtype=torch.float64)
+    assert not isinstance(root, RootOperator)
+    torch.testing.assert_close(root.forward(root.adjoint(identity)), dense(A))
 
 
 def test_no_parts_are_no_covariance():

@@ -12,8 +12,9 @@ from tradewind.couplers.operators import MatrixOperator
 from tradewind.couplers.ranks.parallel import Serial
 from tradewind.errors import DataError
 from tradewind.plugins.solvers.jacobians import Way
+from tradewind.plugins.solvers.products import accumulating
 from tradewind.plugins.solvers.products.accumulating import Accumulator, Building, batches, neighbours
-from tradewind.plugins.solvers.products.sums import Products, accumulating, scaled
+from tradewind.plugins.solvers.products.sums import Products, scaled
 from tradewind.testing.model import days
 
 (WINDOW,) = days(1)
