@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -32,11 +32,14 @@ class Layer:
     ----------
     level
         What it is called where the field has several; else empty.
+    names
+        Of its values, where they have no place and are called something; else empty.
     """
 
     grid: Grid | None
     values: Array
     level: str = ""
+    names: tuple[str, ...] = ()
 
 
 def layers(grid: Grid | None, values: Array) -> list[Layer]:
@@ -69,9 +72,11 @@ def shown(
     return Picture(title, chart(axis(layer), curve, labels, alt), caption)
 
 
-def axis(layer: Layer) -> Array:
-    """Return where the values of a layer stand along a line."""
+def axis(layer: Layer) -> NDArray[Any]:
+    """Return where the values of a layer stand along a line: coordinates, or their names."""
     grid = layer.grid
+    if layer.names:
+        return np.array(layer.names)
     if grid is None:
         return np.arange(len(layer.values), dtype=np.float64)
     return grid.lat if len(np.unique(grid.lon)) == 1 and grid.size > 1 else grid.lon
@@ -80,7 +85,7 @@ def axis(layer: Layer) -> Array:
 def axis_name(layer: Layer) -> str:
     """Return what that line is."""
     if layer.grid is None:
-        return "element"
+        return "" if layer.names else "element"
     return "latitude (°)" if len(np.unique(layer.grid.lon)) == 1 and layer.grid.size > 1 else "longitude (°)"
 
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from tradewind.output import words
 from tradewind.output.fit import Comparison, array
 from tradewind.output.report.canvas import INK, RULE, picture
-from tradewind.output.report.fields import is_map, layers, pair, shown
+from tradewind.output.report.fields import Layer, is_map, layers, pair, shown
 from tradewind.output.report.lines import AFTER, BEFORE, WIDTH, Picture, labelled, legend, opened
 from tradewind.output.report.maps import Scale, colour_bar
 
@@ -86,13 +86,20 @@ def _profiles(field: ControlledField, of: str) -> Iterator[Picture]:
     values = (field.prior, field.posterior, field.prior_sigma, field.sigma)
     parts = [None if v is None else layers(field.grid, array(v)) for v in values]
     caption = "Bands: one standard error." if field.sigma is not None else "Band: the prior's standard error."
-    for k, (before, after) in enumerate(zip(parts[0] or (), parts[1] or (), strict=True)):
+    for k, both in enumerate(zip(parts[0] or (), parts[1] or (), strict=True)):
+        before, after = (_named(layer, field) for layer in both)
         bands = [None if part is None else part[k].values for part in parts[2:]]
         yield pair(f"Prior and posterior{of}", before, after, field.units, bands, caption)
         if len(after.values) > 1:
             change = replace(after, values=after.values - before.values)
             heading = f"Posterior \N{MINUS SIGN} prior{of}"
             yield shown(heading, change, field.units, NO_SCALE, "What the observations changed.")
+
+
+def _named(layer: Layer, field: ControlledField) -> Layer:
+    """Return a layer without a place with what the variable calls its values."""
+    names = field.variable.labels if field.grid is None else ()
+    return replace(layer, names=names if len(names) == len(layer.values) else ())
 
 
 def _places(comparison: Comparison) -> Places | None:

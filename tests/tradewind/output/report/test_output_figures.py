@@ -11,6 +11,7 @@ from tradewind.output.fit import compare
 from tradewind.output.report import figures, lines
 from tradewind.output.report.canvas import INK, picture
 from tradewind.output.report.diagnostics import moments
+from tradewind.output.report.fields import Layer, pair
 from tradewind.results import Totals
 
 
@@ -95,3 +96,11 @@ def test_a_chart_is_a_picture_in_the_colours_of_the_page(looped):
     assert 'aria-label="Three values"' in svg
     assert "2000-Jan" in svg
     assert "currentColor" in svg
+
+
+@pytest.mark.parametrize(("names", "shown"), [(("north", "east"), True), ((), False)])
+def test_values_without_a_place_stand_under_their_names(names, shown):
+    layer = Layer(None, np.array([1.0, 2.0]), names=names)
+    told = pair("Sides", layer, layer, "1e-9", (np.ones(2), None), "").svg
+    assert (">north<" in told) is shown
+    assert (">element<" in told) is not shown
