@@ -42,15 +42,7 @@ class Windows:
     def fractions(self, cells: Sequence[Cell], end: datetime, dtype: torch.dtype = torch.float64) -> Tensor:
         """Return the share of the emitted mass that each column of each window holds at `end`.
 
-        Parameters
-        ----------
-        cells
-            Row and column of the sources.
-
-        Returns
-        -------
-        Tensor
-            Shape ``(source, window, window)``; non-negative, sums to at most one.
+        Shape ``(source, window, window)``: the sum over the layers of `layered`, which see.
         """
         return self.layered(cells, end, dtype).sum(1)
 
