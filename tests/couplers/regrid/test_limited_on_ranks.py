@@ -45,7 +45,7 @@ def test_layouts_and_the_cache_do_not_matter(alone, norm):
             assert alone[f"{name}_{what}"].tobytes() == expected.tobytes(), (name, what)
 
 
-@pytest.mark.parametrize("ranks", [2, 3, 4])
+@pytest.mark.parametrize("ranks", [2, pytest.param(3, marks=pytest.mark.slow), 4])
 def test_bits_do_not_depend_on_the_ranks(alone, on_ranks, ranks):
     found = on_ranks(ranks)
     same = {k: found[k].tobytes() == v.tobytes() for k, v in alone.items() if not k.endswith("_dot")}

@@ -21,7 +21,7 @@ def serial() -> dict[str, np.ndarray]:
     return module.results(None)
 
 
-@pytest.mark.parametrize("ranks", [2, 3, 4])
+@pytest.mark.parametrize("ranks", [2, pytest.param(3, marks=pytest.mark.slow), 4])
 def test_every_mode_has_the_same_bits(mpiexec, tmp_path, ranks):
     mpiexec(ranks, PROGRAM, tmp_path / "results.npz")
     with np.load(tmp_path / "results.npz") as found:

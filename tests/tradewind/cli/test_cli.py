@@ -182,7 +182,7 @@ class TestOtherCommands:
     def test_train_tells_what_it_wrote(self, command):
         header = types.SimpleNamespace(parameters=42, scores={"rmse": 0.5})
         command.stand_in(
-            "training", "run_training", types.SimpleNamespace(path="a.safetensors", header=header)
+            "learning.emulators", "run_training", types.SimpleNamespace(path="a.safetensors", header=header)
         )
         told = command("train", "train.yaml", "--set", "seed=3").out.split()
         assert told == ["checkpoint", "a.safetensors", "parameters", "42", "rmse", "0.5"]

@@ -39,7 +39,7 @@ def check_same(path: Path, serial: dict[str, np.ndarray]) -> None:
         assert np.array_equal(values, found[name], equal_nan=values.dtype.kind == "f"), name
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 3])
+@pytest.mark.parametrize("ranks", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
 def test_ranks_change_no_bit(toy_run, mpiexec, ranks):
     """There are two windows: of three ranks, one has none."""
     path, alone = toy_run(), toy_run(folder="serial")
@@ -48,7 +48,7 @@ def test_ranks_change_no_bit(toy_run, mpiexec, ranks):
     check_same(path, numbers(alone.with_name("forward.nc")))
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 3), (3, 1)])
+@pytest.mark.parametrize(("before", "after"), [(2, 3), pytest.param(3, 1, marks=pytest.mark.slow)])
 def test_another_number_of_ranks_goes_on(toy_run, mpiexec, serial, monkeypatch, before, after):
     """All ranks are killed when one of them is, in its second step of the tank."""
     path = toy_run()
