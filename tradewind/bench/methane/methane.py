@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tradewind.couplers.assimilation import Progress
 
-PARTS = ("totals", "networks", "twins", "footprints", "solving", "jacobian", "layers")
+PARTS = ("jacobian", "layers", "solving", "twins", "networks", "totals", "footprints")
 """Modules beside this one; each has ``figures(progress)``."""
 
 
