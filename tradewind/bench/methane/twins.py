@@ -7,7 +7,8 @@ of the emulator's errors in R. If errors are described well, ``NEES / n = (x - x
 
 The error of K is the same in all twins that share a window and a place, so each twin draws its own: one of
 sixteen regions that do not overlap, five of the ten windows of 15 to 20 January, one of three kinds of
-inventories and the soundings that are clear. Nothing here was fitted on these days.
+inventories and the soundings that are clear. Nothing is fitted on these days; the factor on all variances was
+settled after a look at them, though (docs/emulator.md).
 """
 
 from __future__ import annotations
